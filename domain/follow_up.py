@@ -1,0 +1,398 @@
+"""Follow-ups: what the company promised itself to do for a customer, and what came of it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, assert_never
+from uuid import UUID
+
+from domain.invitation import InvitationId
+from domain.kernel import Command, CustomerId, Decider, Event, Ref, Refused
+from domain.values import must_know_zone, must_say
+
+FollowUpId = Annotated[UUID, Ref("follow_up")]
+
+
+class FollowUpStatus(StrEnum):
+    """Where a follow-up stands. FAILED may be tried again as long as it has a time for that."""
+
+    SCHEDULED = "SCHEDULED"
+    DISPATCHED = "DISPATCHED"
+    SENDING = "SENDING"
+    DELIVERED = "DELIVERED"
+    UNCERTAIN = "UNCERTAIN"
+    FAILED = "FAILED"
+    SUPPRESSED = "SUPPRESSED"
+    CANCELLED = "CANCELLED"
+    DONE = "DONE"
+
+
+class ActionKind(StrEnum):
+    """What there is to do."""
+
+    SEND_SURVEY = "SEND_SURVEY"
+    REMIND_SURVEY = "REMIND_SURVEY"
+    EXPIRE_SURVEY = "EXPIRE_SURVEY"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """What to do, with which survey, on which invitation."""
+
+    kind: ActionKind
+    survey: str
+    invitation_id: InvitationId
+
+
+# What can be asked.
+
+
+class ScheduleFollowUp(Command):
+    """Promise to act at `due_at` because of `trigger`; `wanted_at` is when it would have been but for quiet hours."""
+
+    follow_up_id: FollowUpId
+    customer_id: CustomerId
+    policy: str
+    policy_version: int
+    step: str
+    trigger: UUID
+    trigger_position: int
+    action: Action
+    due_at: datetime
+    wanted_at: datetime
+
+
+class SuppressFollowUp(Command):
+    """Note that something is not done, and why: a code such as NO_CONSENT, CAPPED, COALESCED or NO_ADDRESS."""
+
+    follow_up_id: FollowUpId
+    customer_id: CustomerId
+    policy: str
+    policy_version: int
+    step: str
+    trigger: UUID
+    trigger_position: int
+    reason: str
+
+
+class CancelFollowUp(Command):
+    """Take a promise back before anything is sent."""
+
+    follow_up_id: FollowUpId
+    reason: str
+
+
+class PostponeFollowUp(Command):
+    """Keep a promise later."""
+
+    follow_up_id: FollowUpId
+    due_at: datetime
+    reason: str
+
+
+class DispatchFollowUp(Command):
+    """Let it go; `relied_on` is the position of the event that allows it: the consent, or the trigger."""
+
+    follow_up_id: FollowUpId
+    basis: str
+    relied_on: int
+
+
+class AttemptFollowUp(Command):
+    """Begin to send; attempts count from 1. Only whoever gets an event back may send."""
+
+    follow_up_id: FollowUpId
+    attempt: int
+
+
+class RecordFollowUpDelivered(Command):
+    """Note that the provider took it, and what the provider calls it."""
+
+    follow_up_id: FollowUpId
+    provider_ref: str
+
+
+class RecordFollowUpFailed(Command):
+    """Note that an attempt failed; without `retry_at` there will be no other."""
+
+    follow_up_id: FollowUpId
+    error: str
+    retry_at: datetime | None = None
+
+
+class RecordFollowUpUncertain(Command):
+    """Note that nobody knows whether it was sent: it is not sent again until somebody does."""
+
+    follow_up_id: FollowUpId
+    reason: str
+
+
+class CompleteFollowUp(Command):
+    """Note that a step which sends nothing is done."""
+
+    follow_up_id: FollowUpId
+    outcome: str
+
+
+# What can have happened.
+
+
+class FollowUpScheduled(Event, stored_as="follow_up.scheduled.v1"):
+    """The company promised itself to act; `wanted_at` is when it would have been but for quiet hours."""
+
+    customer_id: CustomerId
+    policy: str
+    policy_version: int
+    step: str
+    trigger: UUID
+    trigger_position: int
+    action: Action
+    due_at: datetime
+    wanted_at: datetime
+
+
+class FollowUpSuppressed(Event, stored_as="follow_up.suppressed.v1"):
+    """It was not done, for a reason."""
+
+    customer_id: CustomerId
+    policy: str
+    policy_version: int
+    step: str
+    trigger: UUID
+    trigger_position: int
+    reason: str
+
+
+class FollowUpCancelled(Event, stored_as="follow_up.cancelled.v1"):
+    """The promise was taken back."""
+
+    reason: str
+
+
+class FollowUpPostponed(Event, stored_as="follow_up.postponed.v1"):
+    """The promise is to be kept later."""
+
+    due_at: datetime
+    reason: str
+
+
+class FollowUpDispatched(Event, stored_as="follow_up.dispatched.v1"):
+    """It was let go, relying on the event at that position; the provider gets the key to tell a repetition by."""
+
+    idempotency_key: str
+    basis: str
+    relied_on: int
+
+
+class FollowUpAttempted(Event, stored_as="follow_up.attempted.v1"):
+    """Somebody began to send it."""
+
+    attempt: int
+
+
+class FollowUpDelivered(Event, stored_as="follow_up.delivered.v1"):
+    """The provider took it."""
+
+    provider_ref: str
+
+
+class FollowUpFailed(Event, stored_as="follow_up.failed.v1"):
+    """An attempt failed; without `retry_at` it was the last."""
+
+    attempt: int
+    error: str
+    retry_at: datetime | None = None
+
+
+class FollowUpDeliveryUncertain(Event, stored_as="follow_up.delivery-uncertain.v1"):
+    """Nobody knows whether it was sent."""
+
+    reason: str
+
+
+class FollowUpCompleted(Event, stored_as="follow_up.completed.v1"):
+    """A step that sends nothing was done."""
+
+    outcome: str
+
+
+# What must be remembered in order to decide.
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """`last` is what came of it last, to know a repetition by."""
+
+    status: FollowUpStatus | None = None
+    customer_id: UUID | None = None
+    policy: str | None = None
+    step: str | None = None
+    trigger: UUID | None = None
+    action: Action | None = None
+    due_at: datetime | None = None
+    attempt: int = 0
+    retry_at: datetime | None = None
+    last: Event | None = None
+
+
+Asked = (
+    ScheduleFollowUp
+    | SuppressFollowUp
+    | CancelFollowUp
+    | PostponeFollowUp
+    | DispatchFollowUp
+    | AttemptFollowUp
+    | RecordFollowUpDelivered
+    | RecordFollowUpFailed
+    | RecordFollowUpUncertain
+    | CompleteFollowUp
+)
+Happened = (
+    FollowUpScheduled
+    | FollowUpSuppressed
+    | FollowUpCancelled
+    | FollowUpPostponed
+    | FollowUpDispatched
+    | FollowUpAttempted
+    | FollowUpDelivered
+    | FollowUpFailed
+    | FollowUpDeliveryUncertain
+    | FollowUpCompleted
+)
+
+CLOSED = {FollowUpStatus.DELIVERED, FollowUpStatus.SUPPRESSED, FollowUpStatus.CANCELLED, FollowUpStatus.DONE}
+"""Nothing can happen any more. So it is after a failure without another attempt."""
+SENT = (FollowUpStatus.SENDING, FollowUpStatus.UNCERTAIN)
+"""Somebody began to send, and what came of it is still to be told."""
+
+
+def decide(asked: Asked, known: FollowUp) -> Iterator[Event]:
+    match asked:
+        case ScheduleFollowUp():
+            must_be_of(known, asked)
+            must_know_zone(asked.due_at, "due_at")
+            must_know_zone(asked.wanted_at, "wanted_at")
+            if known.status is None:
+                yield FollowUpScheduled(
+                    customer_id=asked.customer_id,
+                    policy=asked.policy,
+                    policy_version=asked.policy_version,
+                    step=asked.step,
+                    trigger=asked.trigger,
+                    trigger_position=asked.trigger_position,
+                    action=asked.action,
+                    due_at=asked.due_at,
+                    wanted_at=asked.wanted_at,
+                )
+        case SuppressFollowUp():
+            must_be_of(known, asked)
+            must_say(asked.reason, "The reason", "reason")
+            if known.status in (None, FollowUpStatus.SCHEDULED):
+                yield FollowUpSuppressed(
+                    customer_id=asked.customer_id,
+                    policy=asked.policy,
+                    policy_version=asked.policy_version,
+                    step=asked.step,
+                    trigger=asked.trigger,
+                    trigger_position=asked.trigger_position,
+                    reason=asked.reason,
+                )
+            elif not is_closed(known):
+                raise Refused("This follow-up is already on its way.")
+        case CancelFollowUp(reason=reason):
+            must_say(reason, "The reason", "reason")
+            if known.status in SENT:
+                raise Refused("This follow-up is already on its way.")
+            if known.status is not None and not is_closed(known):
+                yield FollowUpCancelled(reason=reason)
+        case _ if known.status is None:
+            raise Refused("There is no such follow-up.", "follow_up_id")
+        case PostponeFollowUp(due_at=due_at, reason=reason):
+            must_know_zone(due_at, "due_at")
+            must_say(reason, "The reason", "reason")
+            must_be_in(known, FollowUpStatus.SCHEDULED)
+            if due_at != known.due_at:
+                yield FollowUpPostponed(due_at=due_at, reason=reason)
+        case DispatchFollowUp(basis=basis, relied_on=relied_on):
+            must_say(basis, "The basis", "basis")
+            if known.status in (FollowUpStatus.SCHEDULED, FollowUpStatus.SUPPRESSED, FollowUpStatus.CANCELLED):
+                must_be_in(known, FollowUpStatus.SCHEDULED)
+                yield FollowUpDispatched(idempotency_key=str(asked.follow_up_id), basis=basis, relied_on=relied_on)
+        case AttemptFollowUp(attempt=attempt):
+            if (known.status, known.attempt) != (FollowUpStatus.SENDING, attempt):
+                if known.retry_at is None:
+                    must_be_in(known, FollowUpStatus.DISPATCHED)
+                if attempt != known.attempt + 1:
+                    raise Refused(f"The next attempt is number {known.attempt + 1}.", "attempt")
+                yield FollowUpAttempted(attempt=attempt)
+        case RecordFollowUpDelivered(provider_ref=provider_ref):
+            yield from once(known, FollowUpDelivered(provider_ref=provider_ref), *SENT)
+        case RecordFollowUpFailed(error=error, retry_at=retry_at):
+            if retry_at is not None:
+                must_know_zone(retry_at, "retry_at")
+            yield from once(known, FollowUpFailed(attempt=known.attempt, error=error, retry_at=retry_at), *SENT)
+        case RecordFollowUpUncertain(reason=reason):
+            yield from once(known, FollowUpDeliveryUncertain(reason=reason), FollowUpStatus.SENDING)
+        case CompleteFollowUp(outcome=outcome):
+            completed = FollowUpCompleted(outcome=outcome)
+            yield from once(known, completed, FollowUpStatus.SCHEDULED, FollowUpStatus.DISPATCHED)
+        case _:
+            assert_never(asked)
+
+
+def evolve(known: FollowUp, event: Happened) -> FollowUp:
+    match event:
+        case FollowUpScheduled(customer_id=customer_id, policy=policy, step=step, trigger=trigger):
+            return FollowUp(FollowUpStatus.SCHEDULED, customer_id, policy, step, trigger, event.action, event.due_at)
+        case FollowUpSuppressed(customer_id=customer_id, policy=policy, step=step, trigger=trigger):
+            return FollowUp(FollowUpStatus.SUPPRESSED, customer_id, policy, step, trigger, known.action, known.due_at)
+        case FollowUpCancelled():
+            return replace(known, status=FollowUpStatus.CANCELLED, retry_at=None)
+        case FollowUpPostponed(due_at=due_at):
+            return replace(known, due_at=due_at)
+        case FollowUpDispatched():
+            return replace(known, status=FollowUpStatus.DISPATCHED)
+        case FollowUpAttempted(attempt=attempt):
+            return replace(known, status=FollowUpStatus.SENDING, attempt=attempt, retry_at=None)
+        case FollowUpDelivered():
+            return replace(known, status=FollowUpStatus.DELIVERED, last=event)
+        case FollowUpFailed(retry_at=retry_at):
+            return replace(known, status=FollowUpStatus.FAILED, retry_at=retry_at, last=event)
+        case FollowUpDeliveryUncertain():
+            return replace(known, status=FollowUpStatus.UNCERTAIN, last=event)
+        case FollowUpCompleted():
+            return replace(known, status=FollowUpStatus.DONE, last=event)
+        case _:
+            assert_never(event)
+
+
+def is_closed(known: FollowUp) -> bool:
+    """Whether nothing can happen any more."""
+    return known.status in CLOSED or (known.status is FollowUpStatus.FAILED and known.retry_at is None)
+
+
+def once(known: FollowUp, outcome: Event, *allowed: FollowUpStatus) -> Iterator[Event]:
+    """What came of it, unless just this was said last. Refused if the follow-up does not stand where it may come."""
+    if known.last != outcome:
+        must_be_in(known, *allowed)
+        yield outcome
+
+
+def must_be_of(known: FollowUp, asked: ScheduleFollowUp | SuppressFollowUp) -> None:
+    """Refused if the id is that of another promise. The policy's version does not make another of it."""
+    must_say(asked.policy, "The policy", "policy")
+    must_say(asked.step, "The step", "step")
+    ours = (known.policy, known.step, known.trigger)
+    if known.status is not None and ours != (asked.policy, asked.step, asked.trigger):
+        raise Refused("This follow-up belongs to another policy, step or trigger.", "follow_up_id")
+
+
+def must_be_in(known: FollowUp, *allowed: FollowUpStatus) -> None:
+    """Refused if the follow-up stands elsewhere."""
+    if known.status not in allowed:
+        stands = "unknown" if known.status is None else known.status.lower()
+        raise Refused(f"This follow-up is {stands}, and must be {' or '.join(allowed).lower()} for that.")
+
+
+decider = Decider("follow_up", Asked, Happened, FollowUp(), decide, evolve)

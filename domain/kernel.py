@@ -1,0 +1,150 @@
+"""What every noun is made of: commands that ask, events that remember, and the functions between them."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields
+from hashlib import sha1
+from typing import Annotated, Any, ClassVar, Generic, TypeVar, cast, dataclass_transform, get_args, get_origin, get_type_hints
+from uuid import UUID
+
+T = TypeVar("T")
+S = TypeVar("S")
+
+NAMESPACE = UUID("6f2c9d2e-5b1a-5f0e-9c57-b17ac04a0001")
+"""The namespace of every id that is derived from a meaning. It never changes, or history would fall apart."""
+
+
+# Words that a field's type may carry.
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """The value belongs to a person: it is enciphered under that person's key of this class, outside the body."""
+
+    key_class: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """The id of a noun: a UUID, or `source:key`, from which the UUID follows (see `reference`)."""
+
+    noun: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The longest text that is taken, in characters."""
+
+    characters: int
+
+
+Personal = Annotated[T | None, Sealed("identity")]
+"""Who somebody is. None once it is forgotten, or where the reader did not ask for personal values."""
+Contact = Annotated[T | None, Sealed("contact")]
+"""How to reach somebody."""
+Told = Annotated[T | None, Sealed("text")]
+"""What somebody said or wrote, or what was written about them."""
+Answered = Annotated[T | None, Sealed("answer")]
+"""What somebody answered to a survey."""
+
+MAX_LINE = 200
+MAX_TEXT = 20_000
+Text = Annotated[str, Limit(MAX_TEXT)]
+"""A text of several lines. A plain `str` is one line of at most MAX_LINE characters."""
+
+CustomerId = Annotated[UUID, Ref("customer")]
+
+
+def derived(*meaning: object) -> UUID:
+    """The id that follows from a meaning: `uuid5(NAMESPACE, "part:part:...")`."""
+    digest = sha1(NAMESPACE.bytes + ":".join(map(str, meaning)).encode(), usedforsecurity=False).digest()
+    return UUID(bytes=digest[:16], version=5)
+
+
+def reference(noun: str, source: str, key: str) -> UUID:
+    """The id of what another system knows as `source:key`: `uuid5(NAMESPACE, "noun:source:key")`."""
+    return derived(noun, source, key)
+
+
+# Messages: frozen dataclasses with slots, made by inheriting.
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+class Message(type):
+    """Makes a frozen, slotted, keyword-only dataclass of every class that it is the type of."""
+
+    def __new__(mcs, name: str, bases: tuple[type, ...], body: dict[str, Any], **words: Any) -> "Message":
+        if "__slots__" in body:  # the second pass: `dataclass(slots=True)` makes the class anew
+            return super().__new__(mcs, name, bases, body)
+        stored_as = words.pop("stored_as", None)
+        for key, hint in body.get("__annotations__", {}).items():
+            if key not in body and sealed(hint) is not None:
+                body[key] = None
+        made = super().__new__(mcs, name, bases, body, **words)
+        if stored_as is not None:
+            made.stored_as = stored_as  # type: ignore[attr-defined]  # declared by Event, which this makes
+        return cast(Message, dataclass(frozen=True, slots=True, kw_only=True)(made))
+
+
+class Event(metaclass=Message):
+    """Something that happened. `stored_as` names it for ever: `noun.what-happened.v1`."""
+
+    stored_as: ClassVar[str] = ""
+
+
+class Command(metaclass=Message):
+    """Something that is asked for, and may be refused."""
+
+
+def sealed(hint: Any) -> Sealed | None:
+    """How a field's type says that it is personal, if it is."""
+    if get_origin(hint) is Annotated:
+        return next((word for word in get_args(hint)[1:] if isinstance(word, Sealed)), None)
+    return None
+
+
+def sealed_fields(event: type[Event]) -> dict[str, Sealed]:
+    """The personal fields of an event in the order of their declaration, which numbers their slots for ever."""
+    hints = get_type_hints(event, include_extras=True)
+    return {f.name: word for f in fields(cast(Any, event)) if (word := sealed(hints[f.name])) is not None}
+
+
+class Refused(Exception):
+    """The answer is no. The reason is a sentence for the person who asked; `field` is what to correct, if it is one."""
+
+    def __init__(self, reason: str, field: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.field = field
+
+
+@dataclass(frozen=True)
+class Decider(Generic[S]):
+    """A noun: what can be asked of it, what can have happened to it, and the two functions between.
+
+    `asked` and `happened` are unions of classes (or one class). A command names its stream by the field
+    `<noun>_id`, unless `stream` says otherwise. `disclose` loads personal values because deciding needs them.
+    """
+
+    noun: str
+    asked: Any
+    happened: Any
+    initial: S
+    decide: Callable[[Any, S], Iterator[Event]]
+    evolve: Callable[[S, Any], S]
+    stream: Callable[[Any], UUID] | None = None
+    disclose: bool = False
+    commands: tuple[type[Command], ...] = field(init=False)
+    events: tuple[type[Event], ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "commands", get_args(self.asked) or (self.asked,))
+        object.__setattr__(self, "events", get_args(self.happened) or (self.happened,))
+
+    def stream_of(self, command: Command) -> UUID:
+        """The stream that a command is asked of."""
+        return self.stream(command) if self.stream is not None else cast(UUID, getattr(command, f"{self.noun}_id"))
+
+    def customer_of(self, command: Command, state: S) -> UUID | None:
+        """Whom an event concerns: the command says so, or the state remembers."""
+        found = getattr(command, "customer_id", None)
+        return cast("UUID | None", found if found is not None else getattr(state, "customer_id", None))

@@ -1,0 +1,171 @@
+"""Bulk: many commands decided at once and appended by COPY, each with its own answer."""
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+from psycopg import Connection
+
+from domain.kernel import Command, Decider, Refused
+from eventstore.database import reachable
+from eventstore.envelope import Draft, Request
+from eventstore.log import Conflict, Log, decide
+from eventstore.personal import SealedValue
+
+BATCH_COMMANDS = 2_000
+MAX_TRIES = 10
+
+STAGING = (
+    "create temp table if not exists staged_event (n bigint, stream_id uuid, version int, type text, customer_id uuid, "
+    "  occurred_at timestamptz, actor text, origin text, command_id uuid, correlation_id uuid, because bigint, "
+    "  body bytea, personal bytea)",
+    "create temp table if not exists staged_personal (n bigint, slot smallint, subject_id uuid, key_id bigint, "
+    "  nonce bytea, ciphertext bytea)",
+    "grant select on staged_event, staged_personal to es_owner",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one command: `events` were taken, or it was `already` there, or it was refused."""
+
+    events: int = 0
+    already: bool = False
+    refused: Refused | None = None
+
+
+class Bulk:
+    """Does many commands against a log, in batches that are each appended whole or not at all.
+
+    In a dry run nothing is written; the commands are decided as if what came before them had been.
+    """
+
+    def __init__(self, log: Log, *, dry_run: bool = False) -> None:
+        self.log = log
+        self.dry_run = dry_run
+        self._imagined: dict[UUID, tuple[Any, int]] = {}
+        self._imagined_commands: set[UUID] = set()
+
+    def do(self, asked: Sequence[tuple[Command, Request]]) -> list[Outcome]:
+        """Does one batch, in order; the outcomes stand in the same order. Raises `Unavailable`."""
+        with reachable():
+            for attempt in range(MAX_TRIES):
+                outcomes, drafts = self._decide(asked)
+                if not drafts or self.dry_run:
+                    return outcomes
+                try:
+                    self._append(drafts)
+                except psycopg.errors.UniqueViolation:  # somebody wrote to one of these streams meanwhile: look again
+                    time.sleep(0.01 * attempt)
+                else:
+                    return outcomes
+        raise Conflict("Others keep changing what this import changes. Run it again: what was taken stays taken.")
+
+    def do_all(self, asked: Iterable[tuple[Command, Request]]) -> Iterable[list[Outcome]]:
+        """Does any number of commands, batch by batch."""
+        asked = iter(asked)
+        while batch := list(islice(asked, BATCH_COMMANDS)):
+            yield self.do(batch)
+
+    def _decide(self, asked: Sequence[tuple[Command, Request]]) -> tuple[list[Outcome], list[Draft]]:
+        done = self._done({request.command_id for _, request in asked if request.command_id is not None})
+        states = self._states(command for command, request in asked if request.command_id not in done)
+        outcomes: list[Outcome] = []
+        drafts: list[Draft] = []
+        for command, request in asked:
+            command_id = request.command_id or uuid4()
+            if command_id in done:
+                outcomes.append(Outcome(already=True))
+                continue
+            decider = self.log.deciders[type(command)]
+            stream_id = decider.stream_of(command)
+            state, version = states.get(stream_id) or (decider.initial, 0)
+            try:
+                if request.expected_version is not None and request.expected_version != version:
+                    raise Conflict(f"It is at version {version}, not {request.expected_version}.", "expectedVersion")
+                decided = decide(decider, command, state, version, request, command_id)
+            except Refused as refused:
+                outcomes.append(Outcome(refused=refused))
+                continue
+            if decided:
+                for draft in decided:
+                    state = decider.evolve(state, draft.event)
+                states[stream_id] = (state, decided[-1].version)
+                drafts.extend(decided)
+                done.add(command_id)
+            outcomes.append(Outcome(events=len(decided), already=not decided))
+        if self.dry_run:
+            self._imagined.update(states)
+            self._imagined_commands |= done
+        return outcomes, drafts
+
+    def _done(self, command_ids: set[UUID]) -> set[UUID]:
+        with self.log.pool.connection() as db, db.cursor(binary=True) as cursor:
+            rows = cursor.execute(
+                "select command_id from es.command where command_id = any(%s::uuid[])", [list(command_ids)]
+            ).fetchall()
+        return {row[0] for row in rows} | (command_ids & self._imagined_commands)
+
+    def _states(self, commands: Iterable[Command]) -> dict[UUID, tuple[Any, int]]:
+        """What is remembered of every stream that the commands name, in one query for each way of reading."""
+        wanted: dict[UUID, Decider[Any]] = {}
+        for command in commands:
+            decider = self.log.deciders[type(command)]
+            wanted[decider.stream_of(command)] = decider
+        states = {stream_id: self._imagined[stream_id] for stream_id in wanted.keys() & self._imagined.keys()}
+        for disclose in (False, True):
+            ids = [stream for stream, decider in wanted.items() if decider.disclose is disclose and stream not in states]
+            for event, at in self.log.reader.streams(ids, disclose=disclose) if ids else ():
+                decider = wanted[at.stream_id]
+                state, _ = states.get(at.stream_id) or (decider.initial, 0)
+                states[at.stream_id] = (decider.evolve(state, event), at.version)
+        return states
+
+    def _append(self, drafts: Sequence[Draft]) -> None:
+        events: list[str] = []
+        personal: list[str] = []
+        for n, (draft, body, digest, kept) in enumerate(self.log.sealed(drafts), 1):
+            events.append(_event_line(n, draft, body, digest))
+            personal.extend(_personal_line(n, value) for value in kept)
+        with self.log.pool.connection() as db:
+            self._stage(db, "staged_event", events)
+            if personal:
+                self._stage(db, "staged_personal", personal)
+            db.execute("call es.append_staged(%s, null, null)", [self.log.early])
+
+    def _stage(self, db: Connection, table: str, lines: list[str]) -> None:
+        if table == "staged_event":
+            for statement in STAGING:
+                db.execute(statement)
+            db.execute("truncate staged_event, staged_personal")
+        with db.cursor() as cursor, cursor.copy(f"copy {table} from stdin") as copy:
+            copy.write("".join(lines))
+
+
+def _event_line(n: int, draft: Draft, body: bytes, digest: bytes | None) -> str:
+    stream_id, version, event, customer_id, occurred_at, actor, origin, command_id, correlation_id, because = draft
+    return (
+        f"{n}\t{stream_id.hex}\t{version}\t{event.stored_as}\t{customer_id.hex if customer_id else _NULL}\t"
+        f"{occurred_at.isoformat()}\t{_escaped(actor)}\t{origin}\t{command_id.hex}\t{correlation_id.hex}\t"
+        f"{_NULL if because is None else because}\t\\\\x{body.hex()}\t{_NULL if digest is None else _bytes(digest)}\n"
+    )
+
+
+def _personal_line(n: int, value: SealedValue) -> str:
+    slot, subject_id, key_id, nonce, ciphertext = value
+    return f"{n}\t{slot}\t{subject_id.hex}\t{key_id}\t{_bytes(nonce)}\t{_bytes(ciphertext)}\n"
+
+
+_NULL = r"\N"
+
+
+def _bytes(value: bytes) -> str:
+    return rf"\\x{value.hex()}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")

@@ -1,0 +1,291 @@
+"""Commands as they arrive: from JSON-like values to a command, or to the name of the field that is wrong."""
+
+import difflib
+import re
+import types
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Annotated, Any, Union, cast, get_args, get_origin, get_type_hints
+from uuid import UUID
+
+import msgspec
+
+from domain.kernel import MAX_LINE, MAX_TEXT, Command, Decider, Limit, Ref, Refused, derived, reference
+from eventstore.envelope import Origin, Request
+
+MAX_ITEMS = 5_000
+MAX_ID = 300
+MAX_DECIMAL_DIGITS = 30
+EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+LATEST_AHEAD = timedelta(days=1)
+SOURCE = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
+
+Convert = Callable[[Any, str], Any]
+"""(value, path) -> what the command holds; raises Refused with the path."""
+
+
+def camel(name: str) -> str:
+    """`unit_price` -> `unitPrice`, `PlaceOrder` -> `placeOrder`."""
+    head, *rest = name.split("_")
+    return head[:1].lower() + head[1:] + "".join(part.title() for part in rest)
+
+
+class Commands:
+    """Everything that can be asked, by the name under which every door takes it."""
+
+    def __init__(self, deciders: Iterable[Decider[Any]]) -> None:
+        self.classes: dict[str, type[Command]] = {
+            camel(command.__name__): command for decider in deciders for command in decider.commands
+        }
+        self._readers = {name: _object(command) for name, command in self.classes.items()}
+
+    def read(self, name: object, raw: Any) -> Command:
+        """The command of this name from its fields in camelCase. Raises `Refused` with the path of what is wrong."""
+        reader = self._readers.get(name) if isinstance(name, str) else None
+        if reader is None:
+            raise Refused(f"There is no command {_shown(name)}{_did_you_mean(str(name), self._readers)}.", "command")
+        return cast(Command, reader(raw, ""))
+
+    def request(self, raw: Mapping[str, Any], *, actor: str, origin: Origin, now: datetime) -> Request:
+        """Who asks and when it was so, from `commandId`, `occurredAt` and `expectedVersion`."""
+        occurred_at = raw.get("occurredAt")
+        expected = raw.get("expectedVersion")
+        if expected is not None and (type(expected) is not int or expected < 0):
+            raise Refused("expectedVersion is a whole number from 0.", "expectedVersion")
+        return Request(
+            actor=actor,
+            origin=origin,
+            occurred_at=None if occurred_at is None else moment(occurred_at, "occurredAt", now=now),
+            command_id=None if raw.get("commandId") is None else command_id(raw["commandId"]),
+            expected_version=expected,
+        )
+
+
+def command_id(text: Any) -> UUID:
+    """A command's id: a UUID as it is, and any other text by the rule `derived("command", text)`."""
+    text = _text(MAX_LINE)(text, "commandId")
+    try:
+        return UUID(text)
+    except ValueError:
+        return derived("command", text)
+
+
+def identify(noun: str, value: Any, path: str = "id") -> UUID:
+    """The id of a noun from a UUID or from `source:key`, by the rule of `domain.kernel.reference`."""
+    if isinstance(value, UUID):
+        return value
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_ID:
+        raise Refused(f"{_shown(value)} is not an id. Give a UUID, or source:key as in shop:1234.", path)
+    source, colon, key = value.partition(":")
+    if colon and key and SOURCE.fullmatch(source):
+        return reference(noun, source, _text(MAX_ID)(key, path))
+    try:
+        return UUID(value)
+    except ValueError:
+        raise Refused(f"{_shown(value)} is not an id. Give a UUID, or source:key as in shop:1234.", path) from None
+
+
+def moment(value: Any, path: str, *, now: datetime) -> datetime:
+    """A moment in UTC, with its zone, not before 1900 and not later than a day from now."""
+    found = _datetime(value, path)
+    if not EARLIEST <= found <= now + LATEST_AHEAD:
+        raise Refused(f"{found.date()} cannot be: dates from 1900 to tomorrow are taken.", path)
+    return found
+
+
+# How each type of field is read. Built once for every command class.
+
+
+def _object(made: type) -> Convert:
+    hints = get_type_hints(made, include_extras=True)
+    known = {camel(f.name): (f.name, _converter(hints[f.name])) for f in fields(cast(Any, made))}
+    required = frozenset(
+        camel(f.name) for f in fields(cast(Any, made)) if f.default is MISSING and f.default_factory is MISSING
+    )
+
+    def read(value: Any, path: str) -> Any:
+        if not isinstance(value, Mapping):
+            raise Refused(f"{_place(path)} is an object with fields, not {_shown(value)}.", path or "input")
+        found: dict[str, Any] = {}
+        for key, given in value.items():
+            entry = known.get(key)
+            if entry is None:
+                raise Refused(f"There is no field {_shown(key)}{_did_you_mean(str(key), known)}.", _below(path, str(key)[:MAX_LINE]))
+            name, convert = entry
+            found[name] = convert(given, f"{path}.{key}" if path else key)
+        if len(found) < len(known):
+            missing = required - value.keys()
+            if missing:
+                raise Refused(f"{min(missing)} is missing.", _below(path, min(missing)))
+        return made(**found)
+
+    return read
+
+
+def _converter(hint: Any) -> Convert:
+    origin, args = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        inner, words = args[0], args[1:]
+        for word in words:
+            if isinstance(word, Ref):
+                noun = word.noun
+                return lambda value, path: identify(noun, value, path)
+            if isinstance(word, Limit):
+                return _text(word.characters)
+        return _converter(inner)
+    if origin in (Union, types.UnionType):
+        inner = _converter(next(arg for arg in args if arg is not type(None)))
+        return lambda value, path: None if value is None else inner(value, path)
+    if origin is tuple:
+        return _list(_converter(args[0]))
+    if origin is not None and issubclass(origin, Mapping):
+        return _mapping(_converter(args[1]))
+    if is_dataclass(hint):
+        return _object(cast(type, hint))
+    if issubclass(hint, Enum):
+        return _enum(hint)
+    return _PLAIN[hint]
+
+
+def _text(limit: int) -> Convert:
+    def read(value: Any, path: str) -> str:
+        if type(value) is not str:
+            raise Refused(f"{_place(path)} is a text, not {_shown(value)}.", path)
+        if len(value) > limit:
+            raise Refused(f"{_place(path)} has {len(value)} characters; {limit} is the limit.", path)
+        if not value.isascii():
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                raise Refused(f"{_place(path)} holds half of a character (an unpaired surrogate).", path) from None
+        if "\0" in value:
+            raise Refused(f"{_place(path)} holds a NUL character, which no text may.", path)
+        return value
+
+    return read
+
+
+def _list(item: Convert) -> Convert:
+    def read(value: Any, path: str) -> tuple[Any, ...]:
+        if not isinstance(value, (list, tuple)):
+            raise Refused(f"{_place(path)} is a list, not {_shown(value)}.", path)
+        if len(value) > MAX_ITEMS:
+            raise Refused(f"{_place(path)} has {len(value)} entries; {MAX_ITEMS} is the limit.", path)
+        return tuple([item(each, f"{path}[{n}]") for n, each in enumerate(value)])
+
+    return read
+
+
+def _mapping(item: Convert) -> Convert:
+    key_of = _text(MAX_LINE)
+
+    def read(value: Any, path: str) -> dict[str, Any]:
+        if not isinstance(value, Mapping) or len(value) > MAX_ITEMS:
+            raise Refused(f"{_place(path)} is an object of at most {MAX_ITEMS} entries, not {_shown(value)}.", path)
+        return {key_of(key, path): item(each, f"{path}.{key}") for key, each in value.items()}
+
+    return read
+
+
+def _enum(kind: type[Enum]) -> Convert:
+    members = {member.value: member for member in kind}
+
+    def read(value: Any, path: str) -> Enum:
+        if isinstance(value, kind):
+            return value
+        member = members.get(value) if isinstance(value, str) else None
+        if member is None:
+            raise Refused(f"{_place(path)} is one of {', '.join(members)}, not {_shown(value)}.", path)
+        return member
+
+    return read
+
+
+def _decimal(value: Any, path: str) -> Decimal:
+    if type(value) is str and len(value) <= MAX_ID:
+        try:
+            value = msgspec.convert(value, Decimal)
+        except msgspec.ValidationError:
+            raise Refused(f"{_place(path)} is a number, not {_shown(value)}.", path) from None
+    elif type(value) is int and abs(value) < 10**MAX_DECIMAL_DIGITS:
+        value = Decimal(value)
+    if type(value) is not Decimal:
+        raise Refused(f"{_place(path)} is a decimal number, best written as a text, not {_shown(value)}.", path)
+    if not value.is_finite() or value.adjusted() > MAX_DECIMAL_DIGITS or cast(int, value.as_tuple().exponent) < -MAX_DECIMAL_DIGITS:
+        raise Refused(f"{_place(path)} is a number of at most {MAX_DECIMAL_DIGITS} digits, not {_shown(value)}.", path)
+    return value
+
+
+def _int(value: Any, path: str) -> int:
+    if type(value) is not int or not -(2**63) <= value < 2**63:
+        raise Refused(f"{_place(path)} is a whole number, not {_shown(value)}.", path)
+    return value
+
+
+def _bool(value: Any, path: str) -> bool:
+    if type(value) is not bool:
+        raise Refused(f"{_place(path)} is true or false, not {_shown(value)}.", path)
+    return value
+
+
+def _uuid(value: Any, path: str) -> UUID:
+    if isinstance(value, UUID):
+        return value
+    try:
+        return UUID(value)
+    except (ValueError, TypeError, AttributeError):
+        raise Refused(f"{_place(path)} is a UUID, not {_shown(value)}.", path) from None
+
+
+def _datetime(value: Any, path: str) -> datetime:
+    if type(value) is str and len(value) <= MAX_LINE:
+        try:
+            value = msgspec.convert(value, datetime)
+        except msgspec.ValidationError:
+            raise Refused(f"{_place(path)} is a moment as 2026-01-31T18:00:00+01:00, not {_shown(value)}.", path) from None
+    if type(value) is not datetime or value.tzinfo is None:
+        raise Refused(f"{_place(path)} is a moment with its zone, as 2026-01-31T18:00:00+01:00, not {_shown(value)}.", path)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise Refused(f"{_shown(value)} is beyond the calendar.", path) from None
+
+
+def _date(value: Any, path: str) -> date:
+    if type(value) is str and len(value) <= MAX_LINE:
+        try:
+            value = date.fromisoformat(value)
+        except ValueError:
+            value = None
+    if type(value) is not date or not EARLIEST.date() <= value <= date(2200, 1, 1):
+        raise Refused(f"{_place(path)} is a date as 1980-12-31, from 1900 on.", path)
+    return value
+
+
+_PLAIN: dict[Any, Convert] = {
+    str: _text(MAX_LINE), int: _int, bool: _bool, Decimal: _decimal, UUID: _uuid, datetime: _datetime, date: _date,
+}  # fmt: skip
+
+
+def _shown(value: Any) -> str:
+    text = ascii(value) if isinstance(value, (bytes, dict, list)) or value is None else repr(str(value)[:60])
+    return text[:60]
+
+
+def _place(path: str) -> str:
+    return path or "The input"
+
+
+def _below(path: str, key: str) -> str:
+    return f"{path}.{key}" if path else key
+
+
+def _did_you_mean(word: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word[:MAX_LINE], list(known), n=1)
+    return f". Did you mean {near[0]}?" if near else ""
+
+
+__all__ = ["MAX_TEXT", "Commands", "camel", "command_id", "identify", "moment"]

@@ -1,0 +1,204 @@
+"""The log: a command comes in, is decided on what is remembered, and what happened is remembered for ever."""
+
+import base64
+import os
+import random
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import orjson
+import psycopg
+from psycopg import Connection
+from psycopg_pool import ConnectionPool
+
+from domain.kernel import Command, Decider, Event, Refused
+from eventstore.codec import Codec
+from eventstore.database import reachable
+from eventstore.envelope import Appended, Draft, Receipt, Request
+from eventstore.personal import KeyRing, SealedValue, SubjectKey, context, digest
+from eventstore.reader import Reader
+
+
+MAX_TRIES = 20
+MAX_BACKOFF_S = 0.05
+MAX_EVENTS_PER_COMMAND = 1_000
+
+VERSION_GAP = "BT001"
+KNOWN_LESS = "BT002"
+
+
+class Conflict(Refused):
+    """Somebody else was faster: the stream is not at the version that was expected."""
+
+
+class Outdated(Exception):
+    """More was recorded of a customer than a decision rested on. Decide again."""
+
+
+class Log:
+    """One append-only log. Every write goes through `do`, `append` or `Bulk`; every read through `reader`."""
+
+    def __init__(self, pool: ConnectionPool, deciders: Sequence[Decider[Any]], keys: KeyRing, *, early: bool = True) -> None:
+        self.pool = pool
+        self.keys = keys
+        self.early = early
+        self.codec = Codec(deciders)
+        self.reader = Reader(pool, self.codec, keys)
+        self.deciders = {command: decider for decider in deciders for command in decider.commands}
+
+    def do(self, command: Command, request: Request = Request()) -> Receipt:
+        """Decides a command on the current state and records what follows.
+
+        The same `command_id` again gives the same receipt and appends nothing. Raises `Refused`, `Conflict` (a kind of
+        it) and `Unavailable`; after the last one the same request may be sent again.
+        """
+        decider = self.deciders[type(command)]
+        stream_id = decider.stream_of(command)
+        command_id = request.command_id or uuid4()
+        with reachable():
+            for attempt in range(MAX_TRIES):
+                if request.command_id is not None and (earlier := self.receipt(command_id, stream_id)) is not None:
+                    return earlier
+                state, version = self.state(decider, stream_id)
+                if request.expected_version is not None and request.expected_version != version:
+                    raise Conflict(f"It has changed since: it is at version {version} now, not {request.expected_version}.")
+                drafts = decide(decider, command, state, version, request, command_id)
+                if not drafts:
+                    return Receipt(command_id, stream_id, 0, ())
+                try:
+                    with self.pool.connection() as db:
+                        return self._append_alone(db, drafts)
+                except psycopg.errors.UniqueViolation:
+                    time.sleep(random.uniform(0, min(MAX_BACKOFF_S, 0.002 * 2**attempt)))
+        raise Conflict("Too many others change this at the same moment. Try again.")
+
+    def state(self, decider: Decider[Any], stream_id: UUID) -> tuple[Any, int]:
+        """What is remembered of a stream, and its version (0: nothing yet)."""
+        state, version = decider.initial, 0
+        for event, at in self.reader.stream(stream_id, disclose=decider.disclose):
+            state, version = decider.evolve(state, event), at.version
+        return state, version
+
+    def receipt(self, command_id: UUID, stream_id: UUID | None = None) -> Receipt | None:
+        """What an earlier command of this id led to."""
+        with self.pool.connection() as db:
+            rows = db.execute(
+                "select e.position, e.stream_id, e.version, e.type from es.command c "
+                "  join es.event e on e.position between c.first and c.last and e.command_id = c.command_id "
+                " where c.command_id = %s order by e.position",
+                [command_id],
+            ).fetchall()
+        if not rows:
+            return None
+        events = tuple(Appended(*row) for row in rows)
+        return Receipt(command_id, stream_id or events[0].stream_id, events[-1].position, events, duplicate=True)
+
+    def append_within(self, db: Connection, drafts: Sequence[Draft], *, known: int | None = None) -> int:
+        """Appends as the last statement of a transaction that the caller began on `db`; returns the last position.
+
+        The caller commits at once. The log's lock is held until then, so the transaction commits without waiting for
+        the disk, and `flush` is what makes it durable. Raises `Outdated` if more is known than `known`.
+        """
+        if self.early:
+            db.execute("set local synchronous_commit = off")
+        try:
+            row = db.execute("select last from es.append_core(%s::jsonb, %s)", [self.seal(drafts), known]).fetchone()
+        except psycopg.DatabaseError as error:
+            if error.sqlstate == KNOWN_LESS:
+                raise Outdated from error
+            raise
+        db.execute("notify es_event")
+        assert row is not None
+        return int(row[0])
+
+    def flush(self, db: Connection) -> None:
+        """Returns when all that was committed before is on the disk."""
+        if self.early:
+            db.execute("select pg_logical_emit_message(true, 'es', '')")
+
+    def seal(self, drafts: Sequence[Draft]) -> str:
+        """The drafts as the JSON that the append routine takes, their personal values enciphered."""
+        return orjson.dumps([_as_json(*sealed) for sealed in self.sealed(drafts)]).decode()
+
+    def sealed(self, drafts: Sequence[Draft]) -> list[tuple[Draft, bytes, bytes | None, list[SealedValue]]]:
+        """Each draft with its body, the digest of its personal values and these values, enciphered."""
+        encoded = [(draft, *self.codec.encode(draft.event)) for draft in drafts]
+        wanted = {(_subject(draft), field.key_class) for draft, _, values in encoded for field, _ in values}
+        keys = self.keys.for_writing(wanted) if wanted else {}
+        result = []
+        for draft, body, values in encoded:
+            kept = [
+                _encipher(draft, field.slot, keys[_subject(draft), field.key_class], value) for field, value in values
+            ]
+            result.append((draft, body, digest(kept) if kept else None, kept))
+        return result
+
+    def _append_alone(self, db: Connection, drafts: Sequence[Draft]) -> Receipt:
+        row = db.execute("call es.append(%s::jsonb, null, %s, null, null, null)", [self.seal(drafts), self.early]).fetchone()
+        assert row is not None
+        first, last, duplicate = row
+        command_id, stream_id = drafts[0].command_id, drafts[0].stream_id
+        if duplicate:
+            earlier = self.receipt(command_id, stream_id)
+            assert earlier is not None
+            return earlier
+        events = tuple(
+            Appended(first + n, draft.stream_id, draft.version, draft.event.stored_as) for n, draft in enumerate(drafts)
+        )
+        return Receipt(command_id, stream_id, last, events)
+
+
+def decide(
+    decider: Decider[Any], command: Command, state: Any, version: int, request: Request, command_id: UUID
+) -> list[Draft]:
+    """What follows from a command in this state, ready to be appended. Raises `Refused`."""
+    occurred_at = request.occurred_at or datetime.now(UTC)
+    correlation_id = request.correlation_id or command_id
+    stream_id = decider.stream_of(command)
+    drafts: list[Draft] = []
+    for event in decider.decide(command, state):
+        state = decider.evolve(state, event)
+        version += 1
+        drafts.append(
+            Draft(
+                stream_id, version, event, decider.customer_of(command, state), occurred_at,
+                request.actor, request.origin, command_id, correlation_id, request.because,
+            )
+        )  # fmt: skip
+    if len(drafts) > MAX_EVENTS_PER_COMMAND:
+        raise Refused(f"This asks for {len(drafts)} events at once; {MAX_EVENTS_PER_COMMAND} is the limit. Send less.")
+    return drafts
+
+
+def _subject(draft: Draft) -> UUID:
+    return draft.customer_id or draft.stream_id
+
+
+def _encipher(draft: Draft, slot: int, key: SubjectKey, value: bytes) -> SealedValue:
+    subject = _subject(draft)
+    nonce = os.urandom(12)
+    place = context(draft.stream_id, draft.version, draft.event.stored_as, slot, subject, key.key_id)
+    return SealedValue(slot, subject, key.key_id, nonce, key.cipher.encrypt(nonce, value, place))
+
+
+def _as_json(draft: Draft, body: bytes, personal: bytes | None, kept: list[SealedValue]) -> dict[str, object]:
+    found: dict[str, object] = {
+        "stream_id": draft.stream_id,
+        "version": draft.version,
+        "type": draft.event.stored_as,
+        "customer_id": draft.customer_id,
+        "occurred_at": draft.occurred_at,
+        "actor": draft.actor,
+        "origin": draft.origin,
+        "command_id": draft.command_id,
+        "correlation_id": draft.correlation_id,
+        "because": draft.because,
+        "body": body.decode(),
+    }
+    if kept:
+        found["personal"] = base64.b64encode(personal or b"").decode()
+        found["sealed"] = [value.as_json() for value in kept]
+    return found

@@ -1,0 +1,195 @@
+"""Reading the log: by stream, by customer, by page, and as it was known at some moment."""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from cryptography.exceptions import InvalidTag
+from psycopg import Connection
+from psycopg_pool import ConnectionPool
+
+from eventstore.codec import Codec
+from eventstore.envelope import Happened, Recorded
+from eventstore.personal import KeyRing, context
+
+PAGE_EVENTS = 2_000
+FOLD_PAGE_EVENTS = 10_000
+
+ENVELOPE = "position, stream_id, version, type, customer_id, occurred_at, recorded_at, actor, origin"
+WHOLE = f"{ENVELOPE}, command_id, correlation_id, because"
+
+
+Disclose = bool | Collection[str]
+"""Whether personal values are deciphered: for no events, for all, or for those that are stored under these names."""
+
+
+class LogCorrupted(Exception):
+    """The log has a gap: somebody removed events from below. Stop, and call the auditor."""
+
+
+@dataclass(frozen=True, slots=True)
+class AsOf:
+    """A moment to look back from. What is None does not restrict.
+
+    `time`: what was known then, where history that was imported later counts as known when it happened.
+    `position`: the log up to there. `known_at`: what had been recorded by then. `valid_at`: what had happened by then,
+    with what is known today.
+    """
+
+    time: datetime | None = None
+    position: int | None = None
+    known_at: datetime | None = None
+    valid_at: datetime | None = None
+
+    def where(self) -> tuple[str, list[object]]:
+        """The condition on `es.event`, and its parameters."""
+        conditions: list[str] = []
+        parameters: list[object] = []
+        if self.time is not None:
+            conditions.append("case origin when 'import' then occurred_at else recorded_at end <= %s")
+            parameters.append(self.time)
+        if self.position is not None:
+            conditions.append("position <= %s")
+            parameters.append(self.position)
+        if self.known_at is not None:
+            conditions.append("recorded_at <= %s")
+            parameters.append(self.known_at)
+        if self.valid_at is not None:
+            conditions.append("occurred_at <= %s")
+            parameters.append(self.valid_at)
+        return " and ".join(conditions) or "true", parameters
+
+
+NOW = AsOf()
+
+
+class Reader:
+    """Reads the log through a pool. Personal values are deciphered only when `disclose` asks for them."""
+
+    def __init__(self, pool: ConnectionPool, codec: Codec, keys: KeyRing) -> None:
+        self.pool = pool
+        self.codec = codec
+        self.keys = keys
+
+    def head(self) -> int:
+        """The last position; 0 if nothing was recorded yet."""
+        with self.pool.connection() as db:
+            row = db.execute("select max(position) from es.event").fetchone()
+        return int(row[0] or 0) if row else 0
+
+    def page(
+        self, after: int, limit: int = PAGE_EVENTS, *, types: Sequence[str] | None = None, disclose: Disclose = False
+    ) -> list[Happened]:
+        """The next events after a position. An unfiltered page has no gaps: raises `LogCorrupted` if it does."""
+        with self.pool.connection() as db:
+            if types is None:
+                rows = self._rows(db, f"select {WHOLE}, body from es.event where position > %s order by position limit %s", [after, limit])
+                if rows and rows[-1][0] != after + len(rows):
+                    raise LogCorrupted(f"The log has a gap after position {after}: something was removed from it.")
+            else:
+                rows = self._rows(
+                    db,
+                    f"select {WHOLE}, body from es.event where position > %s and type = any(%s) order by position limit %s",
+                    [after, list(types), limit],
+                )
+            return self._read(db, rows, disclose)
+
+    def stream(self, stream_id: UUID, *, disclose: Disclose = False) -> list[Happened]:
+        """Every event of one stream, in order."""
+        with self.pool.connection() as db:
+            rows = self._rows(db, f"select {WHOLE}, body from es.event where stream_id = %s order by version", [stream_id])
+            return self._read(db, rows, disclose)
+
+    def streams(self, stream_ids: Sequence[UUID], *, disclose: Disclose = False) -> list[Happened]:
+        """Every event of several streams, stream by stream, in order."""
+        with self.pool.connection() as db:
+            rows = self._rows(
+                db,
+                f"select {ENVELOPE}, null, null, null, body from es.event where stream_id = any(%s) order by stream_id, version",
+                [list(stream_ids)],
+            )
+            return self._read(db, rows, disclose)
+
+    def customers(
+        self,
+        customer_ids: Sequence[UUID],
+        *,
+        types: Sequence[str] | None = None,
+        as_of: AsOf = NOW,
+        disclose: Disclose = False,
+    ) -> list[Happened]:
+        """What concerns these customers, in the order in which it was recorded."""
+        where, parameters = as_of.where()
+        kind = "true" if types is None else "type = any(%s)"
+        with self.pool.connection() as db:
+            rows = self._rows(
+                db,
+                f"select {WHOLE}, body from es.event where customer_id = any(%s) and {kind} and {where} order by position",
+                [list(customer_ids), *([] if types is None else [list(types)]), *parameters],
+            )
+            return self._read(db, rows, disclose)
+
+    def fold(
+        self, *, types: Sequence[str], as_of: AsOf = NOW, after: int = 0, disclose: Disclose = False
+    ) -> Iterator[list[Happened]]:
+        """All events of some types, page by page in one pass, with the short envelope: what a fold needs and no more."""
+        where, parameters = as_of.where()
+        while True:
+            with self.pool.connection() as db:
+                rows = self._rows(
+                    db,
+                    f"select {ENVELOPE}, null, null, null, body from es.event "
+                    f"where position > %s and type = any(%s) and {where} order by position limit %s",
+                    [after, list(types), *parameters, FOLD_PAGE_EVENTS],
+                )
+                page = self._read(db, rows, disclose)
+            if page:
+                yield page
+            if len(page) < FOLD_PAGE_EVENTS:
+                return
+            after = page[-1].at.position
+
+    def position_at(self, moment: datetime) -> int:
+        """The last position that was recorded by a moment; 0 before the first."""
+        with self.pool.connection() as db:
+            row = db.execute("select max(position) from es.event where recorded_at <= %s", [moment]).fetchone()
+        return int(row[0] or 0) if row else 0
+
+    def _rows(self, db: Connection, query: str, parameters: list[object]) -> list[tuple[Any, ...]]:
+        with db.cursor(binary=True) as cursor:
+            return cursor.execute(query, parameters).fetchall()
+
+    def _read(self, db: Connection, rows: Iterable[tuple[Any, ...]], disclose: Disclose) -> list[Happened]:
+        decode, recorded = self.codec.decode, Recorded._make
+        found = [Happened(decode(row[3], row[12]), recorded(row[:12])) for row in rows]
+        if disclose and found:
+            self._disclose(db, found, disclose)
+        return found
+
+    def _disclose(self, db: Connection, found: list[Happened], disclose: Disclose) -> None:
+        """Deciphers the personal values of a page in two statements. What was forgotten stays None."""
+        shapes = self.codec.shapes
+        holders = {
+            at.position: (event, at)
+            for event, at in found
+            if shapes[event.stored_as].personal and (isinstance(disclose, bool) or at.type in disclose)
+        }
+        if not holders:
+            return
+        values = self._rows(
+            db,
+            "select position, slot, subject_id, key_id, nonce, ciphertext from es.personal where position = any(%s)",
+            [list(holders)],
+        )
+        ciphers = self.keys.for_reading({value[3] for value in values})
+        for position, slot, subject_id, key_id, nonce, ciphertext in values:
+            if key_id not in ciphers:
+                continue
+            event, at = holders[position]
+            place = context(at.stream_id, at.version, at.type, slot, subject_id, key_id)
+            try:
+                self.codec.disclose(event, slot, ciphers[key_id].decrypt(nonce, ciphertext, place))
+            except InvalidTag as error:
+                raise LogCorrupted(f"A personal value of event {position} is not the one that was sealed there.") from error

@@ -1,0 +1,20 @@
+-- The application reads and calls; it has no insert, update, delete or truncate on the log.
+alter table es.event        owner to es_owner;
+alter table es.command      owner to es_owner;
+alter table es.personal     owner to es_owner;
+alter table es.checkpoint   owner to es_owner;
+alter function es.immutable()                       owner to es_owner;
+alter function es.next_position()                   owner to es_owner;
+alter function es.check_appended(bigint, bigint)    owner to es_owner;
+alter function es.append_core(jsonb, bigint)        owner to es_owner;
+alter function es.append_staged_core()              owner to es_owner;
+revoke all on all tables in schema es from public;
+revoke execute on all routines in schema es from public;
+grant select on es.event, es.command, es.personal to es_app, es_audit;
+grant select, insert, update, delete on es.checkpoint to es_app;
+grant select on es.checkpoint to es_audit;
+grant select, delete on es.personal to es_eraser;
+grant execute on function  es.append_core(jsonb, bigint)      to es_app;
+grant execute on function  es.append_staged_core()            to es_app;
+grant execute on procedure es.append to es_app;
+grant execute on procedure es.append_staged to es_app;

@@ -1,0 +1,6 @@
+"""The views: what people look at, folded from the log and made anew from it at any time."""
+
+from projections import customer_360, customers, due, follow_ups, orders, timeline
+
+VIEWS = (customers.view, customer_360.view, timeline.view, orders.view, due.view, follow_ups.view)
+"""Every view. To add one: write its file, and its name here."""

@@ -1,0 +1,137 @@
+"""The customers: a line for each, to find them by whatever is known and to order them by what they bring."""
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import field
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from domain.customer import (
+    CustomerKind,
+    CustomerProfileChanged,
+    CustomerRegistered,
+    IdentifierAdded,
+    IdentifierRemoved,
+    IdentifierType,
+)
+from domain.interaction import InteractionLogged, InteractionStarted, MessageReceived, MessageSent
+from domain.order import GoodsReturned, LinesReturned, OrderCancelled, OrderPlaced
+from domain.values import empty
+from eventstore.envelope import Recorded
+from projections.takings import take
+from projections.view import Row, View
+
+
+class CustomerLine(Row, key="customer_id"):
+    """A customer in the list. `identifiers` are `TYPE:normal form`, empty where one was removed."""
+
+    customer_id: UUID
+    kind: CustomerKind | None = None
+    name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    identifiers: tuple[str, ...] = ()
+    language: str | None = None
+    timezone: str | None = None
+    country: str | None = None
+    territory: str | None = None
+    source: str | None = None
+    registered_at: datetime | None = None
+    orders: int = 0
+    currency: str | None = None
+    revenue: Decimal = Decimal(0)
+    other_revenue: Mapping[str, Decimal] = field(default_factory=empty)
+    last_order_at: datetime | None = None
+    last_contact_at: datetime | None = None
+    search: str = ""
+
+
+view = View(
+    "customers",
+    CustomerLine,
+    version=1,
+    personal=("name", "email", "phone", "identifiers", "search"),
+    indexes=("(revenue desc, customer_id)", "(name, customer_id)", "using gin (identifiers)"),
+)
+
+
+@view.on(CustomerRegistered)
+def register(line: CustomerLine, registered: CustomerRegistered, at: Recorded) -> None:
+    line.kind = registered.kind
+    line.name = registered.name
+    line.language = registered.language
+    line.timezone = registered.timezone
+    line.country = registered.country
+    line.territory = registered.territory
+    line.source = registered.source
+    line.registered_at = at.occurred_at
+    line.search = searchable(line)
+
+
+@view.on(CustomerProfileChanged)
+def change_profile(line: CustomerLine, changed: CustomerProfileChanged, at: Recorded) -> None:
+    line.name = changed.name or line.name
+    line.language = changed.language or line.language
+    line.timezone = changed.timezone or line.timezone
+    line.country = changed.country or line.country
+    line.territory = changed.territory or line.territory
+    line.search = searchable(line)
+
+
+@view.on(IdentifierAdded)
+def add_identifier(line: CustomerLine, added: IdentifierAdded, at: Recorded) -> None:
+    known = "" if added.normal is None else f"{added.type}:{added.normal}"
+    line.identifiers = (*line.identifiers, known)
+    if added.type is IdentifierType.EMAIL:
+        line.email = line.email or added.value
+    elif added.type is IdentifierType.PHONE:
+        line.phone = line.phone or added.value
+    line.search = searchable(line)
+
+
+@view.on(IdentifierRemoved)
+def remove_identifier(line: CustomerLine, removed: IdentifierRemoved, at: Recorded) -> None:
+    line.identifiers = tuple("" if n == removed.number else known for n, known in enumerate(line.identifiers, 1))
+    left = next((known.partition(":")[2] for known in line.identifiers if known.startswith(f"{removed.type}:")), None)
+    if removed.type is IdentifierType.EMAIL:
+        line.email = left
+    elif removed.type is IdentifierType.PHONE:
+        line.phone = left
+    line.search = searchable(line)
+
+
+@view.on(OrderPlaced)
+def count_order(line: CustomerLine, placed: OrderPlaced, at: Recorded) -> None:
+    line.orders += 1
+    take(line, placed.total)
+    line.last_order_at = later(line.last_order_at, at.occurred_at)
+
+
+@view.on(OrderCancelled, LinesReturned, GoodsReturned)
+def give_back(line: CustomerLine, back: OrderCancelled | LinesReturned | GoodsReturned, at: Recorded) -> None:
+    take(line, back.value, -1)
+
+
+@view.on(InteractionLogged, InteractionStarted, MessageReceived, MessageSent)
+def note_contact(
+    line: CustomerLine, contact: InteractionLogged | InteractionStarted | MessageReceived | MessageSent, at: Recorded
+) -> None:
+    line.last_contact_at = later(line.last_contact_at, at.occurred_at)
+
+
+def later(known: datetime | None, now: datetime) -> datetime:
+    """The later of two moments: what is reported late does not move a date back."""
+    return now if known is None or now > known else known
+
+
+def searchable(line: CustomerLine) -> str:
+    """What a search goes through: name and identifiers, folded."""
+    return folded(" ".join((line.name or "", line.email or "", *line.identifiers)))
+
+
+def folded(text: str) -> str:
+    """A text in small letters without accents, so that `muñoz` finds `MUNOZ`."""
+    if text.isascii():
+        return text.lower()
+    return "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))

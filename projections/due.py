@@ -1,0 +1,101 @@
+"""What is due: the open follow-ups with the next moment at which there is something to do for them."""
+
+from datetime import datetime
+from uuid import UUID
+
+from domain.follow_up import (
+    ActionKind,
+    FollowUpAttempted,
+    FollowUpCancelled,
+    FollowUpCompleted,
+    FollowUpDelivered,
+    FollowUpDeliveryUncertain,
+    FollowUpDispatched,
+    FollowUpFailed,
+    FollowUpPostponed,
+    FollowUpScheduled,
+    FollowUpStatus,
+    FollowUpSuppressed,
+)
+from eventstore.envelope import Recorded
+from projections.view import GONE, Gone, Row, View
+
+
+class Due(Row, key="follow_up_id"):
+    """An open follow-up. It leaves the sheet when nothing more is to be done for it."""
+
+    follow_up_id: UUID
+    customer_id: UUID | None = None
+    policy: str = ""
+    policy_version: int = 0
+    step: str = ""
+    trigger: UUID | None = None
+    trigger_position: int = 0
+    action: ActionKind | None = None
+    survey: str | None = None
+    invitation_id: UUID | None = None
+    status: FollowUpStatus = FollowUpStatus.SCHEDULED
+    due_at: datetime | None = None
+    wanted_at: datetime | None = None
+    attempt: int = 0
+
+
+view = View(
+    "due",
+    Due,
+    version=1,
+    beside_log=True,
+    key=lambda _, at: at.stream_id,
+    indexes=("(status, due_at)", "(customer_id)"),
+)
+
+
+@view.on(FollowUpScheduled)
+def schedule(due: Due, scheduled: FollowUpScheduled, at: Recorded) -> None:
+    due.customer_id = scheduled.customer_id
+    due.policy = scheduled.policy
+    due.policy_version = scheduled.policy_version
+    due.step = scheduled.step
+    due.trigger = scheduled.trigger
+    due.trigger_position = scheduled.trigger_position
+    due.action = scheduled.action.kind
+    due.survey = scheduled.action.survey
+    due.invitation_id = scheduled.action.invitation_id
+    due.due_at = scheduled.due_at
+    due.wanted_at = scheduled.wanted_at
+
+
+@view.on(FollowUpPostponed)
+def postpone(due: Due, postponed: FollowUpPostponed, at: Recorded) -> None:
+    due.due_at = postponed.due_at
+
+
+@view.on(FollowUpDispatched)
+def dispatch(due: Due, dispatched: FollowUpDispatched, at: Recorded) -> None:
+    due.status = FollowUpStatus.DISPATCHED
+    due.due_at = at.occurred_at
+
+
+@view.on(FollowUpAttempted)
+def attempt(due: Due, attempted: FollowUpAttempted, at: Recorded) -> None:
+    due.status = FollowUpStatus.SENDING
+    due.attempt = attempted.attempt
+    due.due_at = at.occurred_at
+
+
+@view.on(FollowUpFailed)
+def fail(due: Due, failed: FollowUpFailed, at: Recorded) -> Gone | None:
+    if failed.retry_at is None:
+        return GONE
+    due.status = FollowUpStatus.FAILED
+    due.due_at = failed.retry_at
+    return None
+
+
+@view.on(FollowUpSuppressed, FollowUpCancelled, FollowUpDelivered, FollowUpDeliveryUncertain, FollowUpCompleted)
+def settle(
+    due: Due,
+    settled: FollowUpSuppressed | FollowUpCancelled | FollowUpDelivered | FollowUpDeliveryUncertain | FollowUpCompleted,
+    at: Recorded,
+) -> Gone | None:
+    return GONE

@@ -1,0 +1,196 @@
+"""The table behind a view: made from the row's type hints, read and written many rows at a time."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from operator import attrgetter
+from typing import Any, Generic, cast
+from uuid import UUID
+
+import orjson
+from psycopg import Connection, sql
+
+from projections.view import Column, Key, R, View
+
+COPY_ROWS = 5_000
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value, default=_json_default, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def _json_default(value: object) -> object:
+    return str(value) if isinstance(value, Decimal) else dict(cast(Any, value))
+
+
+class Table(Generic[R]):
+    """The table of a view, under the view's own name or under that of a build beside it."""
+
+    def __init__(self, view: View[R], name: str | None = None, *, schema: str = "views") -> None:
+        self.view = view
+        self.name = name or view.name
+        self.columns = view.columns
+        self.key = view.row.key
+        self.identifier = sql.Identifier(schema, self.name)
+        self._all = sql.SQL(", ").join(sql.Identifier(column.name) for column in self.columns)
+        self._key_list = sql.SQL(", ").join(map(sql.Identifier, self.key))
+        self._values: Callable[[Any], tuple[Any, ...]] = attrgetter(*(column.name for column in self.columns))
+        self._converting = [n for n, column in enumerate(self.columns) if column.converts]
+        self._json = [n for n, column in enumerate(self.columns) if column.is_json]
+        self._key_types = [column.sql_type for column in self.columns if column.name in self.key]
+
+    # Making it.
+
+    def create(self, db: Connection, *, temporary: bool = False) -> None:
+        """Makes the table, without the indexes that are not its key."""
+        lines = sql.SQL(", ").join(
+            sql.SQL("{} {}{}").format(
+                sql.Identifier(column.name),
+                sql.SQL(cast(Any, column.sql_type)),
+                sql.SQL("" if column.nullable else " not null"),
+            )
+            for column in self.columns
+        )
+        statement = sql.SQL("create {} {} ({}, primary key ({})) {}").format(
+            sql.SQL("temporary table" if temporary else "table"),
+            sql.Identifier(self.name) if temporary else self.identifier,
+            lines,
+            self._key_list,
+            sql.SQL("on commit drop" if temporary else ""),
+        )
+        db.execute(statement)
+
+    def index(self, db: Connection) -> None:
+        """Makes the indexes that the view asks for."""
+        for columns in self.view.indexes:
+            db.execute(sql.SQL("create index on {} ").format(self.identifier) + sql.SQL(cast(Any, columns)))
+
+    # Reading.
+
+    def load(self, db: Connection, keys: Iterable[Key]) -> dict[Key, R]:
+        """The rows of these keys, in one query."""
+        wanted = list(keys)
+        if not wanted:
+            return {}
+        columns = [wanted] if len(self.key) == 1 else [list(values) for values in zip(*wanted, strict=True)]
+        arrays = sql.SQL(", ").join(sql.SQL("%s::{}[]").format(sql.SQL(cast(Any, kind))) for kind in self._key_types)
+        query = sql.SQL("select {} from {} where ({}) in (select * from unnest({}))").format(
+            self._all, self.identifier, self._key_list, arrays
+        )
+        return {self.key_of(row): row for row in self.select(db, query, columns)}
+
+    def select(self, db: Connection, query: sql.Composed, parameters: Sequence[object] = ()) -> list[R]:
+        """The rows that a query finds; it selects `columns` in their order."""
+        with db.cursor(binary=True) as cursor:
+            found = cursor.execute(query, parameters).fetchall()
+        return [self.row(values) for values in found]
+
+    def row(self, values: Sequence[Any]) -> R:
+        """A row from its column values."""
+        if not self._converting:
+            return self.view.row(*values)
+        changed = list(values)
+        for n in self._converting:
+            changed[n] = self.columns[n].read(changed[n])
+        return self.view.row(*changed)
+
+    def key_of(self, row: R) -> Key:
+        """The key of a row: a value, or a tuple where there are several columns."""
+        return getattr(row, self.key[0]) if len(self.key) == 1 else tuple(getattr(row, name) for name in self.key)
+
+    @property
+    def selected(self) -> sql.Composed:
+        """`columns`, to be selected in their order."""
+        return self._all
+
+    # Writing.
+
+    def upsert(self, db: Connection, rows: Iterable[R]) -> None:
+        """Writes these rows, new or changed, in one statement."""
+        values = [self._written(row) for row in rows]
+        if not values:
+            return
+        kinds = sql.SQL(", ").join(sql.SQL("%s::{}[]").format(sql.SQL(cast(Any, _carried(column)))) for column in self.columns)
+        names = [f"c{n}" for n in range(len(self.columns))]
+        picked = sql.SQL(", ").join(
+            sql.SQL("u.{}::{}").format(sql.Identifier(name), sql.SQL(cast(Any, column.sql_type)))
+            for name, column in zip(names, self.columns, strict=True)
+        )
+        rest = [column.name for column in self.columns if column.name not in self.key]
+        update = sql.SQL("do update set {}").format(
+            sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in rest)
+        )
+        statement = sql.SQL("insert into {} ({}) select {} from unnest({}) u ({}) on conflict ({}) {}").format(
+            self.identifier, self._all, picked, kinds, sql.SQL(", ").join(map(sql.Identifier, names)), self._key_list,
+            update if rest else sql.SQL("do nothing"),
+        )  # fmt: skip
+        db.execute(statement, [list(column) for column in zip(*values, strict=True)])
+
+    def delete(self, db: Connection, keys: Iterable[Key]) -> None:
+        """Removes the rows of these keys."""
+        gone = list(keys)
+        if not gone:
+            return
+        columns = [gone] if len(self.key) == 1 else [list(values) for values in zip(*gone, strict=True)]
+        arrays = sql.SQL(", ").join(sql.SQL("%s::{}[]").format(sql.SQL(cast(Any, kind))) for kind in self._key_types)
+        db.execute(
+            sql.SQL("delete from {} where ({}) in (select * from unnest({}))").format(self.identifier, self._key_list, arrays),
+            columns,
+        )
+
+    def copy_in(self, db: Connection, rows: Iterable[R], *, temporary: bool = False) -> int:
+        """Writes new rows by COPY; returns how many."""
+        target = sql.Identifier(self.name) if temporary else self.identifier
+        count = 0
+        with db.cursor() as cursor, cursor.copy(sql.SQL("copy {} ({}) from stdin").format(target, self._all)) as copy:
+            lines: list[str] = []
+            for row in rows:
+                lines.append("\t".join(map(_field, self._written(row))))
+                count += 1
+                if len(lines) >= COPY_ROWS:
+                    copy.write("\n".join(lines) + "\n")
+                    lines.clear()
+            if lines:
+                copy.write("\n".join(lines) + "\n")
+        return count
+
+    def digest(self, db: Connection) -> tuple[int, int]:
+        """How many rows there are, and a sum over them that does not depend on their order."""
+        row = db.execute(
+            sql.SQL("select count(*), coalesce(sum(hashtextextended(t::text, 0)::numeric), 0) from (select {} from {}) t").format(
+                self._all, self.identifier
+            )
+        ).fetchone()
+        assert row is not None
+        return int(row[0]), int(row[1])
+
+    def _written(self, row: R) -> Sequence[Any]:
+        values = self._values(row)
+        if not self._json:
+            return values
+        changed = list(values)
+        for n in self._json:
+            changed[n] = None if changed[n] is None else _json(changed[n])
+        return changed
+
+
+def _carried(column: Column) -> str:
+    return "text" if column.is_json else column.sql_type
+
+
+def _field(value: Any) -> str:
+    """A value as a field of PostgreSQL's text COPY format."""
+    kind = type(value)
+    if kind is str:
+        if "\\" in value or "\t" in value or "\n" in value or "\r" in value:
+            return str(value.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r"))
+        return str(value)
+    if value is None:
+        return "\\N"
+    if kind is UUID:
+        return str(value.hex)
+    if kind is datetime or kind is date:
+        return str(value.isoformat())
+    if kind is bool:
+        return "t" if value else "f"
+    return str(value)

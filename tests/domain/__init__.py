@@ -1,0 +1,1 @@
+"""What the nouns decide, told as given, when and then."""
