@@ -55,7 +55,10 @@ class Bulk:
         with reachable():
             for attempt in range(MAX_TRIES):
                 outcomes, drafts = self._decide(asked)
-                if not drafts or self.dry_run:
+                if self.dry_run:
+                    return outcomes
+                if not drafts:
+                    self.log.settle()
                     return outcomes
                 try:
                     self._append(drafts)

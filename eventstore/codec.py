@@ -51,6 +51,7 @@ class Codec:
     def __init__(self, deciders: Iterable[Decider[Any]], upcasts: Upcasts = UPCASTS) -> None:
         self.shapes = {event.stored_as: Shape(event) for decider in deciders for event in decider.events}
         self.upcasts = upcasts
+        self._decoders = {stored_as: shape.decode for stored_as, shape in self.shapes.items()}
 
     def encode(self, event: Event) -> tuple[bytes, list[tuple[PersonalField, bytes]]]:
         """The body, and the personal values that are kept apart from it."""
@@ -63,9 +64,9 @@ class Codec:
 
     def decode(self, stored_as: str, body: bytes) -> Event:
         """The event without its personal values. Raises `UnknownEvent`."""
-        shape = self.shapes.get(stored_as)
-        if shape is not None:
-            return shape.decode(body)
+        known = self._decoders.get(stored_as)
+        if known is not None:
+            return known(body)
         newer, changed = upcast(self.upcasts, stored_as, body)
         if newer not in self.shapes:
             raise UnknownEvent(f"{stored_as} is not known to this version of Bitácora. Update it, then go on: nothing is lost.")

@@ -52,7 +52,7 @@ def as_application(dsn: str, *, statement_timeout_s: int = STATEMENT_TIMEOUT_S) 
     )
 
 
-def open_pool(dsn: str, *, size: int = 8, statement_timeout_s: int = STATEMENT_TIMEOUT_S) -> ConnectionPool:
+def open_pool(dsn: str, *, size: int = 16, statement_timeout_s: int = STATEMENT_TIMEOUT_S) -> ConnectionPool:
     """A pool of application connections that checks each one before it is lent, so a restarted server is not noticed."""
     return ConnectionPool(
         as_application(dsn, statement_timeout_s=statement_timeout_s),

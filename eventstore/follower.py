@@ -60,15 +60,17 @@ class Follower:
 
     def pages(self, stop: Signal, *, poll_s: float = POLL_S) -> Iterator[list[Happened]]:
         """Pages of events until `stop` is set. A page counts as seen when the next one is asked for."""
-        while not stop.is_set():
-            try:
-                with reachable():
-                    page = self._reader.page(self.position)
-            except Unavailable:
-                page = []
-            if page:
-                yield page
-                self.position = page[-1].at.position
-            else:
-                self._bell.wait(poll_s)
-        self._bell.close()
+        try:
+            while not stop.is_set():
+                try:
+                    with reachable():
+                        page = self._reader.page(self.position)
+                except Unavailable:
+                    page = []
+                if page:
+                    yield page
+                    self.position = page[-1].at.position
+                else:
+                    self._bell.wait(poll_s)
+        finally:
+            self._bell.close()

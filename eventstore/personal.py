@@ -12,7 +12,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.keywrap import aes_key_unwrap, aes_key_wrap
+from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 from psycopg_pool import ConnectionPool
 
 KEY_BYTES = 32
@@ -152,7 +152,12 @@ class KeyRing:
             self._by_id.clear()
 
     def _keep(self, subject: Subject, key_id: int, wrapped: bytes) -> SubjectKey:
-        key = SubjectKey(key_id, AESGCM(aes_key_unwrap(self._kek, bytes(wrapped))))
+        try:
+            key = SubjectKey(key_id, AESGCM(aes_key_unwrap(self._kek, bytes(wrapped))))
+        except InvalidUnwrap as error:
+            raise KeyFileError(
+                "The key file is not the one under which the personal values were sealed. Restore it from its backup."
+            ) from error
         with self._lock:
             self._by_subject[subject] = key
             self._by_id[key_id] = key.cipher

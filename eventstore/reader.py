@@ -1,6 +1,7 @@
 """Reading the log: by stream, by customer, by page, and as it was known at some moment."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -112,6 +113,26 @@ class Reader:
             )
             return self._read(db, rows, disclose)
 
+    def personal(self, positions: Sequence[int]) -> dict[int, Happened]:
+        """The events at these positions, with their personal values."""
+        with self.pool.connection() as db:
+            rows = self._rows(db, f"select {WHOLE}, body from es.event where position = any(%s)", [list(positions)])
+            return {happened.at.position: happened for happened in self._read(db, rows, True)}
+
+    def of_customer(
+        self, customer_id: UUID, after: int, limit: int = PAGE_EVENTS, *, types: Sequence[str] | None = None
+    ) -> list[Happened]:
+        """The next events that concern a customer after a position."""
+        kind = "true" if types is None else "type = any(%s)"
+        with self.pool.connection() as db:
+            rows = self._rows(
+                db,
+                f"select {WHOLE}, body from es.event "
+                f" where customer_id = %s and position > %s and {kind} order by position limit %s",
+                [customer_id, after, *([] if types is None else [list(types)]), limit],
+            )
+            return self._read(db, rows, False)
+
     def customers(
         self,
         customer_ids: Sequence[UUID],
@@ -136,20 +157,26 @@ class Reader:
     ) -> Iterator[list[Happened]]:
         """All events of some types, page by page in one pass, with the short envelope: what a fold needs and no more."""
         where, parameters = as_of.where()
-        while True:
+        query = (
+            f"select {ENVELOPE}, null, null, null, body from es.event "
+            f"where position > %s and type = any(%s) and {where} order by position limit %s"
+        )
+
+        def fetch(after: int) -> list[tuple[Any, ...]]:
             with self.pool.connection() as db:
-                rows = self._rows(
-                    db,
-                    f"select {ENVELOPE}, null, null, null, body from es.event "
-                    f"where position > %s and type = any(%s) and {where} order by position limit %s",
-                    [after, list(types), *parameters, FOLD_PAGE_EVENTS],
-                )
-                page = self._read(db, rows, disclose)
-            if page:
+                return self._rows(db, query, [after, list(types), *parameters, FOLD_PAGE_EVENTS])
+
+        with ThreadPoolExecutor(1, thread_name_prefix="fold") as ahead:  # the server fetches while we fold
+            coming = ahead.submit(fetch, after)
+            while rows := coming.result():
+                more = len(rows) == FOLD_PAGE_EVENTS
+                if more:
+                    coming = ahead.submit(fetch, rows[-1][0])
+                with self.pool.connection() as db:
+                    page = self._read(db, rows, disclose)
                 yield page
-            if len(page) < FOLD_PAGE_EVENTS:
-                return
-            after = page[-1].at.position
+                if not more:
+                    return
 
     def position_at(self, moment: datetime) -> int:
         """The last position that was recorded by a moment; 0 before the first."""

@@ -55,10 +55,10 @@ class CustomerCard(Row, key="customer_id"):
     first_order_at: datetime | None = None
     last_order_at: datetime | None = None
     last_order_total: Decimal | None = None
-    sales_channels: Mapping[str, int] = field(default_factory=empty)
+    sales_channels: dict[str, int] = field(default_factory=dict)
     interactions: int = 0
     inbound: int = 0
-    channels: Mapping[str, int] = field(default_factory=empty)
+    channels: dict[str, int] = field(default_factory=dict)
     last_contact_at: datetime | None = None
     last_contact_channel: str | None = None
     information_requests: int = 0
@@ -100,7 +100,7 @@ def count_order(card: CustomerCard, placed: OrderPlaced, at: Recorded) -> None:
         card.pieces += line.quantity
     if take(card, placed.total):
         card.gross = EXACT.add(card.gross, placed.total.base)
-    card.sales_channels = counted(card.sales_channels, placed.channel)
+    count(card.sales_channels, placed.channel.value)
     if card.first_order_at is None or at.occurred_at < card.first_order_at:
         card.first_order_at = at.occurred_at
     if card.last_order_at is None or at.occurred_at >= card.last_order_at:
@@ -132,10 +132,10 @@ def count_return(card: CustomerCard, back: LinesReturned | GoodsReturned, at: Re
 def count_contact(card: CustomerCard, contact: InteractionLogged | InteractionStarted, at: Recorded) -> None:
     card.interactions += 1
     card.inbound += contact.direction is Direction.IN
-    card.channels = counted(card.channels, contact.channel)
+    count(card.channels, contact.channel.value)
     if card.last_contact_at is None or at.occurred_at >= card.last_contact_at:
         card.last_contact_at = at.occurred_at
-        card.last_contact_channel = contact.channel
+        card.last_contact_channel = contact.channel.value
 
 
 @view.on(MessageReceived, MessageSent)
@@ -194,9 +194,9 @@ def keep_promise(
         card.follow_ups = {key: due for key, due in card.follow_ups.items() if key != str(at.stream_id)}
 
 
-def counted(counts: Mapping[str, int], what: str) -> Mapping[str, int]:
-    """The counts with one more of something."""
-    return {**counts, str(what): counts.get(what, 0) + 1}
+def count(counts: dict[str, int], what: str) -> None:
+    """One more of something."""
+    counts[what] = counts.get(what, 0) + 1
 
 
 def consented(said: ConsentGranted | ConsentWithdrawn) -> str:

@@ -14,13 +14,19 @@ from domain.customer import (
     IdentifierAdded,
     IdentifierRemoved,
     IdentifierType,
+    normalised,
 )
 from domain.interaction import InteractionLogged, InteractionStarted, MessageReceived, MessageSent
+from domain.kernel import Refused
 from domain.order import GoodsReturned, LinesReturned, OrderCancelled, OrderPlaced
 from domain.values import empty
 from eventstore.envelope import Recorded
+from projections.lists import Condition, Lists, Operator, Order
 from projections.takings import take
 from projections.view import Row, View
+
+DEFAULT_REGION = "ES"
+MAX_WORDS = 10
 
 
 class CustomerLine(Row, key="customer_id"):
@@ -127,7 +133,7 @@ def later(known: datetime | None, now: datetime) -> datetime:
 
 def searchable(line: CustomerLine) -> str:
     """What a search goes through: name and identifiers, folded."""
-    return folded(" ".join((line.name or "", line.email or "", *line.identifiers)))
+    return folded(" ".join(filter(None, (line.name, line.email, *line.identifiers))))
 
 
 def folded(text: str) -> str:
@@ -135,3 +141,20 @@ def folded(text: str) -> str:
     if text.isascii():
         return text.lower()
     return "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
+
+
+def find(lists: Lists, identifier: str) -> list[UUID]:
+    """Whoever is recognised by an identifier, in whichever form it is typed: an e-mail, a phone, a card or tax number."""
+    wanted = []
+    for kind in IdentifierType:
+        try:
+            wanted.append(f"{kind}:{normalised(kind, identifier, DEFAULT_REGION)}")
+        except Refused:
+            continue
+    page = lists.page(view, [Condition("identifiers", Operator.IN, wanted)], [Order("registered_at")])
+    return [line.customer_id for line in page.rows]
+
+
+def search(words: str) -> list[Condition]:
+    """The conditions under which a customer is found by words: each must be somewhere in name or identifiers."""
+    return [Condition("search", Operator.CONTAINS, folded(word)) for word in words.split()[:MAX_WORDS]]

@@ -183,7 +183,7 @@ class Engine:
 
     def _fold_view(self, db: Connection, view: View[Any], page: list[Happened], parked: set[str]) -> None:
         table = Table(view)
-        fold = Fold(view, strict=False)
+        fold = Fold(view, strict=False, tracking=True)
         keys = fold.keys(page)
         if not keys:
             return

@@ -247,11 +247,13 @@ def _where(table: Table[R], conditions: Sequence[Condition]) -> tuple[sql.Compos
         name = sql.Identifier(column.name)
         if condition.operator is Operator.IS_NULL:
             parts.append(sql.SQL("{} is {} null").format(name, sql.SQL("" if condition.value else "not")))
+        elif column.is_json:
+            if condition.operator not in (Operator.CONTAINS, Operator.IN):
+                raise Refused(f"{column.name} is a list: ask whether it contains something.", "filter")
+            wanted = condition.value if condition.operator is Operator.IN else [condition.value]
+            parts.append(sql.SQL("{} ?| %s::text[]").format(name))
+            parameters.append(list(wanted))
         elif condition.operator in (Operator.CONTAINS, Operator.STARTS_WITH):
-            if column.is_json:
-                parts.append(sql.SQL("{} ? %s").format(name))
-                parameters.append(condition.value)
-                continue
             pattern = condition.value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
             parts.append(sql.SQL("{} ilike %s").format(name))
             parameters.append(f"%{pattern}%" if condition.operator is Operator.CONTAINS else f"{pattern}%")

@@ -124,11 +124,16 @@ def _customer(_: Event, at: Recorded) -> Key:
 
 
 class Fold(Generic[R]):
-    """A view being folded: rows by key, in memory. A key of None concerns nobody and is passed over."""
+    """A view being folded: rows by key, in memory. A key of None concerns nobody and is passed over.
 
-    def __init__(self, view: View[R], rows: dict[Key, R] | None = None, *, strict: bool = True) -> None:
+    `strict` raises what a handler raises; otherwise the key is parked and the others go on. `tracking` remembers which
+    rows were touched, for those who write only these.
+    """
+
+    def __init__(self, view: View[R], *, strict: bool = True, tracking: bool = False) -> None:
         self.view = view
-        self.rows: dict[Key, R] = rows if rows is not None else {}
+        self.rows: dict[Key, R] = {}
+        self.tracking = tracking
         self.touched: set[Key] = set()
         self.gone: set[Key] = set()
         self.parked: dict[Key, tuple[int, Exception]] = {}
@@ -140,17 +145,18 @@ class Fold(Generic[R]):
         return {key for event, at in page for key_of, _ in self.view.handlers.get(type(event), ()) if (key := key_of(event, at)) is not None}
 
     def apply(self, page: Iterable[Happened]) -> None:
-        """Folds a page in. Strict: raises what a handler raises. Otherwise parks the key and goes on with the others."""
-        handlers, rows, touched, make = self.view.handlers, self.rows, self.touched, self._make
+        """Folds a page in."""
+        handlers, rows, make, tracking = self.view.handlers, self.rows, self._make, self.tracking
         for event, at in page:
             for key_of, handle in handlers.get(type(event), ()):
                 key = key_of(event, at)
-                if key is None or key in self.parked:
+                if key is None or (self.parked and key in self.parked):
                     continue
                 row = rows.get(key)
                 if row is None:
                     row = rows[key] = make(key)
-                touched.add(key)
+                if tracking:
+                    self.touched.add(key)
                 try:
                     result = handle(row, event, at)
                 except Exception as error:

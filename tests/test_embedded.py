@@ -258,14 +258,9 @@ def test_a_pid_file_that_names_somebody_else_is_no_server(home):
         write(server, 1)
         server.kill()
     pid_file = server.data / "postmaster.pid"
-    lines = (
-        pid_file.read_text().splitlines()
-        if pid_file.exists()
-        else ["", str(server.data), "0", "5432", "", "", "", "ready"]
-    )
-    pid_file.write_text("\n".join([str(os.getpid()), *lines[1:]]))
-    socket_lock = home / "postgres-socket" / ".s.PGSQL.5432.lock"
-    socket_lock.write_text("\n".join([str(os.getpid()), *lines[1:]]))
+    text = "\n".join([str(os.getpid()), *pid_file.read_text().splitlines()[1:]])
+    for stale in (pid_file, home / "postgres-socket" / ".s.PGSQL.5432.lock"):
+        stale.write_text(text)
     assert server.pid is None
     with server:
         assert server.pid not in (None, os.getpid())

@@ -63,7 +63,7 @@ begin
 
   insert into es.command (command_id, first, last)
   select n.command_id, min(n.position), max(n.position) from es.event n
-   where n.position >= v_next group by n.command_id;
+   where n.position between append_core.first and append_core.last group by n.command_id;
   perform es.check_appended(v_next, p_known);
 end $$;
 

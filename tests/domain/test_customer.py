@@ -164,6 +164,11 @@ def test_a_profile_must_make_sense(command: Command, sentence: str, field: str) 
     given(decider, REGISTERED).when(command).refused(sentence, field)
 
 
+def test_the_oldest_customer_may_be_born_on_the_first_day_that_is_taken() -> None:
+    asked = ChangeCustomerProfile(customer_id=ANA, birth_date=date(1850, 1, 1))
+    given(decider, REGISTERED).when(asked).then(CustomerProfileChanged(birth_date=date(1850, 1, 1)))
+
+
 def test_a_customer_moves_once() -> None:
     asked = ChangeAddress(customer_id=ANA, street="Calle Mayor 1", postal_code="", city="Madrid", country="ES")
     moved = AddressChanged(address=Address(street="Calle Mayor 1", postal_code="", city="Madrid", country="ES"))

@@ -104,8 +104,8 @@ def is_a_fact_of_its_own(command: Command) -> bool:
     return isinstance(command, ReturnLines)
 
 
-def ask(noun: Decider[Any], command: Command, state: Any) -> list[Event]:
-    """What happens; nothing if it is refused. A refusal is a sentence about a field of the command."""
+def answer(noun: Decider[Any], command: Command, state: Any) -> list[Event] | str:
+    """What happens, or why it does not. A refusal is a sentence about a field of the command."""
     try:
         return list(noun.decide(command, state))
     except Refused as error:
@@ -113,7 +113,19 @@ def ask(noun: Decider[Any], command: Command, state: Any) -> list[Event]:
     assert refusal.reason[0].isupper()
     assert refusal.reason.endswith(".")
     assert refusal.field is None or hasattr(command, refusal.field)
-    return []
+    return refusal.reason
+
+
+def ask(noun: Decider[Any], command: Command, state: Any) -> list[Event]:
+    """What happens; nothing if it is refused."""
+    answered = answer(noun, command, state)
+    return [] if isinstance(answered, str) else answered
+
+
+def without_the_personal(event: Event) -> Event:
+    """The event as it is read where nobody asked for personal values, or where they are forgotten."""
+    said = {each.name: getattr(event, each.name) for each in fields(cast(Any, event))}
+    return type(event)(**said | dict.fromkeys(sealed_fields(type(event))))
 
 
 def live(noun: Decider[Any], commands: list[Command]) -> list[Event]:
@@ -151,11 +163,27 @@ def test_the_past_is_never_refused(noun: Decider[Any], data: st.DataObject) -> N
 @given(data=st.data())
 @settings(max_examples=60, deadline=None)
 def test_the_past_can_be_told_without_what_is_personal(noun: Decider[Any], data: st.DataObject) -> None:
-    state = noun.initial
-    for event in live(noun, data.draw(st.lists(ASKED[noun.noun], min_size=5, max_size=25))):
-        clear = {each.name: getattr(event, each.name) for each in fields(cast(Any, event))}
-        state = noun.evolve(state, type(event)(**clear | dict.fromkeys(sealed_fields(type(event)))))
-    ask(noun, data.draw(ASKED[noun.noun]), state)
+    happened = live(noun, data.draw(st.lists(ASKED[noun.noun], min_size=5, max_size=25)))
+    ask(noun, data.draw(ASKED[noun.noun]), reduce(noun.evolve, map(without_the_personal, happened), noun.initial))
+
+
+@NOUNS
+def test_a_noun_is_disclosed_if_and_only_if_deciding_needs_what_is_personal(noun: Decider[Any]) -> None:
+    differed: set[type[Command]] = set()
+
+    @given(commands=st.lists(ASKED[noun.noun], min_size=5, max_size=15))
+    @settings(max_examples=200, deadline=None, database=None, derandomize=True)
+    def run(commands: list[Command]) -> None:
+        told, clear = noun.initial, noun.initial
+        for command in commands:
+            decided = ask(noun, command, told)
+            told = reduce(noun.evolve, decided, told)
+            clear = reduce(noun.evolve, map(without_the_personal, decided), clear)
+            if answer(noun, command, told) != answer(noun, command, clear):
+                differed.add(type(command))
+
+    run()
+    assert bool(differed) is noun.disclose, differed
 
 
 @NOUNS

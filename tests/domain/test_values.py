@@ -12,6 +12,7 @@ from domain.currencies import EXPONENTS
 from domain.kernel import Refused
 from domain.values import (
     MAX_AMOUNT,
+    MAX_DURATION_S,
     MAX_RATE,
     EmailAddress,
     Money,
@@ -21,6 +22,7 @@ from domain.values import (
     fault,
     money,
     must_be_language,
+    must_last,
 )
 
 amounts = st.decimals(min_value=0, max_value=MAX_AMOUNT - 1, places=12)
@@ -196,6 +198,12 @@ def test_a_number_without_a_country_code_is_of_the_country_or_the_language(
     assert calling_region(country, language) == region
 
 
+def test_something_may_last_from_no_time_to_a_year() -> None:
+    for duration_s in (None, 0, MAX_DURATION_S):
+        must_last(duration_s)
+    assert refusal_of(lambda: must_last(MAX_DURATION_S + 1))[1] == "duration_s"
+
+
 @pytest.mark.parametrize("code", ["es", "ast", "es-MX", "es-419"])
 def test_a_language_may_have_a_region(code: str) -> None:
     must_be_language(code)
@@ -213,6 +221,7 @@ def test_a_period_does_not_contain_its_end() -> None:
     assert start + timedelta(hours=23, minutes=59) in period
     assert period.end not in period
     assert start - timedelta(seconds=1) not in period
+    assert start not in Period(start, start)
 
 
 def test_a_period_must_make_sense() -> None:

@@ -1,0 +1,87 @@
+"""The doctor: looks at the surroundings and at the house, and says in sentences what is wrong."""
+
+import shutil
+import sys
+from dataclasses import dataclass
+
+import psycopg
+from pydantic import ValidationError
+
+from api.house import House, open_house
+from api.settings import Settings
+from eventstore.database import SchemaError, Unavailable
+from eventstore.embedded import EmbeddedServerError
+from eventstore.personal import KeyFileError
+
+MIN_FREE_BYTES = 1_000_000_000
+MAX_CALM_LAG_EVENTS = 10_000
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    name: str
+    ok: bool
+    says: str
+
+
+def examine() -> list[Finding]:
+    """Everything there is to look at; stops where the next thing cannot be looked at without the one before."""
+    python = sys.version_info[:3]
+    found = [Finding("python", python >= (3, 11), f"Python {'.'.join(map(str, python))}; 3.11 to 3.13 are supported.")]
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        bad = ", ".join(f"BITACORA_{'_'.join(map(str, each['loc'])).upper()} ({each['msg']})" for each in error.errors())
+        return [*found, Finding("settings", False, f"These settings cannot be: {bad}.")]
+    found += _surroundings(settings)
+    try:
+        with open_house(settings) as house:
+            found.append(Finding("database", True, _database(house, settings)))
+            found += _inside(house)
+    except (Unavailable, SchemaError, EmbeddedServerError, KeyFileError, psycopg.Error) as error:
+        found.append(Finding("database", False, str(error)))
+    return found
+
+
+def _surroundings(settings: Settings) -> list[Finding]:
+    existing = next(folder for folder in (settings.home.resolve(), *settings.home.resolve().parents) if folder.exists())
+    free = shutil.disk_usage(existing).free
+    loopback = settings.host in LOOPBACK
+    return [
+        Finding("home", True, f"Data lives in {settings.home.resolve()}."),
+        Finding(
+            "disk",
+            free >= MIN_FREE_BYTES,
+            f"{free / 1e9:.1f} GB are free." + ("" if free >= MIN_FREE_BYTES else " That is little: make room before it is full."),
+        ),
+        Finding(
+            "listening",
+            loopback,
+            f"{settings.host}:{settings.port}, this machine only."
+            if loopback
+            else f"{settings.host} can be reached from outside, and there is no authentication yet. Set BITACORA_HOST=127.0.0.1.",
+        ),
+        Finding("mail", True, f"Mails go {'by SMTP' if settings.smtp_url else f'to the maildir {settings.mail_folder}'}."),
+    ]
+
+
+def _database(house: House, settings: Settings) -> str:
+    with house.log.pool.connection() as db:
+        version = db.info.server_version
+    where = "of yours (BITACORA_DSN)" if settings.dsn else "embedded"
+    return f"PostgreSQL {version // 10_000}.{version % 10_000}, {where}; the schema is up to date."
+
+
+def _inside(house: House) -> list[Finding]:
+    head = house.log.reader.head()
+    found = [Finding("log", True, f"{head:,} events." if head else "Empty. To see something: bitacora demo.")]
+    for standing in house.engine.standings():
+        found.append(Finding(standing.view, not standing.parked and standing.lag_events <= MAX_CALM_LAG_EVENTS, standing.sentence()))
+    with house.log.pool.connection() as db:
+        row = db.execute("select count(*), min(due_at) from views.due where due_at < now() - interval '1 hour'").fetchone()
+    late, oldest = row or (0, None)
+    says = "Nothing is overdue." if not late else f"{late} follow-ups are overdue since {oldest:%Y-%m-%d %H:%M}. Is bitacora work running?"
+    return [*found, Finding("follow-ups", not late, says)]

@@ -1,0 +1,252 @@
+"""Importing: a file becomes commands, and a report says what became of every line."""
+
+import gc
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from api.importers.lines import Source
+from domain.kernel import Command, Refused
+from eventstore.bulk import BATCH_COMMANDS, Bulk, Outcome
+from eventstore.commands import Commands, camel
+from eventstore.database import Unavailable
+from eventstore.envelope import Origin, Request
+from eventstore.log import Conflict, Log
+
+MAX_REPORTED_REFUSALS = 100
+"""How many refusals a report carries; `refusals` writes all of them to a file."""
+MAX_REASON = 1_000
+RETRY_FOR_S = 120.0
+FIRST_WAIT_S = 0.25
+LONGEST_WAIT_S = 10.0
+GARBAGE_OBJECTS = 200_000
+
+
+class Line(NamedTuple):
+    """A line that asks for something."""
+
+    number: int
+    command: Command
+    request: Request
+
+
+class Rejected(NamedTuple):
+    """A line that makes no sense: what is wrong, and where."""
+
+    number: int
+    reason: str
+    field: str | None = None
+
+
+class LeftAside(NamedTuple):
+    """A line that makes sense, but is no concern of ours."""
+
+    number: int
+    reason: str
+
+
+Read = Line | Rejected | LeftAside
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a reader needs besides the file: how commands are read, and what stands on every request."""
+
+    commands: Commands
+    actor: str
+    origin: Origin
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Importer:
+    """One layout of files. `read` turns a file into what its lines ask for; it may ask several things of one line."""
+
+    name: str
+    description: str
+    read: Callable[[Source, Context], Iterator[Read]]
+
+
+class Progress(NamedTuple):
+    """How far an import has come; `bytes_total` is None where nobody knows, as in a pipe."""
+
+    bytes_read: int
+    bytes_total: int | None
+    lines: int
+
+
+@dataclass(slots=True)
+class Report:
+    """What became of a file. `stopped` and `damage` are sentences about what is still to be done."""
+
+    importer: str
+    dry_run: bool = False
+    read_lines: int = 0
+    taken: int = 0
+    events: int = 0
+    already: int = 0
+    refused: int = 0
+    refusals: list[Rejected] = field(default_factory=list)
+    left_aside: Counter[str] = field(default_factory=Counter)
+    damage: str | None = None
+    stopped: str | None = None
+    seconds: float = 0.0
+
+    @property
+    def complete(self) -> bool:
+        """Whether every line of the file was looked at, and none was refused."""
+        return not self.refused and self.damage is None and self.stopped is None
+
+    def note(self, batch: list[Read], outcomes: list[Outcome]) -> Iterator[Rejected]:
+        """Counts what became of a batch; the outcomes are those of its lines. Answers with what was refused."""
+        due = iter(outcomes)
+        for each in batch:
+            if isinstance(each, LeftAside):
+                self.left_aside[each.reason] += 1
+                continue
+            if isinstance(each, Rejected):
+                rejected = each
+            else:
+                outcome = next(due)
+                if outcome.refused is None:
+                    self.already += outcome.already
+                    self.taken += not outcome.already
+                    self.events += outcome.events
+                    continue
+                rejected = refusal(each.number, outcome.refused)
+            rejected = rejected._replace(reason=rejected.reason[:MAX_REASON])
+            self.refused += 1
+            if len(self.refusals) < MAX_REPORTED_REFUSALS:
+                self.refusals.append(rejected)
+            yield rejected
+
+    def as_json(self) -> dict[str, Any]:
+        """The report for scripts."""
+        return {
+            "importer": self.importer,
+            "dryRun": self.dry_run,
+            "complete": self.complete,
+            "lines": self.read_lines,
+            "taken": self.taken,
+            "events": self.events,
+            "already": self.already,
+            "refused": self.refused,
+            "refusals": [_as_json(each) for each in self.refusals],
+            "leftAside": dict(self.left_aside),
+            "damage": self.damage,
+            "stopped": self.stopped,
+            "seconds": round(self.seconds, 3),
+        }
+
+    def lines(self) -> Iterator[str]:
+        """The report for people."""
+        would = "would be " if self.dry_run else ""
+        yield f"Read:        {self.read_lines:,} lines in {self.seconds:.1f} s"
+        yield f"Taken:       {self.taken:,} commands {would}taken, {self.events:,} events"
+        yield f"Known:       {self.already:,} commands were there before"
+        for reason, count in self.left_aside.most_common():
+            yield f"Left aside:  {count:,} lines: {reason}"
+        yield f"Refused:     {self.refused:,} lines"
+        for number, reason, name in self.refusals:
+            yield f"  line {number:,}{f', {name}' if name else ''}: {reason}"
+        if self.refused > len(self.refusals):
+            yield f"  and {self.refused - len(self.refusals):,} more. Ask for a file of refusals to see all of them."
+        yield from filter(None, (self.damage, self.stopped))
+
+
+def run(
+    importer: Importer,
+    path: str,
+    *,
+    log: Log,
+    commands: Commands,
+    origin: Origin = Origin.IMPORT,
+    actor: str | None = None,
+    dry_run: bool = False,
+    refusals: Path | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    retry_for_s: float = RETRY_FOR_S,
+) -> Report:
+    """Imports a file, "-" being the standard input. Run again, it skips what is there.
+
+    `refusals` is a file that takes every refusal as a line of JSON. Raises `Refused` if the file cannot be read at all.
+    """
+    began = time.monotonic()
+    source = Source(path)
+    context = Context(commands, actor or f"import:{importer.name}", origin, datetime.now(UTC))
+    report = Report(importer.name, dry_run)
+    bulk = Bulk(log, dry_run=dry_run)
+    found = importer.read(source, context)
+    with ExitStack() as stack:
+        file = stack.enter_context(refusals.open("w", encoding="utf-8")) if refusals else None
+        stack.enter_context(few_collections())
+        reader = stack.enter_context(ThreadPoolExecutor(1, "import"))
+        # While the database takes one batch, the next one is read.
+        ahead = reader.submit(_batch, found)
+        while batch := ahead.result():
+            ahead = reader.submit(_batch, found)
+            lines = [each for each in batch if type(each) is Line]
+            try:
+                outcomes = _insist(bulk, lines, retry_for_s) if lines else []
+            except (Unavailable, Conflict) as error:
+                report.stopped = f"Stopped at line {lines[0].number:,}: {error} What was taken stays taken. " + (
+                    "Run the same command again when it is back: it goes on from there."
+                )
+                break
+            for rejected in report.note(batch, outcomes):
+                if file is not None:
+                    file.write(json.dumps(_as_json(rejected), ensure_ascii=False) + "\n")
+            if progress is not None:
+                progress(Progress(source.bytes_read, source.size, source.lines_read))
+    report.read_lines = source.lines_read
+    report.damage = source.damage
+    report.seconds = time.monotonic() - began
+    if progress is not None:
+        progress(Progress(source.bytes_read, source.size, source.lines_read))
+    return report
+
+
+def _batch(found: Iterator[Read]) -> list[Read]:
+    return list(islice(found, BATCH_COMMANDS))
+
+
+@contextmanager
+def few_collections() -> Iterator[None]:
+    """Collects cyclic garbage rarely, because a batch is many objects and hardly any of them are in cycles."""
+    before = gc.get_threshold()
+    gc.set_threshold(GARBAGE_OBJECTS, before[1], before[2])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+def _as_json(rejected: Rejected) -> dict[str, Any]:
+    return {"line": rejected.number, "field": rejected.field, "reason": rejected.reason}
+
+
+def _insist(bulk: Bulk, batch: list[Line], retry_for_s: float) -> list[Outcome]:
+    """Does a batch, again and again while the database is away: every command has an id, so that is harmless."""
+    asked = [(command, request) for _, command, request in batch]
+    until, wait_s = time.monotonic() + retry_for_s, FIRST_WAIT_S
+    while True:
+        try:
+            return bulk.do(asked)
+        except Unavailable:
+            if time.monotonic() + wait_s > until:
+                raise
+            time.sleep(wait_s)
+            wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+
+
+def refusal(number: int, refused: Refused) -> Rejected:
+    """A refusal of a line, with the field by the name that it has on the line."""
+    return Rejected(number, refused.reason, refused.field and camel(refused.field))

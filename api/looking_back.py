@@ -1,0 +1,86 @@
+"""Looking back: what was known of a customer at some moment, and what changed between two."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from typing import Any
+from uuid import UUID
+
+from api.house import House
+from domain.kernel import Refused
+from eventstore.commands import identify
+from eventstore.reader import NOW, AsOf
+from projections import customer_360, customers, orders, timeline
+from projections.lists import Order
+
+SHOWN_LINES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field that is not the same at two moments."""
+
+    field: str
+    before: Any
+    after: Any
+
+
+def moment(text: str) -> AsOf:
+    """A moment as people write it: a position, a day (its end, in UTC) or a time with its zone."""
+    if text.isdigit():
+        return AsOf(position=int(text))
+    try:
+        if len(text) == 10:
+            return AsOf(time=datetime.combine(date.fromisoformat(text), time.max, UTC))
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise Refused(f"{text!r} is not a moment. Write 2026-01-31, 2026-01-31T18:00:00+01:00 or a position.", "as-of") from None
+    return AsOf(time=found if found.tzinfo else found.replace(tzinfo=UTC))
+
+
+def customer_id(house: House, text: str) -> UUID:
+    """The customer behind an id, `source:key`, e-mail, phone or any other identifier."""
+    try:
+        return identify("customer", text)
+    except Refused:
+        found = customers.find(house.lists, text)
+    if not found:
+        raise Refused(f"Nobody is known by {text!r}. Give an id, source:key, an e-mail, a phone or a card number.")
+    if len(found) > 1:
+        raise Refused(f"{len(found)} customers are known by {text!r}: {', '.join(map(str, found))}. Give an id.")
+    return found[0]
+
+
+def customer_as_of(house: House, customer: UUID, as_of: AsOf) -> dict[str, Any]:
+    """What was known of a customer then: the line, the card, the orders and the end of the timeline."""
+    lists = house.lists
+    line = lists.get_as_of(customers.view, customer, as_of, customer_id=customer)
+    card = lists.get_as_of(customer_360.view, customer, as_of, customer_id=customer)
+    if line is None and card is None:
+        return {}
+    placed = lists.page(orders.view, order=[Order("placed_at", True)], first=SHOWN_LINES, as_of=as_of, customer_id=customer)
+    entries = lists.page(timeline.view, order=[Order("position", True)], first=SHOWN_LINES, as_of=as_of, customer_id=customer)
+    return {
+        "customer": _fields(line),
+        "card": _fields(card),
+        "orders": [_fields(row, without=("lines",)) for row in placed.rows],
+        "timeline": [_fields(row) for row in entries.rows],
+    }
+
+
+def changes(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
+    """The fields of line and card that differ, by name."""
+    found = []
+    for part in ("customer", "card"):
+        was, now = before.get(part, {}), after.get(part, {})
+        for name in dict.fromkeys((*was, *now)):
+            if was.get(name) != now.get(name) and name != "search":
+                found.append(Change(f"{part}.{name}", was.get(name), now.get(name)))
+    return found
+
+
+def _fields(row: Any, without: tuple[str, ...] = ("search",)) -> dict[str, Any]:
+    if row is None:
+        return {}
+    return {name: getattr(row, name) for name in row.__slots__ if name not in without}
+
+

@@ -1,0 +1,166 @@
+"""The GraphQL schema: made from the commands and the views, with relations and questions written by hand."""
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache, lru_cache
+from typing import Any
+
+import strawberry
+from graphql import DocumentNode, GraphQLError, GraphQLSchema, parse
+from strawberry.extensions import SchemaExtension
+from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.schema import validate_document
+from strawberry.types import ExecutionContext, ExecutionResult
+
+from api.house import House
+from api.limits import (
+    MAX_CACHED_DOCUMENTS,
+    MAX_COMMENTS,
+    MAX_DOCUMENT_CHARACTERS,
+    MAX_TOKENS,
+    TooLarge,
+    check_document,
+    check_measure,
+    check_variables,
+    measure,
+)
+from api.schema import customer, events, follow_up, order, standing, timeline
+from api.schema.commands import mutations
+from api.schema.context import Context, Shown
+from api.schema.problems import explained, note
+from api.schema.scalars import SCALARS
+from api.schema.shapes import Shapes, output
+from api.schema.views import Lists, Noun
+from domain import DECIDERS
+from domain.kernel import Command
+from eventstore.commands import Commands
+from eventstore.envelope import Happened
+from projections import VIEWS
+from projections.view import View
+
+NOUNS = (customer.noun, timeline.noun, order.noun, follow_up.sheet, follow_up.ledger)
+"""How the views are shown that are more than their columns. Any other view is a list of its rows."""
+PARTS = ("customer_360",)
+"""Views that are shown as a part of something else."""
+
+
+class Schema(strawberry.Schema):
+    """The schema, with our own limits, timeout and words for what goes wrong."""
+
+    async def execute(self, *args: Any, **kwargs: Any) -> ExecutionResult:
+        """Executes within the context's time. Every error has a code, and none tells what is nobody's business."""
+        context: Context = kwargs["context_value"]
+        try:
+            async with asyncio.timeout(context.timeout_s):
+                result = await super().execute(*args, **kwargs)
+        except TimeoutError:
+            result = ExecutionResult(data=None, errors=[_too_slow(context)])
+        if result.errors:
+            result.errors = [explained(error, context.request_id) for error in result.errors]
+        return result
+
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        """Logs them, without values that clients sent."""
+        context = execution_context.context if execution_context is not None else None
+        for error in errors:
+            note(error, getattr(context, "request_id", "-"))
+
+
+class Limited(SchemaExtension):
+    """Refuses what is too large before anything is done for it, and remembers the documents that were seen lately."""
+
+    def on_parse(self) -> Iterator[None]:
+        context = self.execution_context
+        if context.query:
+            context.graphql_document = _parsed(context.query)
+        yield
+
+    def on_validate(self) -> Iterator[None]:
+        context = self.execution_context
+        assert context.graphql_document is not None
+        assert context.query is not None
+        schema: GraphQLSchema = context.schema._schema
+        check_variables(context.variables)
+        check_measure(measure(schema, context.graphql_document, context.variables or {})[0])
+        context.pre_execution_errors = list(_validated(schema, context.query, tuple(context.validation_rules)))
+        yield
+
+
+@lru_cache(MAX_CACHED_DOCUMENTS)
+def _parsed(text: str) -> DocumentNode:
+    if len(text) > MAX_DOCUMENT_CHARACTERS:
+        raise TooLarge(
+            "document",
+            f"This document has {len(text):,} characters; {MAX_DOCUMENT_CHARACTERS:,} is the limit. Use variables.",
+        )
+    document = parse(text, max_lexical_tokens=MAX_TOKENS, max_comments=MAX_COMMENTS)
+    check_document(document)
+    return document
+
+
+@lru_cache(MAX_CACHED_DOCUMENTS)
+def _validated(schema: GraphQLSchema, text: str, rules: tuple[Any, ...]) -> list[GraphQLError]:
+    return validate_document(schema, _parsed(text), rules)
+
+
+def _too_slow(context: Context) -> GraphQLError:
+    extensions: dict[str, Any] = {"code": "TIMEOUT", "retryable": True}
+    message = f"This took longer than {context.timeout_s} seconds and was given up. Ask for less at once."
+    if context.command_id is not None:
+        extensions["commandId"] = str(context.command_id)
+        message = f"This took longer than {context.timeout_s} seconds. Whether it was done is not known: send it again with this commandId."
+    return GraphQLError(message, extensions=extensions)
+
+
+def _attribute(source: Any, name: str) -> Any:
+    """A field that nobody answers by hand is an attribute of the row that is shown."""
+    if type(source) is Shown:
+        source = source.row
+    return getattr(source.at if type(source) is Happened else source, name)
+
+
+def build_schema(commands: Mapping[str, type[Command]], views: Iterable[View[Any]]) -> Schema:
+    """The schema of these commands and views. The house is in the context of each request."""
+    shapes = Shapes()
+    by_hand = {noun.view.name: noun for noun in NOUNS}
+    nouns = {
+        view.name: by_hand.get(view.name) or Noun(view, view.row.__name__) for view in views if view.name not in PARTS
+    }
+    lists = Lists(shapes, nouns)
+    questions = [*lists.make(), events.question(shapes), standing.question(shapes)]
+    if customer.noun.view.name in nouns:
+        questions.append(customer.question(lists))
+    return Schema(
+        query=output("Query", "Everything that can be asked.", questions),
+        mutation=mutations(shapes, commands),
+        extensions=[Limited],
+        config=StrawberryConfig(default_resolver=_attribute, scalar_map=SCALARS, sort_schema=True),
+    )
+
+
+@cache
+def schema() -> Schema:
+    """The schema of the whole house."""
+    return build_schema(Commands(DECIDERS).classes, VIEWS)
+
+
+def print_sdl() -> str:
+    """The schema in GraphQL's own language, sorted: what `schema.graphql` holds."""
+    return schema().as_str() + "\n"
+
+
+async def answer(context: Context, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Answers in this process: `{"data": ..., "errors": [...]}`, as the endpoint would."""
+    result = await schema().execute(query, variable_values=dict(variables or {}), context_value=context)
+    found: dict[str, Any] = {"data": result.data}
+    if result.errors:
+        found["errors"] = [error.formatted for error in result.errors]
+    return found
+
+
+def execute(house: House, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The same for a program that is not asynchronous, such as the command line."""
+    return asyncio.run(answer(Context(house), query, variables))
+
+
+__all__ = ["Schema", "answer", "build_schema", "execute", "print_sdl", "schema"]

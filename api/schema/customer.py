@@ -1,0 +1,167 @@
+"""The customer: one by id or identifier, with everything on the card and the lists that belong to it."""
+
+from typing import Any, cast
+from uuid import UUID
+
+from strawberry.types.field import StrawberryField
+
+from api.schema.context import Context, Info, Shown
+from api.schema.scalars import Position, Ref
+from api.schema.shapes import Argument, answered, sentence_of
+from api.schema.views import AS_OF, AT_LEAST, AsOf, Lists, Noun, moment_of, reached
+from domain.customer import IdentifierType, normalised
+from domain.kernel import Refused
+from eventstore.commands import MAX_ID, identify
+from eventstore.reader import NOW
+from projections import customer_360, customers
+from projections.lists import Condition, Operator
+from projections.view import Column, View
+
+VIEWS: tuple[View[Any], ...] = (customers.view, customer_360.view)
+"""What a customer is shown from: the line in the list, and the card."""
+COUNTED = (("orders", "orderCount"), ("interactions", "interactionCount"))
+"""Counts whose plain name is that of a list."""
+HOME = "ES"
+"""The region of a phone number without a country code, as long as it is not known whose it is."""
+
+
+def fields(lists: Lists) -> list[StrawberryField]:
+    """The card, and the lists of the customer."""
+    on_line = {column.name for column in customers.view.columns} | {"follow_ups"}
+    card = [_from_card(lists, column) for column in customer_360.view.columns if column.name not in on_line]
+    return [
+        *card,
+        answered(
+            "identifiers",
+            list[str],
+            "What they are recognised by, as `TYPE:normal form`.",
+            _identifiers,
+            within=lists.types,
+        ),
+        answered("position", Position, "How far the log has been taken in here.", _position, within=lists.types),
+        *(lists.field(view, of_customer=True) for view in ("timeline", "orders", "follow_ups") if view in lists.nouns),
+    ]
+
+
+noun = Noun(
+    customers.view,
+    "Customer",
+    hidden=("search",),
+    renamed=COUNTED,
+    fields=fields,
+    searched="search",
+    words=sentence_of(customer_360.CustomerCard),
+)
+
+
+def _from_card(lists: Lists, column: Column) -> StrawberryField:
+    async def read(root: Shown[Any], info: Info) -> Any:
+        key = root.row.customer_id
+        card = await info.context.row(customer_360.view, key, root.as_of)
+        return getattr(card if card is not None else customer_360.CustomerCard(key), column.name)
+
+    called = dict(COUNTED).get(column.name)
+    field = answered(column.name, lists.shapes.output(column.hint, column.name), "", read, within=lists.types)
+    field.description = None
+    field.graphql_name = called or field.graphql_name
+    return field
+
+
+async def _identifiers(root: Shown[customers.CustomerLine], info: Info) -> list[str]:
+    return [known for known in root.row.identifiers if known]
+
+
+async def _position(root: Shown[Any], info: Info) -> int:
+    house = info.context.house
+    if root.as_of == NOW:
+        return await info.context.ask(lambda: min(house.lists.position(view) for view in VIEWS))
+    return root.as_of.position if root.as_of.position is not None else await info.context.ask(house.log.reader.head)
+
+
+def question(lists: Lists) -> StrawberryField:
+    """`customer(id | identifier, asOf, atLeast)`."""
+    arguments = (
+        Argument("id", Ref | None, "The customer's id."),
+        Argument(
+            "identifier", str | None, "Or an e-mail, a phone, a tax id, a card ... `EMAIL:ana@example.com` says which."
+        ),
+        AS_OF,
+        AT_LEAST,
+    )
+    return answered(
+        "customer", "Customer | None", sentence_of(customer_360.CustomerCard), _find, arguments, within=lists.types
+    )
+
+
+async def _find(
+    root: None,
+    info: Info,
+    *,
+    id: str | None = None,
+    identifier: str | None = None,
+    as_of: AsOf | None = None,
+    at_least: int | None = None,
+) -> Shown[Any] | None:
+    context, moment = info.context, moment_of(as_of)
+    if (id is None) == (identifier is None):
+        raise Refused("Name the customer either by id or by identifier.", "id")
+    if identifier is not None and moment != NOW:
+        raise Refused(
+            "An identifier is looked up as it is now: leave asOf out, or name the customer by id.", "identifier"
+        )
+    if moment == NOW:
+        await reached(context, VIEWS, at_least)
+    key = (
+        identify("customer", id, "id")
+        if id is not None
+        else await context.ask(_recognise, context, cast(str, identifier))
+    )
+    row = None if key is None else await context.row(customers.view, key, moment)
+    return None if row is None else Shown(row, moment)
+
+
+def _recognise(context: Context, text: str) -> UUID | None:
+    """Whom an identifier belongs to. Raises `Refused` if that is more than one."""
+    if len(text) > MAX_ID or "\0" in text:
+        raise Refused(f"An identifier has at most {MAX_ID} characters, and no NUL.", "identifier")
+    for known in candidates(text):
+        page = context.house.lists.page(customers.view, [Condition("identifiers", Operator.CONTAINS, known)], first=2)
+        if len(page.rows) > 1:
+            raise Refused(
+                f"More than one customer has this identifier. List them: customers(filter: {{identifiers: {{contains: {known!r}}}}}).",
+                "identifier",
+            )
+        if page.rows:
+            return page.rows[0].customer_id
+    return None
+
+
+def candidates(text: str) -> list[str]:
+    """What an identifier may be, in the form in which views keep it."""
+    kind, colon, rest = text.partition(":")
+    named = IdentifierType.__members__.get(kind.strip().upper()) if colon else None
+    tried = [(named, rest)] if named is not None else [(each, text) for each in IdentifierType]
+    found = []
+    for each, value in tried:
+        try:
+            found.append(f"{each}:{normalised(each, value, HOME)}")
+        except Refused:
+            if named is not None:
+                raise Refused("This cannot be an identifier of that type. Correct it.", "identifier") from None
+    return found
+
+
+def customer_of(lists: Lists) -> StrawberryField:
+    """The customer of an order, a line of the timeline, a follow-up, an event."""
+
+    async def read(root: Any, info: Info) -> Shown[Any] | None:
+        return await shown_customer(info, root.row.customer_id, root)
+
+    return answered("customer", "Customer | None", "Whose it is.", read, within=lists.types)
+
+
+async def shown_customer(info: Info, key: UUID | None, root: Any = None) -> Shown[Any] | None:
+    """A customer, looked at from the same moment as what it belongs to."""
+    as_of = root.as_of if isinstance(root, Shown) else NOW
+    row = None if key is None else await info.context.row(customers.view, key, as_of)
+    return None if row is None else Shown(row, as_of)

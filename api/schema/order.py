@@ -1,0 +1,8 @@
+"""The orders, newest first, each with its customer."""
+
+from api.schema.customer import customer_of
+from api.schema.views import Noun
+from projections import orders
+from projections.lists import Order
+
+noun = Noun(orders.view, "Order", order=(Order("placed_at", True),), fields=lambda lists: [customer_of(lists)])

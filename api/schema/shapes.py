@@ -1,0 +1,184 @@
+"""Shapes: how a Python type hint becomes a GraphQL type, for what is asked and for what is shown."""
+
+import re
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from inspect import Parameter, Signature, cleandoc
+from typing import Annotated, Any, Union, cast, get_args, get_origin, get_type_hints
+from uuid import UUID
+
+import strawberry
+from strawberry.annotation import StrawberryAnnotation
+from strawberry.types import get_object_definition
+from strawberry.types.field import StrawberryField
+from strawberry.types.fields.resolver import StrawberryResolver
+
+import domain.kernel
+from api.schema.context import Info
+from api.schema.scalars import Json, Long, Position, Ref
+from eventstore.commands import camel
+
+Namespace = dict[str, Any]
+"""The types that are made, by name: they may mention each other before all of them are there."""
+
+SIMPLE = (str, bool, Decimal, datetime, date)
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument of a field. Without a default it must be given; UNSET is one that may be left out."""
+
+    name: str
+    hint: Any
+    description: str
+    default: Any = strawberry.UNSET
+
+
+REQUIRED = Parameter.empty
+
+
+QUOTED = re.compile(r"`[a-z]+(_[a-z]+)+`")
+
+
+def sentence_of(made: type) -> str:
+    """The docstring of a class as a description; the fields that it names are called as GraphQL calls them."""
+    return QUOTED.sub(lambda found: camel(found[0]), cleandoc(made.__doc__ or "").replace("\n", " "))
+
+
+def answered(
+    name: str,
+    shape: Any,
+    description: str,
+    resolver: Callable[..., Any],
+    arguments: tuple[Argument, ...] = (),
+    *,
+    within: Namespace,
+) -> StrawberryField:
+    """A field that a function answers: `resolver(root, info, **arguments)`. `shape` may name types that come later."""
+
+    async def resolve(root: Any, info: Any, **asked: Any) -> Any:
+        return await resolver(root, info, **asked)
+
+    places = [
+        Parameter("root", Parameter.POSITIONAL_OR_KEYWORD),
+        Parameter("info", Parameter.POSITIONAL_OR_KEYWORD, annotation=Info),
+    ]
+    for argument in arguments:
+        words = strawberry.argument(description=argument.description, name=camel(argument.name))
+        hint = Annotated.__class_getitem__((argument.hint, words))  # type: ignore[attr-defined]  # a hint made at run time
+        places.append(Parameter(argument.name, Parameter.KEYWORD_ONLY, default=argument.default, annotation=hint))
+    resolve.__signature__ = Signature(places)  # type: ignore[attr-defined]  # what Strawberry reads the arguments from
+    return StrawberryField(
+        python_name=name,
+        graphql_name=camel(name),
+        type_annotation=StrawberryAnnotation(shape, namespace=within),
+        description=description,
+        base_resolver=StrawberryResolver(resolve),
+    )
+
+
+def shown(
+    name: str, shape: Any, description: str | None = None, *, as_: str | None = None, within: Namespace
+) -> StrawberryField:
+    """A field that is an attribute of what is shown."""
+    return StrawberryField(
+        python_name=name,
+        graphql_name=as_ or camel(name),
+        type_annotation=StrawberryAnnotation(shape, namespace=within),
+        description=description,
+    )
+
+
+def output(name: str, description: str, made: list[StrawberryField]) -> type:
+    """An object type of these fields."""
+    body = {field.python_name: field for field in made}
+    shapes = {name: field.type_annotation for name, field in body.items()}
+    done = strawberry.type(
+        types.new_class(name, (), {}, lambda room: room.update(body)), name=name, description=description
+    )
+    for field in get_object_definition(done, strict=True).fields:
+        field.type_annotation = shapes[field.python_name]  # making a dataclass of it lost where its names are looked up
+    return done
+
+
+def asked(
+    name: str, description: str, made: Mapping[str, tuple[Any, Any]], *, names: Mapping[str, str] | None = None
+) -> type:
+    """An input type of these fields, each with its hint and its default."""
+    body: dict[str, Any] = {"__annotations__": {key: hint for key, (hint, _) in made.items()}}
+    for key, (_, default) in made.items():
+        shown_as = (names or {}).get(key) or camel(key)
+        body[key] = (
+            strawberry.field(name=shown_as) if default is REQUIRED else strawberry.field(name=shown_as, default=default)
+        )
+    return strawberry.input(
+        types.new_class(name, (), {}, lambda room: room.update(body)), name=name, description=description
+    )
+
+
+class Shapes:
+    """Makes each type once, whoever mentions it."""
+
+    def __init__(self) -> None:
+        self.types: Namespace = {}
+        self._inputs: dict[type, type] = {}
+
+    def input(self, hint: Any) -> Any:
+        """The type in which a value of this hint is asked for."""
+        return self._shape(hint, self.input, self.input_of, UUID, int)
+
+    def output(self, hint: Any, name: str = "") -> Any:
+        """The type in which a value of this hint is shown; a whole number named `position` is one."""
+        whole = Position if name == "relied_on" or name.endswith("position") else Long
+        return self._shape(hint, lambda inner: self.output(inner, name), self.output_of, Ref, whole)
+
+    def _shape(self, hint: Any, again: Callable[[Any], Any], made: Callable[[type], type], id_: Any, whole: Any) -> Any:
+        origin, args = get_origin(hint), get_args(hint)
+        if origin is Annotated:
+            return Ref if any(isinstance(word, domain.kernel.Ref) for word in args[1:]) else again(args[0])
+        if origin in (Union, types.UnionType):
+            return again(next(arg for arg in args if arg is not type(None))) | None
+        if origin in (tuple, list):
+            return types.GenericAlias(list, (again(args[0]),))
+        if hint is UUID:
+            return id_
+        if hint is int:
+            return whole
+        if hint in SIMPLE:
+            return hint
+        if isinstance(hint, type) and issubclass(hint, Enum):
+            return self.enum(hint)
+        return made(cast(type, hint)) if is_dataclass(hint) else Json
+
+    def enum(self, kind: type[Enum]) -> Any:
+        """The enumeration of this class."""
+        return strawberry.enum(kind, description=sentence_of(kind))
+
+    def input_of(self, made: type, name: str | None = None) -> type:
+        """The input type of a dataclass: its fields, with its defaults."""
+        if made not in self._inputs:
+            hints = get_type_hints(made, include_extras=True)
+            parts = {field.name: (self.input(hints[field.name]), _default(field)) for field in fields(cast(Any, made))}
+            self._inputs[made] = asked(name or f"{made.__name__}Input", sentence_of(made), parts)
+        return self._inputs[made]
+
+    def output_of(self, made: type) -> type:
+        """The object type of a dataclass."""
+        if made.__name__ not in self.types:
+            hints = get_type_hints(made, include_extras=True)
+            parts = [
+                shown(field.name, self.output(hints[field.name], field.name), within=self.types)
+                for field in fields(cast(Any, made))
+            ]
+            self.types[made.__name__] = output(made.__name__, sentence_of(made), parts)
+        return cast(type, self.types[made.__name__])
+
+
+def _default(field: "Field[Any]") -> Any:
+    if field.default is MISSING:
+        return REQUIRED
+    return strawberry.UNSET if field.default is None else field.default

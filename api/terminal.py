@@ -1,0 +1,71 @@
+"""The terminal: progress, tables and JSON, for people and for scripts."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import orjson
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+PLAIN_EVERY_S = 5.0
+
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+
+@contextmanager
+def progress(title: str, unit: str = "") -> Iterator[Callable[[int, int], None]]:
+    """A bar on the terminal's stderr, a line every few seconds elsewhere; told how many of how many are done."""
+    if not errors.is_terminal:
+        last = [time.monotonic()]
+
+        def tell(done: int, of: int) -> None:
+            if time.monotonic() - last[0] >= PLAIN_EVERY_S:
+                last[0] = time.monotonic()
+                errors.print(f"{title}: {done:,} of {of:,} {unit}".rstrip())
+
+        yield tell
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(unit), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=errors, transient=True) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of or None)
+
+
+def as_json(value: Any, *, indent: bool = True) -> str:
+    """A value as JSON; decimals and ids as texts."""
+    option = orjson.OPT_INDENT_2 if indent else 0
+    return orjson.dumps(value, default=_default, option=option | orjson.OPT_NON_STR_KEYS).decode()
+
+
+def _default(value: object) -> object:
+    if hasattr(value, "keys"):
+        return dict(value)  # type: ignore[call-overload]  # a mapping of whatever kind
+    return str(value)
+
+
+def show(value: Any) -> None:
+    """Prints JSON to stdout, as it is."""
+    sys.stdout.write(as_json(value) + "\n")
+
+
+def table(title: str, headings: list[str], rows: list[list[Any]]) -> None:
+    """Prints a table; numbers stand to the right."""
+    shown = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+    for n, heading in enumerate(headings):
+        right = any(isinstance(row[n], int) for row in rows)
+        shown.add_column(heading, justify="right" if right else "left", overflow="fold")
+    for row in rows:
+        shown.add_row(*("" if cell is None else f"{cell:,}" if isinstance(cell, int) and not isinstance(cell, bool) else str(cell) for cell in row))
+    console.print(shown)
+
+
+def fail(sentence: str, code: int = 1) -> NoReturn:
+    """Says what went wrong and ends."""
+    errors.print(sentence, style="red", markup=False)
+    raise typer.Exit(code)

@@ -1,0 +1,147 @@
+"""The catalogue: every event and every command, described by the classes themselves."""
+
+import inspect
+import types
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Annotated, Any, Union, cast, get_args, get_origin, get_type_hints
+from uuid import UUID
+
+from domain.kernel import Command, Decider, Event, Limit, Ref, sealed, sealed_fields
+from eventstore.commands import camel
+
+SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+PLAIN: Mapping[Any, dict[str, object]] = {
+    str: {"type": "string"},
+    int: {"type": "integer"},
+    bool: {"type": "boolean"},
+    Decimal: {"type": "string", "format": "decimal"},
+    UUID: {"type": "string", "format": "uuid"},
+    datetime: {"type": "string", "format": "date-time"},
+    date: {"type": "string", "format": "date"},
+}
+
+
+def sentence(cls: type) -> str:
+    """What a class says of itself."""
+    return " ".join((inspect.getdoc(cls) or "").split())
+
+
+def event_schema(event: type[Event]) -> dict[str, object]:
+    """The JSON Schema of an event's stored body. Personal values are named in `x-personal`; they are not in the body."""
+    hints = get_type_hints(event, include_extras=True)
+    personal = sealed_fields(event)
+    shown = [f for f in fields(cast(Any, event)) if f.name not in personal]
+    schema = _object(shown, hints, str)
+    if personal:
+        schema["x-personal"] = {name: {"slot": n, "class": word.key_class} for n, (name, word) in enumerate(personal.items())}
+    return {"$schema": SCHEMA_DIALECT, "title": event.stored_as, "description": sentence(event), **schema}
+
+
+def command_schema(command: type[Command]) -> dict[str, object]:
+    """The JSON Schema of a command's `input`, as every door takes it."""
+    schema = _object(fields(cast(Any, command)), get_type_hints(command, include_extras=True), camel)
+    return {"$schema": SCHEMA_DIALECT, "title": camel(command.__name__), "description": sentence(command), **schema}
+
+
+def catalogue(deciders: Iterable[Decider[Any]]) -> dict[str, object]:
+    """Every noun with the JSON Schemas of its commands and events."""
+    return {
+        decider.noun: {
+            "commands": {camel(command.__name__): command_schema(command) for command in decider.commands},
+            "events": {event.stored_as: event_schema(event) for event in decider.events},
+        }
+        for decider in deciders
+    }
+
+
+def as_markdown(deciders: Iterable[Decider[Any]]) -> str:
+    """The catalogue for people."""
+    lines = [
+        "# Commands and events",
+        "",
+        "Made from the classes by `bitacora events --write docs/events.md`; do not edit. A *sealed* value is personal: it is",
+        "enciphered under its subject's key, outside the event's body. An id may be given as a UUID or as `source:key`.",
+    ]
+    for decider in deciders:
+        module = inspect.getmodule(decider.evolve)
+        lines += ["", f"## {decider.noun}", "", (inspect.getdoc(module) or "").strip().partition("\n")[0]]
+        lines += ["", "| command | what it asks | input |", "|---|---|---|"]
+        for command in decider.commands:
+            lines.append(f"| `{camel(command.__name__)}` | {sentence(command)} | {_inputs(command)} |")
+        lines += ["", "| event | what happened | body |", "|---|---|---|"]
+        for event in decider.events:
+            lines.append(f"| `{event.stored_as}` | {sentence(event)} | {_bodies(event)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _inputs(command: type[Command]) -> str:
+    hints = get_type_hints(command, include_extras=True)
+    return ", ".join(f"`{camel(f.name)}` {_word(hints[f.name])}{'' if _required(f) else '?'}" for f in fields(cast(Any, command)))
+
+
+def _bodies(event: type[Event]) -> str:
+    hints = get_type_hints(event, include_extras=True)
+    personal = sealed_fields(event)
+    return ", ".join(
+        f"`{f.name}` {'*sealed* ' if f.name in personal else ''}{_word(hints[f.name])}" for f in fields(cast(Any, event))
+    )
+
+
+def _word(hint: Any) -> str:
+    origin, args = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        ref = next((word for word in args[1:] if isinstance(word, Ref)), None)
+        return f"id of {ref.noun}" if ref else _word(args[0])
+    if origin in (Union, types.UnionType):
+        return _word(next(arg for arg in args if arg is not type(None)))
+    if origin is tuple:
+        return f"list of {_word(args[0])}"
+    if origin is not None:
+        return f"map to {_word(args[-1])}"
+    if issubclass(hint, Enum):
+        return " / ".join(member.value for member in hint) if len(hint) <= 5 else cast(str, hint.__name__)
+    names = {str: "text", int: "whole number", bool: "yes or no", Decimal: "decimal", UUID: "id", datetime: "moment", date: "date"}
+    return names.get(hint, cast(str, hint.__name__))
+
+
+def _object(shown: Iterable["Field[Any]"], hints: Mapping[str, Any], naming: Any) -> dict[str, object]:
+    shown = list(shown)
+    return {
+        "type": "object",
+        "properties": {naming(f.name): _schema(hints[f.name], naming) for f in shown},
+        "required": [naming(f.name) for f in shown if _required(f)],
+        "additionalProperties": False,
+    }
+
+
+def _schema(hint: Any, naming: Any) -> dict[str, object]:
+    origin, args = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        schema = _schema(args[0], naming)
+        for word in args[1:]:
+            if isinstance(word, Limit):
+                schema = {**schema, "maxLength": word.characters}
+            elif isinstance(word, Ref) and naming is camel:
+                schema = {"type": "string", "description": f"The id of a {word.noun}: a UUID, or source:key."}
+        return schema
+    if origin in (Union, types.UnionType):
+        inner = _schema(next(arg for arg in args if arg is not type(None)), naming)
+        return {"anyOf": [inner, {"type": "null"}]}
+    if origin is tuple:
+        return {"type": "array", "items": _schema(args[0], naming)}
+    if origin is not None:
+        return {"type": "object", "additionalProperties": _schema(args[-1], naming)}
+    if is_dataclass(hint):
+        return _object(fields(hint), get_type_hints(hint, include_extras=True), naming)
+    if issubclass(hint, Enum):
+        return {"enum": [member.value for member in hint]}
+    return dict(PLAIN[hint])
+
+
+def _required(f: "Field[Any]") -> bool:
+    return f.default is MISSING and f.default_factory is MISSING and sealed(f.type) is None

@@ -1,0 +1,6 @@
+"""What the company does by itself: policies that react to what happens, and the clock that keeps its promises."""
+
+from processes import post_purchase_survey
+
+POLICIES = (post_purchase_survey.policy,)
+"""Every policy. To add one: write its file, and its name here."""

@@ -1,0 +1,98 @@
+"""Many commands, decided against the states of their streams and appended together in a transaction of the caller's."""
+
+import logging
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.errors import UniqueViolation
+
+from domain.kernel import Command, Decider, Refused
+from eventstore.envelope import Draft, Request
+from eventstore.log import Log, decide
+
+logger = logging.getLogger(__name__)
+
+
+class Decisions:
+    """What follows from commands that are taken one after the other, each seeing what came of those before it.
+
+    Commands whose ids are in `done` are passed over: what they led to is in the log.
+    """
+
+    def __init__(self, log: Log, done: Collection[UUID] = ()) -> None:
+        self.log = log
+        self.done = set(done)
+        self.drafts: list[Draft] = []
+        self.refused: list[tuple[Command, Refused]] = []
+        self._states: dict[UUID, tuple[Any, int]] = {}
+
+    def learn(self, streams: Mapping[UUID, Decider[Any]]) -> None:
+        """Reads the states of these streams, in one query for each way of reading."""
+        for disclose in (False, True):
+            wanted = [
+                stream for stream, noun in streams.items() if noun.disclose is disclose and stream not in self._states
+            ]
+            if not wanted:
+                continue
+            self._states |= {stream: (streams[stream].initial, 0) for stream in wanted}
+            for event, at in self.log.reader.streams(wanted, disclose=disclose):
+                state, _ = self._states[at.stream_id]
+                self._states[at.stream_id] = (streams[at.stream_id].evolve(state, event), at.version)
+
+    def learn_for(self, commands: Iterable[Command]) -> None:
+        """Reads the states that these commands are decided on."""
+        self.learn({(noun := self.log.deciders[type(command)]).stream_of(command): noun for command in commands})
+
+    def state(self, stream_id: UUID) -> Any:
+        """What is remembered of a stream that was learnt."""
+        return self._states[stream_id][0]
+
+    def take(self, command: Command, request: Request) -> list[Draft]:
+        """Decides a command; its id must be given. A refusal is noted, told to the operator, and leads to nothing."""
+        assert request.command_id is not None
+        if request.command_id in self.done:
+            return []
+        noun = self.log.deciders[type(command)]
+        stream_id = noun.stream_of(command)
+        if stream_id not in self._states:
+            self.learn({stream_id: noun})
+        state, version = self._states[stream_id]
+        try:
+            drafts = decide(noun, command, state, version, request, request.command_id)
+        except Refused as refused:
+            logger.warning("%s asked for %s and was refused: %s", request.actor, type(command).__name__, refused.reason)
+            self.refused.append((command, refused))
+            return []
+        for draft in drafts:
+            state = noun.evolve(state, draft.event)
+        if drafts:
+            self._states[stream_id] = (state, drafts[-1].version)
+            self.drafts += drafts
+            self.done.add(request.command_id)
+        return drafts
+
+    def already(self) -> set[UUID]:
+        """Those of the commands that led to something whose ids are in the log before it was appended."""
+        return done(self.log, {draft.command_id for draft in self.drafts})
+
+    def append(self, db: Connection, known: int | None = None) -> int:
+        """Appends what was decided, last in a transaction on `db`. Raises `Outdated` and `UniqueViolation`."""
+        last = self.log.append_within(db, self.drafts, known=known)
+        # The append routine answers a first command that it knows with what it led to then, and drops the others.
+        ours = db.execute("select command_id from es.event where position = %s", [last]).fetchone()
+        if ours is None or ours[0] != self.drafts[-1].command_id or last < len(self.drafts):
+            raise UniqueViolation("one of the commands has been done before")
+        return last
+
+
+def done(log: Log, command_ids: Collection[UUID]) -> set[UUID]:
+    """Those of these commands that are in the log already."""
+    if not command_ids:
+        return set()
+    with log.pool.connection() as db:
+        rows = db.execute(
+            "select command_id from es.command where command_id = any(%s::uuid[])", [list(command_ids)]
+        ).fetchall()
+    return {row[0] for row in rows}

@@ -1,0 +1,257 @@
+"""Delivery: what was dispatched leaves the house, at most once, and what became of it is written down."""
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection, sql
+from psycopg.errors import UniqueViolation
+
+from domain import follow_up
+from domain.follow_up import (
+    AttemptFollowUp,
+    CancelFollowUp,
+    FollowUp,
+    FollowUpStatus,
+    RecordFollowUpDelivered,
+    RecordFollowUpFailed,
+    RecordFollowUpUncertain,
+)
+from domain.kernel import Command, derived
+from eventstore.database import Unavailable, reachable
+from eventstore.envelope import Request
+from eventstore.log import Log, Outdated
+from processes import points
+from processes.decisions import Decisions, done
+from processes.letters import Stationery, Unwritable
+from processes.policy import Letter, Memories, Policy
+from processes.runner import correlations_of, pause
+from processes.transports import Answer, Deferred, Rejected, Taken, Transport, Unclear
+from projections import due
+from projections.due import Due
+from projections.engine import Engine
+from projections.table import Table
+
+DELIVERIES_PER_STEP = 50
+MAX_ATTEMPTS = 5
+FIRST_RETRY_AFTER = timedelta(minutes=1)
+RETRY_GROWTH = 4
+"""Retries come after 1, 4, 16 and 64 minutes."""
+LOOK_AGAIN_AFTER = timedelta(seconds=30)
+"""When a follow-up that another worker is at, or that fails unexpectedly, is looked at again."""
+MAX_TRIES = 20
+ACTOR = "delivery"
+
+logger = logging.getLogger(__name__)
+
+
+class Delivery:
+    """Sends what was dispatched. Any number may run: an advisory lock per follow-up arbitrates.
+
+    An attempt is durable before anything is sent. An attempt whose worker died is not repeated unless the transport
+    knows that nothing was sent.
+    """
+
+    def __init__(
+        self, log: Log, engine: Engine, policies: Sequence[Policy[Any]], transport: Transport, stationery: Stationery
+    ) -> None:
+        self.log = log
+        self.engine = engine
+        self.transport = transport
+        self.stationery = stationery
+        self._policies = {policy.name: policy for policy in policies}
+        self._sheet: Table[Due] = Table(due.view)
+        self._resting: dict[UUID, datetime] = {}
+
+    def deliver(self, now: datetime) -> int:
+        """Sends what there is to send, up to `DELIVERIES_PER_STEP`; returns how many follow-ups went on."""
+        with reachable():
+            self.engine.catch_up([due.view])
+            self._resting = {id: until for id, until in self._resting.items() if until > now}
+            count = 0
+            for row in self._waiting(now):
+                try:
+                    count += self._go_on(row, now)
+                except Unavailable:
+                    raise
+                except Exception:
+                    logger.exception(
+                        "Follow-up %s cannot be sent. The others go on; it is tried again.", row.follow_up_id
+                    )
+                    self._rest(row, now + LOOK_AGAIN_AFTER)
+            return count
+
+    def _waiting(self, now: datetime) -> list[Due]:
+        query = sql.SQL(
+            "select {} from {} where status in ('DISPATCHED', 'SENDING', 'FAILED') and due_at <= %s "
+            "   and policy = any(%s) and follow_up_id <> all(%s) order by due_at, trigger_position limit %s"
+        ).format(self._sheet.selected, self._sheet.identifier)
+        with self.log.pool.connection() as db:
+            return self._sheet.select(db, query, [now, list(self._policies), list(self._resting), DELIVERIES_PER_STEP])
+
+    def _go_on(self, row: Due, now: datetime) -> bool:
+        """One follow-up goes as far as it can. False: it is somebody else's, or not to be sent at this hour."""
+        with self.log.pool.connection() as db, _alone(db, row.follow_up_id) as ours:
+            if not ours:
+                self._rest(row, now + LOOK_AGAIN_AFTER)
+                return False
+            points.reached("delivery: locked")
+            state, _ = self.log.state(follow_up.decider, row.follow_up_id)
+            if state.status is FollowUpStatus.SENDING and not self._find_out(db, row, state, now):
+                return True
+            begun = self._attempt(db, row, now)
+            if isinstance(begun, bool):
+                return begun
+            points.reached("delivery: attempt recorded")
+            attempt, letter = begun
+            answer = self._send(row, letter, now)
+            points.reached("delivery: sent")
+            self._record(db, row, attempt, _outcome(row, attempt, answer, letter, now), letter.then, now)
+            return True
+
+    def _find_out(self, db: Connection, row: Due, state: FollowUp, now: datetime) -> bool:
+        """What became of an attempt whose worker died. True if it was surely not sent, and may be repeated now."""
+        sent = self.transport.was_sent(row.follow_up_id)
+        if sent is False:
+            error, again = "The worker ended before it was sent.", state.attempt < MAX_ATTEMPTS
+            failed = RecordFollowUpFailed(follow_up_id=row.follow_up_id, error=error, retry_at=now if again else None)
+            self._record(db, row, state.attempt, failed, (), now)
+            return again
+        if sent is None:
+            reason = "The worker ended while it was sending, and the mail server cannot say what became of it."
+            uncertain = RecordFollowUpUncertain(follow_up_id=row.follow_up_id, reason=reason)
+            self._record(db, row, state.attempt, uncertain, (), now)
+            return False
+        policy, known = self._known(row, self.log.reader.head())
+        delivered = RecordFollowUpDelivered(follow_up_id=row.follow_up_id, provider_ref=str(sent))
+        self._record(db, row, state.attempt, delivered, policy.write(row, known).then, now)
+        return False
+
+    def _known(self, row: Due, position: int) -> tuple[Policy[Any], Any]:
+        """The policy that promised it, and what it knows of the customer at a position."""
+        policy = self._policies[row.policy]
+        customers = [row.customer_id] if row.customer_id is not None else []
+        return policy, Memories(policy, self.log.reader, customers, position).of(row.customer_id, position)
+
+    def _attempt(self, db: Connection, row: Due, now: datetime) -> tuple[int, Letter] | bool:
+        """Decides on all that is known of the customer at this moment, and writes down that an attempt begins.
+
+        False if nothing is to be done now; True if something was done that sends nothing.
+        """
+        for _ in range(MAX_TRIES):
+            position = self.log.reader.head()
+            state, _ = self.log.state(follow_up.decider, row.follow_up_id)
+            retry = state.status is FollowUpStatus.FAILED and state.retry_at is not None and state.retry_at <= now
+            if state.status is not FollowUpStatus.DISPATCHED and not retry:
+                return False  # the sheet is behind the log: the log counts
+            policy, known = self._known(row, position)
+            attempt = state.attempt + 1
+            try:
+                if (reason := policy.objects(row, now, known)) is not None:
+                    cancel = CancelFollowUp(follow_up_id=row.follow_up_id, reason=reason)
+                    return self._append(db, row, attempt, [cancel], now, known=position)
+                letter = policy.write(row, known)
+                if (allowed := letter.hours.allowed(now)) > now:
+                    self._rest(row, allowed)
+                    return False
+                asked = AttemptFollowUp(follow_up_id=row.follow_up_id, attempt=attempt)
+                return (attempt, letter) if self._append(db, row, attempt, [asked], now, known=position) else False
+            except (Outdated, UniqueViolation):  # more is known of the customer than was: decide again
+                time.sleep(pause())
+        self._rest(row, now + LOOK_AGAIN_AFTER)
+        return False
+
+    def _send(self, row: Due, letter: Letter, now: datetime) -> Answer:
+        try:
+            message = self.stationery.message(row.follow_up_id, letter, now)
+        except Unwritable as error:
+            return Rejected(str(error))
+        return self.transport.send(row.follow_up_id, message)
+
+    def _record(
+        self, db: Connection, row: Due, attempt: int, outcome: Command, then: Sequence[Command], now: datetime
+    ) -> None:
+        """Writes down what became of an attempt, with what follows from it, in one append."""
+        for _ in range(MAX_TRIES):
+            try:
+                self._append(db, row, attempt, [outcome, *then] if _is_delivered(outcome) else [outcome], now)
+            except UniqueViolation:
+                time.sleep(pause())
+                continue
+            points.reached("delivery: outcome recorded")
+            return
+        raise Unavailable("Others keep changing this follow-up. It is looked at again.")
+
+    def _append(
+        self, db: Connection, row: Due, attempt: int, asked: Sequence[Command], now: datetime, known: int | None = None
+    ) -> bool:
+        """Decides and appends, durably. False if nothing came of it."""
+        correlation_id = correlations_of(db, [row]).get(row.follow_up_id)
+        requests = [
+            Request(
+                actor=ACTOR,
+                occurred_at=now,
+                command_id=derived("delivery", row.follow_up_id, attempt, type(command).__name__),
+                correlation_id=correlation_id,
+                because=row.trigger_position or None,
+            )
+            for command in asked
+        ]
+        decisions = Decisions(self.log, done(self.log, [each.command_id for each in requests if each.command_id]))
+        decisions.learn_for(asked)
+        for command, request in zip(asked, requests, strict=True):
+            decisions.take(command, request)
+        if not decisions.drafts:
+            return False
+        attempting = isinstance(asked[0], AttemptFollowUp)
+        with db.transaction():
+            decisions.append(db, known)
+            points.reached(
+                "delivery: attempt appended, not committed"
+                if attempting
+                else "delivery: outcome appended, not committed"
+            )
+        self.log.flush(db)
+        return True
+
+    def _rest(self, row: Due, until: datetime) -> None:
+        self._resting[row.follow_up_id] = until
+
+
+@contextmanager
+def _alone(db: Connection, follow_up_id: UUID) -> Iterator[bool]:
+    """Whether nobody else is at this follow-up, for as long as we are. The lock goes with the connection."""
+    key = str(follow_up_id)
+    row = db.execute("select pg_try_advisory_lock(hashtextextended(%s, 0))", [key]).fetchone()
+    ours = bool(row and row[0])
+    try:
+        yield ours
+    finally:
+        if ours and not db.closed and not db.broken:
+            db.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", [key])
+
+
+def _is_delivered(outcome: Command) -> bool:
+    return isinstance(outcome, RecordFollowUpDelivered)
+
+
+def _outcome(row: Due, attempt: int, answer: Answer, letter: Letter, now: datetime) -> Command:
+    match answer:
+        case Taken(reference=reference):
+            return RecordFollowUpDelivered(follow_up_id=row.follow_up_id, provider_ref=reference)
+        case Deferred(error=error):
+            retry_at = letter.hours.allowed(now + retry_after(attempt)) if attempt < MAX_ATTEMPTS else None
+            return RecordFollowUpFailed(follow_up_id=row.follow_up_id, error=error, retry_at=retry_at)
+        case Rejected(error=error):
+            return RecordFollowUpFailed(follow_up_id=row.follow_up_id, error=error)
+        case Unclear(reason=reason):
+            return RecordFollowUpUncertain(follow_up_id=row.follow_up_id, reason=reason)
+
+
+def retry_after(attempt: int) -> timedelta:
+    """How long to wait after a failed attempt."""
+    return FIRST_RETRY_AFTER * int(RETRY_GROWTH ** (attempt - 1))

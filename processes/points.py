@@ -1,0 +1,26 @@
+"""The named points at which a worker may die. Nothing happens here; tests put something in its place that ends it."""
+
+from typing import Literal
+
+Point = Literal[
+    "reaction: checkpoint locked",
+    "reaction: decided",
+    "reaction: checkpoint moved",
+    "reaction: appended, not committed",
+    "reaction: committed, not flushed",
+    "firing: claimed",
+    "firing: decided",
+    "firing: appended, not committed",
+    "firing: committed, not flushed",
+    "delivery: locked",
+    "delivery: attempt appended, not committed",
+    "delivery: attempt recorded",
+    "delivery: sent",
+    "delivery: outcome appended, not committed",
+    "delivery: outcome recorded",
+    "maildir: written, not renamed",
+]
+
+
+def reached(point: Point) -> None:
+    """Says that a worker has come so far."""

@@ -1,0 +1,77 @@
+"""A worker: reacts, keeps promises and sends letters, for as long as it is asked to."""
+
+import logging
+from collections.abc import Sequence
+from threading import Event as Signal
+from threading import Lock
+from typing import Any
+
+from eventstore.database import Unavailable
+from eventstore.follower import Bell
+from eventstore.log import Log
+from processes.clock import Clock, Now, wall_clock
+from processes.delivery import Delivery
+from processes.letters import Stationery
+from processes.policy import Policy
+from processes.runner import Runner
+from processes.transports import Transport
+from projections.engine import Engine
+
+logger = logging.getLogger(__name__)
+
+
+class Worker:
+    """Everything that is done without being asked. Any number of workers, in any number of processes, do it once.
+
+    The engine must have the view `due`. `now` is the time by which promises are kept.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        engine: Engine,
+        policies: Sequence[Policy[Any]],
+        transport: Transport,
+        stationery: Stationery,
+        *,
+        now: Now = wall_clock,
+    ) -> None:
+        self.runner = Runner(log, engine, policies)
+        self.delivery = Delivery(log, engine, policies, transport, stationery)
+        self._now = now
+        self._busy = Lock()
+        self._ready = False
+
+    def step(self) -> bool:
+        """Reacts, decides and delivers once. True: something happened, there may be more to do. Raises `Unavailable`."""
+        with self._busy:
+            if not self._ready:
+                self.runner.activate()
+                self._ready = True
+            steps = [self.runner.react(policy) for policy in self.runner.policies]
+            fired = self.runner.fire(self._now())
+            delivered = self.delivery.deliver(self._now())
+            return bool(fired or delivered or any(step.appended or not step.at_head for step in steps))
+
+    def run(self) -> None:
+        """Steps until there is nothing to do at this moment."""
+        while self.step():
+            pass
+
+    def follow(self, dsn: str, stop: Signal) -> None:
+        """Works until `stop`: each second, and at once when something is appended. Comes back after a failure."""
+        bell = Bell(dsn)
+        with Clock(self._try):
+            while not stop.is_set():
+                if not self._try():
+                    bell.wait()
+        bell.close()
+
+    def _try(self) -> bool:
+        try:
+            return self.step()
+        except Unavailable as error:
+            logger.warning("%s", error)
+        except Exception:
+            logger.exception("The worker cannot go on with this. Nothing is lost; it tries again.")
+        return False

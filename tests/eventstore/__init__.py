@@ -1,0 +1,1 @@
+"""The log is tested against a real PostgreSQL, down to the crash."""

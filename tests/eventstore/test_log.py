@@ -1,0 +1,187 @@
+"""A command is decided once, remembered once and answered alike for ever."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+
+from domain.kernel import Refused
+from eventstore.envelope import Draft, Origin
+from eventstore.log import MAX_EVENTS_PER_COMMAND, VERSION_GAP, Conflict, Outdated
+from tests.eventstore.accounts import Close, Deposit, Deposited
+from tests.eventstore.conftest import Accounts
+
+WRITERS = 8
+DEPOSITS_EACH = 12
+
+
+def drafts(stream_id: UUID, *versions: int, customer_id: UUID | None = None) -> Sequence[Draft]:
+    command_id = uuid4()
+    return [
+        Draft(stream_id, v, Deposited(amount=v), customer_id, datetime.now(UTC), "user:ana", "live", command_id, command_id)
+        for v in versions
+    ]
+
+
+def test_what_happened_gets_the_next_positions_and_versions(log: Accounts) -> None:
+    account = uuid4()
+    first, second = log.deposit(account, 5, 6), log.deposit(account, 7)
+    assert [(e.position, e.version) for e in first.events + second.events] == [(1, 1), (2, 2), (3, 3)]
+    assert [event.amount for event, _ in log.reader.stream(account)] == [5, 6, 7]  # type: ignore[attr-defined]
+    assert second.position == log.reader.head() == 3
+
+
+def test_the_envelope_says_who_when_and_why(log: Accounts) -> None:
+    account, command_id, correlation_id, then = uuid4(), uuid4(), uuid4(), datetime(2011, 12, 9, 12, 50, tzinfo=UTC)
+    log.deposit()
+    log.ask(
+        Deposit(account_id=account, customer_id=account),
+        actor="import:shop", origin=Origin.IMPORT, occurred_at=then, command_id=command_id, correlation_id=correlation_id, because=1,
+    )  # fmt: skip
+    [(_, at)] = log.reader.stream(account)
+    assert at[:6] == (2, account, 1, "account.deposited.v1", account, then)
+    assert at[7:] == ("import:shop", "import", command_id, correlation_id, 1)
+    assert abs(at.recorded_at - datetime.now(UTC)) < timedelta(minutes=5)
+
+
+def test_the_same_command_id_is_answered_alike_and_appends_nothing(log: Accounts) -> None:
+    account, command_id = uuid4(), uuid4()
+    asked = Deposit(account_id=account, customer_id=account, amounts=(1, 2))
+    once, log_then = log.ask(asked, command_id=command_id), log.table()
+    log.ask(Close(account_id=account))
+    again = log.ask(asked, command_id=command_id)
+    assert (again.events, again.position, again.duplicate) == (once.events, once.position, True)
+    assert log.table() == [*log_then, 3]
+
+
+def test_the_same_command_at_the_same_moment_happens_once(log: Accounts) -> None:
+    account, command_id = uuid4(), uuid4()
+    asked = Deposit(account_id=account, customer_id=account)
+    with ThreadPoolExecutor(WRITERS) as threads:
+        receipts = list(threads.map(lambda _: log.ask(asked, command_id=command_id), range(WRITERS)))
+    assert {receipt.events for receipt in receipts} == {receipts[0].events}
+    assert [receipt.duplicate for receipt in receipts].count(False) == 1
+    assert log.table() == [1]
+
+
+def test_nothing_new_to_say_appends_nothing(log: Accounts) -> None:
+    account = uuid4()
+    log.ask(Close(account_id=account))
+    assert log.ask(Close(account_id=account)).events == ()
+    assert log.table() == [1]
+
+
+def test_a_refused_command_leaves_nothing(log: Accounts) -> None:
+    account = uuid4()
+    log.ask(Close(account_id=account))
+    with pytest.raises(Refused, match="closed"):
+        log.deposit(account)
+    assert log.table() == [1]
+
+
+def test_an_expected_version_is_compared(log: Accounts) -> None:
+    account = uuid4()
+    asked = Deposit(account_id=account, customer_id=account)
+    log.ask(asked, expected_version=0)
+    with pytest.raises(Conflict, match="version 1 now, not 0"):
+        log.ask(asked, expected_version=0)
+    assert log.table() == [1]
+
+
+def test_too_many_events_at_once_are_refused(log: Accounts) -> None:
+    with pytest.raises(Refused, match=str(MAX_EVENTS_PER_COMMAND)):
+        log.deposit(None, *range(MAX_EVENTS_PER_COMMAND + 1))
+    assert log.table() == []
+
+
+def test_eight_writers_on_one_stream_store_exactly_what_was_acknowledged(log: Accounts) -> None:
+    account = uuid4()
+
+    def write(writer: int) -> list[tuple[int, int, int]]:
+        found = []
+        for n in range(DEPOSITS_EACH):
+            try:
+                [event] = log.deposit(account, writer * 1_000 + n).events
+            except Conflict:
+                continue
+            found.append((event.position, event.version, writer * 1_000 + n))
+        return found
+
+    with ThreadPoolExecutor(WRITERS) as threads:
+        acknowledged = sorted(sum(threads.map(write, range(WRITERS)), []))
+    stored = [(at.position, at.version, event.amount) for event, at in log.reader.stream(account)]  # type: ignore[attr-defined]
+    assert acknowledged == stored
+    assert len(stored) > WRITERS
+    assert [version for _, version, _ in stored] == list(range(1, len(stored) + 1))
+    assert [position for position, _, _ in stored] == list(range(1, len(stored) + 1))
+
+
+def test_a_version_that_is_taken_is_not_given_again(log: Accounts) -> None:
+    account = uuid4()
+    log.deposit(account)
+    with pytest.raises(psycopg.errors.UniqueViolation), log.pool.connection() as db, db.transaction():
+        log.append_within(db, drafts(account, 1))
+    assert log.table() == [1]
+
+
+def test_a_version_that_leaves_a_gap_is_turned_down(log: Accounts) -> None:
+    with pytest.raises(psycopg.DatabaseError) as error, log.pool.connection() as db, db.transaction():
+        log.append_within(db, drafts(uuid4(), 1, 3))
+    assert error.value.sqlstate == VERSION_GAP
+    assert log.table() == []
+
+
+def test_deciding_on_less_than_is_known_is_turned_down(log: Accounts) -> None:
+    customer = uuid4()
+    known = log.deposit(customer).position
+    log.deposit()  # somebody else's: it does not matter
+    with log.pool.connection() as db, db.transaction():
+        log.append_within(db, drafts(uuid4(), 1, customer_id=customer), known=known)
+    with pytest.raises(Outdated), log.pool.connection() as db, db.transaction():
+        log.append_within(db, drafts(uuid4(), 1, customer_id=customer), known=known)
+    assert log.table() == [1, 2, 3]
+
+
+def test_what_is_written_beside_an_append_is_kept_or_dropped_with_it(log: Accounts) -> None:
+    def both(*versions: int) -> int:
+        with log.pool.connection() as db:
+            with db.transaction():
+                db.execute("insert into es.checkpoint (name, position) values (%s, 7)", [f"beside {versions}"])
+                last = log.append_within(db, drafts(uuid4(), *versions))
+            log.flush(db)
+            return last
+
+    assert both(1, 2) == 2
+    with pytest.raises(psycopg.DatabaseError):
+        both(1, 3)
+    with log.pool.connection() as db:
+        assert db.execute("select name from es.checkpoint").fetchall() == [("beside (1, 2)",)]
+
+
+def test_a_dropped_append_leaves_no_hole(log: Accounts) -> None:
+    with log.pool.connection() as db, db.transaction(force_rollback=True):
+        log.append_within(db, drafts(uuid4(), 1, 2))
+    assert log.deposit().position == 1
+
+
+def test_appending_in_a_snapshot_of_the_past_is_turned_down(log: Accounts) -> None:
+    with pytest.raises(psycopg.errors.InvalidTransactionState), log.pool.connection() as db, db.transaction():
+        db.execute("set transaction isolation level repeatable read")
+        log.append_within(db, drafts(uuid4(), 1))
+
+
+def test_recorded_at_never_goes_back_even_if_the_clock_does(log: Accounts, dsn: str) -> None:
+    log.deposit()
+    later = datetime.now(UTC) + timedelta(days=2)
+    with psycopg.connect(dsn) as db:
+        db.execute(
+            "insert into es.event (position, stream_id, version, type, occurred_at, recorded_at, actor, origin, "
+            "                      command_id, correlation_id, body) "
+            "select 2, gen_random_uuid(), 1, type, occurred_at, %s, actor, origin, command_id, correlation_id, body from es.event",
+            [later],
+        )
+    log.deposit()
+    assert [at.recorded_at for _, at in log.reader.page(0)][1:] == [later, later]

@@ -1,0 +1,147 @@
+"""Personal values stand enciphered beside the log, tied to their place, and are gone when their key is."""
+
+import stat
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+
+from eventstore.bulk import Bulk
+from eventstore.envelope import Request
+from eventstore.personal import KEY_BYTES, KeyFileError, KeyRing, SealedValue, digest, key_encryption_key
+from eventstore.reader import LogCorrupted
+from tests.eventstore.accounts import Deposit
+from tests.eventstore.conftest import Accounts, acting_as
+
+CANARY = "Señora Canary lives at 12 Hidden Lane"
+
+
+def notes(accounts: Accounts, stream: UUID) -> list[str | None]:
+    return [event.note for event, _ in accounts.reader.stream(stream, disclose=True)]  # type: ignore[attr-defined]
+
+
+def test_a_personal_value_comes_back_only_to_who_asks_for_it(log: Accounts) -> None:
+    account = uuid4()
+    log.deposit(account, note=CANARY)
+    assert notes(log, account) == [CANARY]
+    assert [event.note for event, _ in log.reader.stream(account)] == [None]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("text", ["", "\x01\x7f", "ñandú 🦤", "\\N\t\r\n", "=1+1", "x" * 20_000])
+def test_any_text_comes_back_as_it_was(log: Accounts, text: str) -> None:
+    one, many = uuid4(), uuid4()
+    log.deposit(one, note=text)
+    Bulk(log).do([(Deposit(account_id=many, customer_id=many, note=text), Request())])
+    assert notes(log, one) == notes(log, many) == [text]
+
+
+def test_no_byte_of_it_is_in_the_database_in_clear(accounts: Accounts, dsn: str) -> None:
+    account = uuid4()
+    accounts.deposit(account, note=CANARY)
+    Bulk(accounts).do([(Deposit(account_id=uuid4(), customer_id=account, note=CANARY), Request())])
+    with psycopg.connect(dsn) as db:
+        tables = db.execute(
+            "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname in ('es', 'keys', 'public')"
+        ).fetchall()
+        found = {}
+        for (table,) in tables:
+            with db.cursor().copy(f"copy {table} to stdout (format binary)") as copy:
+                found[table] = b"".join(bytes(part) for part in copy)
+    assert len(found["es.personal"]) > 2 * len(CANARY)
+    for word in CANARY.split():
+        if len(word) > 3:
+            assert not [table for table, held in found.items() if word.encode() in held]
+
+
+def test_the_event_keeps_the_digest_of_its_personal_values(accounts: Accounts) -> None:
+    accounts.deposit(note=CANARY)
+    accounts.deposit()
+    with accounts.pool.connection() as db, db.cursor(binary=True) as cursor:
+        kept = cursor.execute("select personal from es.event order by position").fetchall()
+        values = cursor.execute("select slot, subject_id, key_id, nonce, ciphertext from es.personal").fetchall()
+    assert kept == [(digest(SealedValue(*value) for value in values),), (None,)]
+
+
+def test_a_ciphertext_that_was_moved_to_another_event_is_refused(accounts: Accounts, dsn: str) -> None:
+    account = uuid4()
+    accounts.deposit(account, note=CANARY)
+    accounts.deposit(account, note="something else")
+    with psycopg.connect(dsn) as db:  # who can switch triggers off can move rows, but not unnoticed
+        db.execute("alter table es.personal disable trigger personal_is_kept")
+        db.execute("update es.personal set position = 3 - position + 10")
+        db.execute("update es.personal set position = position - 10")
+    with pytest.raises(LogCorrupted, match="not the one that was sealed there"):
+        notes(accounts, account)
+
+
+@pytest.mark.parametrize("change", ["set_byte(ciphertext, 0, get_byte(ciphertext, 0) # 1)", "ciphertext || 'x'::bytea"])
+def test_a_ciphertext_that_was_changed_is_refused(accounts: Accounts, dsn: str, change: str) -> None:
+    account = uuid4()
+    accounts.deposit(account, note=CANARY)
+    with psycopg.connect(dsn) as db:
+        db.execute("alter table es.personal disable trigger personal_is_kept")
+        db.execute(f"update es.personal set ciphertext = {change}")  # type: ignore[call-overload]
+    with pytest.raises(LogCorrupted):
+        notes(accounts, account)
+
+
+@pytest.mark.parametrize("erased", ["keys.subject_key", "es.personal"])
+def test_a_person_is_forgotten_with_the_key_or_the_ciphertext_and_the_events_stay(
+    accounts: Accounts, dsn: str, erased: str
+) -> None:
+    gone, stays = uuid4(), uuid4()
+    accounts.deposit(gone, note=CANARY)
+    accounts.deposit(stays, note="I stay")
+    with acting_as(dsn, "es_eraser") as db:
+        db.execute(f"delete from {erased} where subject_id = %s", [gone])  # type: ignore[call-overload]
+    accounts.keys.forget()
+    assert notes(accounts, gone) == [None]
+    assert notes(accounts, stays) == ["I stay"]
+    assert accounts.table() == [1, 2]
+
+
+def test_every_person_has_a_key_of_their_own(accounts: Accounts) -> None:
+    for _ in range(3):
+        accounts.deposit(note=CANARY)
+    with accounts.pool.connection() as db:
+        row = db.execute("select count(distinct key_id), count(distinct ciphertext) from es.personal").fetchone()
+    assert row == (3, 3)
+
+
+def test_two_processes_that_need_the_key_of_a_person_get_the_same(accounts: Accounts) -> None:
+    subject = (uuid4(), "text")
+    rings = [KeyRing(accounts.pool, bytes(KEY_BYTES)) for _ in range(2)]
+    assert len({ring.for_writing([subject])[subject].key_id for ring in rings}) == 1
+
+
+def test_another_key_file_is_noticed(accounts: Accounts) -> None:
+    account = uuid4()
+    accounts.deposit(account, note=CANARY)
+    other = Accounts(accounts.pool)
+    other.reader.keys = KeyRing(accounts.pool, bytes(KEY_BYTES))
+    with pytest.raises(KeyFileError, match="Restore it"):
+        notes(other, account)
+
+
+def test_the_key_file_is_made_once_and_for_its_owner_only(tmp_path: Path) -> None:
+    file = tmp_path / "kek"
+    key = key_encryption_key(file)
+    assert len(key) == KEY_BYTES
+    assert len(set(key)) > 1
+    assert key_encryption_key(file) == key
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert key_encryption_key(tmp_path / "another") != key
+
+
+def test_a_truncated_key_file_is_refused_and_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "kek"
+    file.write_bytes(b"short")
+    with pytest.raises(KeyFileError, match="5 bytes instead of 32"):
+        key_encryption_key(file)
+    assert file.read_bytes() == b"short"
+
+
+def test_a_key_file_that_cannot_be_made_is_explained(tmp_path: Path) -> None:
+    with pytest.raises(KeyFileError, match="cannot be used"):
+        key_encryption_key(tmp_path / "missing" / "kek")

@@ -1,0 +1,43 @@
+"""Importing into a fresh log, and looking at what came of it."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api.importers import IMPORTERS
+from api.importers.importing import Report, run
+from domain import DECIDERS
+from domain.kernel import Event
+from eventstore.commands import Commands
+from tests.conftest import House
+
+Import = Callable[..., Report]
+BY_NAME = {importer.name: importer for importer in IMPORTERS}
+
+
+@pytest.fixture
+def load(house: House, tmp_path: Path) -> Import:
+    """`load("commands", text or bytes or path, **options)`."""
+
+    def load(name: str, content: str | bytes | Path, **options: Any) -> Report:
+        if isinstance(content, Path):
+            path = content
+        else:
+            path = tmp_path / "file"
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+        options = {"log": house.log, "commands": Commands(DECIDERS), **options}
+        return run(BY_NAME[name], str(path), **options)
+
+    return load
+
+
+def happened(house: House) -> list[Event]:
+    """Every event of the log, personal values included."""
+    return [event for event, _ in house.log.reader.page(0, disclose=True)]
+
+
+def refusals(report: Report) -> Sequence[tuple[int, str | None]]:
+    """The line and the field of each refusal."""
+    return [(each.number, each.field) for each in report.refusals]
