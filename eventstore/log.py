@@ -123,7 +123,7 @@ class Log:
 
     def settle(self) -> None:
         """Makes durable what an answer rests on that appends nothing: it may have been committed only just now."""
-        if False:
+        if self.early:
             with self.pool.connection() as db:
                 self.flush(db)
 

@@ -15,6 +15,7 @@ from processes.links import token
 from processes.policy import Letter
 
 MAX_NAME = 100
+MAX_SUBJECT = 200
 SCORES = range(1, 6)
 CONTROL = re.compile(r"[\x00-\x1f\x7f\u0080-\u009f\u2028\u2029]+")
 
@@ -59,11 +60,12 @@ class Stationery:
             **letter.values,
         }
         plain = templates.get_template(f"{letter.template}.{letter.language}.txt").render(values)
-        subject, _, text = plain.partition("\n")
+        first, _, text = plain.partition("\n")
+        subject = one_line(first, MAX_SUBJECT)
         message = EmailMessage(SMTP if to.addr_spec.isascii() else SMTPUTF8)
         message["From"] = self.sender
         message["To"] = to
-        message["Subject"] = one_line(subject)
+        message["Subject"] = subject
         message["Date"] = format_datetime(now)
         message["Message-ID"] = self.message_id(follow_up_id)
         message["List-Unsubscribe"] = f"<{values['decline']}>"
@@ -71,9 +73,7 @@ class Stationery:
         message["Auto-Submitted"] = "auto-generated"
         message["Content-Language"] = letter.language
         message.set_content(text.strip() + "\n", cte="quoted-printable")
-        html = templates.get_template(f"{letter.template}.{letter.language}.html").render(
-            values, subject=one_line(subject)
-        )
+        html = templates.get_template(f"{letter.template}.{letter.language}.html").render(values, subject=subject)
         message.add_alternative(html, subtype="html", cte="quoted-printable")
         return message
 
@@ -90,9 +90,9 @@ def address(text: str, name: str) -> Address:
     return Address(one_line(name), valid.local_part, valid.ascii_domain)
 
 
-def one_line(text: str) -> str:
+def one_line(text: str, limit: int = MAX_NAME) -> str:
     """A text without what could end its line, so that nothing in it can become a header of its own."""
-    return " ".join(CONTROL.sub(" ", text).split())[:MAX_NAME]
+    return " ".join(CONTROL.sub(" ", text).split())[:limit]
 
 
 def wire(message: EmailMessage, *, linesep: str = "\r\n") -> bytes:

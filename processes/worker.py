@@ -43,7 +43,7 @@ class Worker:
         self._ready = False
 
     def step(self) -> bool:
-        """Reacts, decides and delivers once. True: something happened, there may be more to do. Raises `Unavailable`."""
+        """Reacts, decides and delivers once. True: something happened, look again. Raises `Unavailable`."""
         with self._busy:
             if not self._ready:
                 self.runner.activate()

@@ -10,6 +10,7 @@ from typing import Any, Generic, cast
 from uuid import UUID
 
 import orjson
+import psycopg
 from psycopg import Connection, sql
 from psycopg_pool import ConnectionPool
 
@@ -70,6 +71,7 @@ class Page(Generic[R]):
 class _Term:
     """What is sorted by: an expression, its direction, and its type for the cursor's values."""
 
+    name: str
     expression: sql.Composable
     descending: bool
     sql_type: str
@@ -115,7 +117,7 @@ class Lists:
             terms = _terms(table, order)
             where, parameters = _where(table, conditions)
             if after is not None:
-                later, values = _later(terms, _read_cursor(after, len(terms)))
+                later, values = _later(terms, _read_cursor(after, terms))
                 where, parameters = sql.SQL("({}) and ({})").format(where, later), [*parameters, *values]
             query = sql.SQL("select {}, array[{}] from {} where {} order by {} limit %s").format(
                 table.selected,
@@ -126,10 +128,13 @@ class Lists:
                     sql.SQL("{} {}").format(term.expression, sql.SQL("desc" if term.descending else "asc")) for term in terms
                 ),
             )
-            with db.cursor(binary=True) as cursor:
-                found = cursor.execute(query, [*parameters, first + 1]).fetchall()
+            try:
+                with db.cursor(binary=True) as cursor:
+                    found = cursor.execute(query, [*parameters, first + 1]).fetchall()
+            except psycopg.DataError as error:
+                raise Refused(f"A value cannot be compared: {error.diag.message_primary}.", "filter") from error
         shown = found[:first]
-        return Page([table.row(row[:-1]) for row in shown], [_cursor(row[-1]) for row in shown], len(found) > first, position)
+        return Page([table.row(row[:-1]) for row in shown], [_cursor(row[-1], terms) for row in shown], len(found) > first, position)
 
     def count(
         self, view: View[R], conditions: Sequence[Condition] = (), *, as_of: AsOf = NOW, customer_id: UUID | None = None
@@ -193,8 +198,8 @@ def _terms(table: Table[R], order: Sequence[Order]) -> list[_Term]:
         column = _column(table, part.column, "orderBy")
         name = sql.Identifier(column.name)
         if column.nullable:
-            terms.append(_Term(sql.SQL("({} is null)").format(name), False, "boolean"))
-        terms.append(_Term(name, part.descending, column.sql_type))
+            terms.append(_Term(f"{column.name}?", sql.SQL("({} is null)").format(name), False, "boolean"))
+        terms.append(_Term(column.name, name, part.descending, column.sql_type))
     return terms
 
 
@@ -212,18 +217,28 @@ def _later(terms: Sequence[_Term], values: Sequence[str | None]) -> tuple[sql.Co
     return sql.SQL(" or ").join(ways), parameters
 
 
-def _cursor(values: Sequence[str | None]) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps(list(values))).decode().rstrip("=")
+def _cursor(values: Sequence[str | None], terms: Sequence[_Term]) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps([_signature(terms), *values])).decode().rstrip("=")
 
 
-def _read_cursor(cursor: str, terms: int) -> list[str | None]:
+def _signature(terms: Sequence[_Term]) -> str:
+    """What a list is sorted by, so that a cursor of another order is told from one of this."""
+    return ",".join(f"{term.name}{'-' if term.descending else '+'}" for term in terms)
+
+
+def _read_cursor(cursor: str, terms: Sequence[_Term]) -> list[str | None]:
     try:
         values = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (binascii.Error, ValueError):
         values = None
-    if not isinstance(values, list) or len(values) != terms or not all(v is None or isinstance(v, str) for v in values):
+    if (
+        not isinstance(values, list)
+        or len(values) != len(terms) + 1
+        or values[0] != _signature(terms)
+        or not all(value is None or isinstance(value, str) for value in values)
+    ):
         raise Refused("That cursor is not one of this list. Take it from pageInfo, and keep the same order.", "after")
-    return values
+    return values[1:]
 
 
 _COMPARISONS = {

@@ -1,0 +1,1 @@
+"""The doors, asked as clients ask them."""

@@ -1,0 +1,146 @@
+"""In bulk the same things happen as one by one, only faster."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from domain.kernel import Command
+from eventstore.bulk import BATCH_COMMANDS, Bulk, Outcome
+from eventstore.database import open_pool
+from eventstore.envelope import Origin, Request
+from eventstore.log import Conflict
+from tests.eventstore.accounts import Close, Deposit
+from tests.eventstore.conftest import Accounts
+
+Asked = list[tuple[Command, Request]]
+
+STREAMS = 5
+THEN = datetime(2011, 1, 1, 12, tzinfo=UTC)
+
+
+def request(n: int) -> Request:
+    """What is told of the n-th command; the actor has every character that COPY treats specially."""
+    return Request(
+        actor="import:a\tb\nc\\d\re\\N", origin=Origin.IMPORT, occurred_at=THEN + timedelta(hours=n, microseconds=n),
+        command_id=uuid4(), correlation_id=uuid4(), because=n % 3 or None,
+    )  # fmt: skip
+
+
+def a_mixed_lot() -> Asked:
+    """Deposits of several amounts, with and without a note, closings, closings again, and deposits that come too late."""
+    accounts = [uuid4() for _ in range(STREAMS)]
+    asked: Asked = []
+    for n in range(40):
+        account = accounts[n % STREAMS]
+        note = (None, "", "ñ\t\\x\n🦤")[n % 3]
+        asked.append((Deposit(account_id=account, customer_id=account, amounts=(n,) * (n % 4), note=note), request(n)))
+    asked += [(Close(account_id=accounts[n % 2]), request(50 + n)) for n in range(4)]
+    asked.append((Deposit(account_id=accounts[0], customer_id=accounts[0]), request(60)))
+    return asked
+
+
+def whole(log: Accounts) -> list[tuple[object, ...]]:
+    """Everything that is remembered, but for when it was recorded."""
+    return [(event, *at._replace(recorded_at=THEN)) for event, at in log.reader.page(0, disclose=True)]
+
+
+@pytest.fixture
+def another(new_database: Callable[[], str], log: Accounts) -> Iterator[Accounts]:
+    """A second log to compare with."""
+    with open_pool(new_database(), size=2) as pool:
+        yield Accounts(pool, early=log.early)
+
+
+def test_bulk_leads_to_the_same_events_as_one_by_one(log: Accounts, another: Accounts) -> None:
+    asked = a_mixed_lot()
+    outcomes = Bulk(log).do(asked)
+    for (command, told), outcome in zip(asked, outcomes, strict=True):
+        if outcome.refused:
+            with pytest.raises(type(outcome.refused), match=str(outcome.refused)):
+                another.do(command, told)
+        else:
+            assert len(another.do(command, told).events) == outcome.events
+    assert whole(log) == whole(another)
+    assert sum(outcome.events for outcome in outcomes) == len(log.table()) > len(asked)
+
+
+def test_a_refusal_loses_no_other(log: Accounts) -> None:
+    closed, fine = uuid4(), uuid4()
+    log.ask(Close(account_id=closed))
+    outcomes = Bulk(log).do(
+        [(Deposit(account_id=account, customer_id=account), Request()) for account in (fine, closed, fine)]
+    )
+    assert [(outcome.events, str(outcome.refused)) for outcome in outcomes] == [
+        (1, "None"), (0, "This account is closed."), (1, "None")
+    ]  # fmt: skip
+    assert len(log.reader.stream(fine)) == 2
+
+
+def test_the_same_lot_again_changes_nothing(log: Accounts) -> None:
+    asked = [(command, told) for command, told in a_mixed_lot() if isinstance(command, Deposit) and command.amounts]
+    asked = asked[:20]
+    Bulk(log).do(asked)
+    before = whole(log)
+    assert Bulk(log).do(asked) == [Outcome(already=True)] * len(asked)
+    assert whole(log) == before
+
+
+def test_the_same_command_twice_in_one_lot_happens_once(log: Accounts) -> None:
+    account = uuid4()
+    once = (Deposit(account_id=account, customer_id=account), Request(command_id=uuid4()))
+    assert Bulk(log).do([once, once]) == [Outcome(events=1), Outcome(already=True)]
+    assert log.table() == [1]
+
+
+def test_an_expected_version_counts_what_came_before_in_the_lot(log: Accounts) -> None:
+    account = uuid4()
+    asked = Deposit(account_id=account, customer_id=account)
+    first, second, late = Bulk(log).do([(asked, Request(expected_version=n)) for n in (0, 1, 1)])
+    assert (first.events, second.events) == (1, 1)
+    assert isinstance(late.refused, Conflict)
+
+
+def test_a_dry_run_writes_nothing_and_says_what_would_be(log: Accounts) -> None:
+    account, command_id = uuid4(), uuid4()
+    dry = Bulk(log, dry_run=True)
+    asked = Deposit(account_id=account, customer_id=account, note="not yet")
+    assert dry.do([(asked, Request(command_id=command_id)), (Close(account_id=account), Request())]) == [
+        Outcome(events=1), Outcome(events=1)
+    ]  # fmt: skip
+    again, late = dry.do([(asked, Request(command_id=command_id)), (asked, Request())])
+    assert again == Outcome(already=True)
+    assert str(late.refused) == "This account is closed."
+    assert log.table() == []
+
+
+def test_many_commands_go_in_several_batches(accounts: Accounts) -> None:
+    account = uuid4()
+    asked = ((Deposit(account_id=account, customer_id=account), Request()) for _ in range(BATCH_COMMANDS + 1))
+    assert [len(batch) for batch in Bulk(accounts).do_all(asked)] == [BATCH_COMMANDS, 1]
+    assert [at.version for _, at in accounts.reader.stream(account)] == list(range(1, BATCH_COMMANDS + 2))
+
+
+def test_bulk_and_live_writers_on_the_same_streams_lose_nothing(log: Accounts) -> None:
+    streams = [uuid4() for _ in range(20)]
+
+    def live(writer: int) -> int:
+        return sum(len(log.deposit(streams[(writer + n) % len(streams)]).events) for n in range(30))
+
+    def bulk(_: int) -> int:
+        taken = 0
+        for _ in range(5):
+            lot: Asked = [(Deposit(account_id=s, customer_id=s, amounts=(1, 2)), Request()) for s in streams[::7]]
+            taken += sum(outcome.events for outcome in Bulk(log).do(lot))
+        return taken
+
+    with ThreadPoolExecutor(4) as threads:
+        acknowledged = [threads.submit(work, n) for n, work in enumerate((live, bulk, live, bulk))]
+        total = sum(future.result() for future in acknowledged)
+    assert log.table() == list(range(1, total + 1))
+    versions: dict[UUID, list[int]] = {}
+    for _, at in log.reader.page(0):
+        versions.setdefault(at.stream_id, []).append(at.version)
+    assert all(found == list(range(1, len(found) + 1)) for found in versions.values())

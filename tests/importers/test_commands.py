@@ -1,0 +1,244 @@
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid5
+
+import pytest
+
+from api.importers.commands import _Malformed, parsed, parsed_with_care
+from domain.customer import CustomerRegistered, IdentifierAdded
+from domain.kernel import NAMESPACE, derived
+from domain.order import OrderPlaced
+from eventstore.envelope import Origin
+from tests.conftest import House
+from tests.importers.conftest import Import, happened, refusals
+
+MARIA = '{"command": "registerCustomer", "input": {"customerId": "shop:1234", "name": "María", "email": "maria@example.com"}}'
+ORDER = (
+    '{"command": "placeOrder", "input": {"orderId": "shop:9", "customerId": "shop:1234", "lines": '
+    '[{"sku": "22139", "quantity": 3, "unitPrice": 4.950}]}, "commandId": "nine", '
+    '"occurredAt": "2026-01-31T18:00:00+01:00"}'
+)
+
+
+def register(number: int, **fields: Any) -> str:
+    return json.dumps({"command": "registerCustomer", "input": {"customerId": f"shop:{number}", **fields}})
+
+
+def test_each_line_is_a_command(house: House, load: Import) -> None:
+    report = load("commands", f"{MARIA}\n\n{ORDER}\n")
+    assert (report.taken, report.events, report.already, report.refused, report.complete) == (2, 3, 0, 0, True)
+    registered, mail, placed = happened(house)
+    assert isinstance(registered, CustomerRegistered)
+    assert isinstance(mail, IdentifierAdded)
+    assert isinstance(placed, OrderPlaced)
+    assert (registered.name, mail.value) == ("María", "maria@example.com")
+    assert (str(placed.lines[0].unit_price), placed.total.amount) == ("4.950", Decimal("14.85"))
+
+
+def test_ids_can_be_computed_offline(house: House, load: Import) -> None:
+    load("commands", f"{MARIA}\n{ORDER}\n")
+    page = house.log.reader.page(0)
+    assert page[0].at.stream_id == uuid5(NAMESPACE, "customer:shop:1234")
+    assert page[2].at.stream_id == uuid5(NAMESPACE, "order:shop:9")
+    assert page[2].at.command_id == uuid5(NAMESPACE, "command:nine")
+    assert page[2].at.occurred_at.isoformat() == "2026-01-31T17:00:00+00:00"
+    assert {(at.actor, at.origin) for _, at in page} == {("import:commands", "import")}
+
+
+def test_the_origin_and_the_actor_may_be_others(house: House, load: Import) -> None:
+    load("commands", MARIA, origin=Origin.SYNC, actor="import:shop")
+    assert {(at.actor, at.origin) for _, at in house.log.reader.page(0)} == {("import:shop", "sync")}
+
+
+def test_a_file_imported_twice_is_imported_once(house: House, load: Import) -> None:
+    text = "\n".join([MARIA, ORDER, *(register(n) for n in range(3000))])
+    first, second = load("commands", text), load("commands", text)
+    assert (first.taken, first.already) == (3002, 0)
+    assert (second.taken, second.already, second.events) == (0, 3002, 0)
+    assert house.log.reader.head() == 3003
+
+
+def test_the_same_line_twice_is_one_however_it_is_written(house: House, load: Import) -> None:
+    line = {
+        "command": "returnLines",
+        "input": {"orderId": "shop:9", "lines": [{"sku": "22139", "quantity": 1, "unitPrice": "4.95"}]},
+    }
+    turned = {"input": dict(reversed(line["input"].items())), "command": "returnLines"}  # type: ignore[attr-defined]
+    texts = [json.dumps(line), json.dumps(turned), json.dumps(line, separators=(" , ", " : "))]
+    report = load("commands", "\n".join([MARIA, ORDER, *texts]))
+    assert (report.taken, report.already, report.refused) == (3, 2, 0)
+
+
+def test_a_line_without_an_id_gets_one_that_follows_from_its_content(house: House, load: Import) -> None:
+    load("commands", MARIA)
+    content = (
+        '{"command":"registerCustomer","input":{"customerId":"shop:1234","email":"maria@example.com","name":"María"}}'
+    )
+    assert house.log.reader.page(0)[0].at.command_id == uuid5(NAMESPACE, f"command:{content}")
+
+
+def test_a_dry_run_decides_all_and_writes_nothing(house: House, load: Import) -> None:
+    report = load("commands", f"{MARIA}\n{ORDER}\n{ORDER.replace('nine', 'ten').replace('3', '4')}", dry_run=True)
+    assert (report.taken, report.events, report.refused, report.dry_run) == (2, 3, 1, True)
+    assert house.log.reader.head() == 0
+
+
+def bad_lines() -> Iterator[tuple[bytes, str | None, str]]:
+    """Line, field, and a part of the sentence."""
+    yield b"not json", None, "not JSON"
+    yield b'["a"]', None, "A line is an object"
+    yield b'{"command": "registerCustomer"', None, "not JSON"
+    yield b'{"command": "registerCustomer"} {}', None, "not JSON"
+    yield b'{"command": "registerCustomer", "input": {"customerId": "shop:1"}, "when": 1}', "when", "no key 'when'"
+    yield b'{"input": {"customerId": "shop:1"}}', "command", "missing"
+    yield b'{"command": "registerCustomer"}', "input", "missing"
+    yield b'{"command": "registerCustomr", "input": {}}', "command", "Did you mean registerCustomer"
+    yield b'{"command": 1, "input": {}}', "command", "no command"
+    yield b'{"command": "registerCustomer", "input": []}', "input", "object"
+    yield b'{"command": "registerCustomer", "input": {"customerId": "shop:1", "nam": "a"}}', "nam", "name?"
+    yield b'{"command": "registerCustomer", "input": {"customerId": "shop:1", "name": 5}}', "name", "a text"
+    yield b'{"command": "registerCustomer", "input": {"customerId": "shop:1", "name": "\\u0000"}}', "name", "NUL"
+    yield b'{"command": "registerCustomer", "input": {"customerId": "shop:1", "name": "\\ud800"}}', "name", "surrogate"
+    yield (
+        b'{"command": "registerCustomer", "input": {"customerId": "shop:1", "name": "\xe9"}}',
+        None,
+        "Byte 75 of this line is not UTF-8",
+    )
+    yield (
+        b'{"command": "registerCustomer", "input": {"customerId": "shop:1", "name": "a", "name": "b"}}',
+        "name",
+        "twice",
+    )
+    yield b'{"command": "registerCustomer", "input": {"customerId": "shop:1", "kind": "ROBOT"}}', "kind", "PERSON"
+    yield (
+        b'{"command": "registerCustomer", "input": {"customerId": "shop:1", "country": "' + b"x" * 300_000 + b'"}}',
+        "country",
+        "200",
+    )
+    yield (
+        b'{"command": "registerCustomer", "input": {"customerId": "shop:1"}, "occurredAt": "2026-01-31"}',
+        "occurredAt",
+        "moment",
+    )
+    yield (
+        b'{"command": "registerCustomer", "input": {"customerId": "shop:1"}, "occurredAt": "1026-01-31T00:00:00Z"}',
+        "occurredAt",
+        "1900",
+    )
+    yield (
+        b'{"command": "registerCustomer", "input": {"customerId": "shop:1"}, "occurredAt": "9026-01-31T00:00:00Z"}',
+        "occurredAt",
+        "1900",
+    )
+    yield b'{"command": "registerCustomer", "input": {"customerId": "shop:1"}, "commandId": 7}', "commandId", "text"
+    yield (
+        b'{"command": "registerCustomer", "input": {"customerId": "shop:1"}, "expectedVersion": -1}',
+        "expectedVersion",
+        "whole",
+    )
+    yield (
+        b'{"command": "registerCustomer", "input": {"customerId": "shop:1"}, "expectedVersion": 7}',
+        "expectedVersion",
+        "version 0",
+    )
+    yield order_line(b'"quantity": 1.5, "unitPrice": 1'), "lines[0].quantity", "whole number"
+    yield order_line(b'"quantity": 1, "unitPrice": NaN'), "lines[0].unitPrice", "NaN"
+    yield order_line(b'"quantity": 1, "unitPrice": -Infinity'), "lines[0].unitPrice", "Infinity"
+    yield order_line(b'"quantity": 1, "unitPrice": 1e999999'), "lines[0].unitPrice", "digits"
+    yield order_line(b'"quantity": 1, "unitPrice": 1' + b"0" * 5000), None, "not JSON"
+    yield order_line(b'"quantity": 1, "unitPrice": -4'), "lines", "zero or more"
+    yield order_line(b'"quantity": 1, "unitPrice": 1, "sku": "b"'), "sku", "twice"
+    yield b'{"command": "placeOrder", "input": ' + b"[" * 100_000, None, "nested"
+    yield b'{"command": "placeOrder", "input": ' + b"[" * 500 + b"]" * 500 + b"}", "input", "object"
+    yield b'{"command": "confirmOrder", "input": {"orderId": "shop:404"}}', "orderId", "not been placed"
+
+
+def order_line(fields: bytes) -> bytes:
+    return (
+        b'{"command": "placeOrder", "input": {"orderId": "shop:1", "customerId": "shop:1", "lines": [{"sku": "a", '
+        + fields
+        + b"}]}}"
+    )
+
+
+def test_every_bad_line_is_refused_with_its_field_and_every_good_one_is_taken(
+    house: House, load: Import, tmp_path: Path
+) -> None:
+    bad = list(bad_lines())
+    text = b"".join(line + b"\n" + register(n).encode() + b"\n" for n, (line, _, _) in enumerate(bad))
+    kept = tmp_path / "refusals"
+    report = load("commands", text, refusals=kept)
+    found = {each.number: each for each in report.refusals}
+    for number, (line, field, words) in enumerate(bad):
+        each = found.pop(2 * number + 1)
+        assert each.field == field, (line[:100], each)
+        assert words in each.reason, (line[:100], each)
+    assert not found
+    assert (report.taken, report.events) == (len(bad), len(bad))
+    assert [json.loads(line)["line"] for line in kept.read_text().splitlines()] == sorted(
+        2 * n + 1 for n in range(len(bad))
+    ) or (len(kept.read_text().splitlines()) == len(bad))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        rb'{"a": 1, "a": 2}',
+        rb'{"a" :1,"a":2}',
+        b'{"a"\t:1,"a":2}',
+        rb'{"a": {"b": 1, "b": 1}}',
+        rb'[{"b": 1}, {"b": 1, "\u0062": 1}]',
+        rb'{"a": 1, "a": "\u0022:"}',
+        rb'{"a": 1, "a": "\"\u003a"}',
+        rb'{"a": {"x": 1}, "b": ":)", "a": 2}',
+    ],
+)
+def test_a_key_that_stands_twice_is_seen_however_it_is_hidden(raw: bytes) -> None:
+    with pytest.raises(_Malformed, match="twice"):
+        parsed(raw)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        rb'{"a": "\":", "b": ": \" :", "c": [{"a": 1}, {"a": 2}], "d": {}}',
+        rb'{"a" : 1, "b":":", "": ""}',
+        '{"ñ": "\u2028\x7f", "b": 1.10, "n": null, "t": [true, false, -0, 1e5, 123456789012345678901234567890]}'.encode(),
+    ],
+)
+def test_the_quick_way_and_the_careful_way_read_the_same(raw: bytes) -> None:
+    assert parsed(raw) == parsed_with_care(raw)
+
+
+def test_decimals_are_read_as_they_are_written() -> None:
+    value, content = parsed(b'{"price": 0.10, "large": 12345678901234567890.123456789}')
+    assert (str(value["price"]), str(value["large"])) == ("0.10", "12345678901234567890.123456789")
+    assert content == b'{"large":"12345678901234567890.123456789","price":"0.10"}'
+
+
+def test_a_command_id_may_be_a_uuid_or_any_text(house: House, load: Import) -> None:
+    given = UUID("0199d3a4-0000-7000-8000-000000000001")
+    lines = [json.loads(register(n)) | {"commandId": text} for n, text in enumerate([str(given), "años: 7"])]
+    load("commands", "\n".join(map(json.dumps, lines)))
+    assert [at.command_id for _, at in house.log.reader.page(0)] == [given, derived("command", "años: 7")]
+
+
+def test_naughty_texts_come_back_as_they_were(house: House, load: Import) -> None:
+    naughty = [
+        "=1+1",
+        "\t'; drop table es.event; --",
+        "𝕿𝖍𝖊",
+        "\u202eabc",
+        "a\\tb\\",
+        "‰ \ufeff",
+        "😀" * 50,
+        "\\N",
+        '"',
+        "\x01\x7f\n\r",
+    ]
+    report = load("commands", "\n".join(register(n, name=name) for n, name in enumerate(naughty)))
+    assert refusals(report) == []
+    assert [event.name for event in happened(house) if isinstance(event, CustomerRegistered)] == naughty
