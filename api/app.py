@@ -17,7 +17,9 @@ from api.house import House
 from api.limits import MAX_BODY_BYTES, WORKER_THREADS
 from api.router import graphql_router
 from api.schema import schema
+from api.survey_form import survey_form
 from eventstore.database import Unavailable, reachable
+from processes.links import link_secret
 
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  # recognised, not bound
 
@@ -41,6 +43,7 @@ def create_app(house: House) -> FastAPI:
 
     app = FastAPI(title="Bitácora", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(graphql_router(house, schema()))
+    app.include_router(survey_form(house.log, link_secret(house.kek), house.settings.company))
 
     @app.get("/healthz")
     async def alive() -> dict[str, str]:

@@ -5,8 +5,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from psycopg_pool import ConnectionPool
-
 from api.settings import Settings
 from domain import DECIDERS
 from eventstore.commands import Commands
@@ -37,11 +35,6 @@ class House:
     def kek(self) -> bytes:
         """The key-encryption key, from which the secret of the survey links is derived too."""
         return key_encryption_key(self.settings.key_file)
-
-    @property
-    def views_pool(self) -> ConnectionPool:
-        """Where most views are."""
-        return self.engine.pool
 
 
 @contextmanager

@@ -51,7 +51,9 @@ def in_its_words() -> Iterator[None]:
     except psycopg.Error as error:
         if error.sqlstate == VERSION_GAP:
             raise library.IntegrityError(str(error)) from error
-        raise next((its for ours, its in ERRORS if isinstance(error, ours)), library.PersistenceError)(str(error)) from error
+        raise next((its for ours, its in ERRORS if isinstance(error, ours)), library.PersistenceError)(
+            str(error)
+        ) from error
 
 
 class Recorder:
@@ -101,7 +103,8 @@ class StreamRecorder(Recorder, library.AggregateRecorder):
             return []
         with in_its_words(), self.pool.connection() as db:
             row = db.execute(
-                "call es.append(%s::jsonb, null, %s, null, null, null)", [self._as_json(stored_events, meta), self.early]
+                "call es.append(%s::jsonb, null, %s, null, null, null)",
+                [self._as_json(stored_events, meta), self.early],
             ).fetchone()
         assert row is not None
         first, last, _ = row
@@ -264,7 +267,8 @@ class ReactionRecorder(CheckpointRecorder, LogRecorder, library.ProcessRecorder)
                 if self.early:
                     db.execute("set local synchronous_commit = off")
                 row = db.execute(
-                    "select first, last from es.append_core(%s::jsonb, null)", [self._as_json(stored_events, kwargs.get("meta"))]
+                    "select first, last from es.append_core(%s::jsonb, null)",
+                    [self._as_json(stored_events, kwargs.get("meta"))],
                 ).fetchone()
                 db.execute("notify es_event")
             if self.early:
@@ -281,7 +285,8 @@ class SnapshotRecorder(Recorder, library.AggregateRecorder):
         rows = [(self.application, e.originator_id, e.originator_version, e.topic, e.state) for e in stored_events]
         with in_its_words(), self.pool.connection() as db, db.transaction(), db.cursor() as cursor:
             cursor.executemany(
-                "insert into es.snapshot (application, stream_id, version, type, body) values (%s, %s, %s, %s, %s)", rows
+                "insert into es.snapshot (application, stream_id, version, type, body) values (%s, %s, %s, %s, %s)",
+                rows,
             )
         return None
 
@@ -323,9 +328,7 @@ class Factory(library.InfrastructureFactory[CheckpointRecorder]):
     def application_recorder(self) -> LogRecorder:
         return self._made(self._chosen(self.APPLICATION_RECORDER_TOPIC, LogRecorder))
 
-    def tracking_recorder(
-        self, tracking_recorder_class: type[CheckpointRecorder] | None = None
-    ) -> CheckpointRecorder:
+    def tracking_recorder(self, tracking_recorder_class: type[CheckpointRecorder] | None = None) -> CheckpointRecorder:
         return self._made(tracking_recorder_class or self._chosen(self.TRACKING_RECORDER_TOPIC, CheckpointRecorder))
 
     def process_recorder(self) -> ReactionRecorder:

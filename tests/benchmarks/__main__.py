@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-MODULES = ("append",)
+MODULES = ("append", "bulk", "views")
 
 
 def main(names: list[str]) -> None:

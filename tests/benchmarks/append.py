@@ -31,14 +31,16 @@ ROUND_S = 2.0
 ROUNDS = 3
 PATIENCE_S = 30
 FLUSH_1_MS = {"commit_delay": "1000", "commit_siblings": "0"}
-STATE = b'{"lines": [{"sku": "22139", "quantity": 3, "price": "4.95"}], "total": {"amount": "14.85", "currency": "EUR"}}'
+STATE = (
+    b'{"lines": [{"sku": "22139", "quantity": 3, "price": "4.95"}], "total": {"amount": "14.85", "currency": "EUR"}}'
+)
 
 Env = Mapping[str, str]
 Work = Callable[[], object]
 
 
 def run() -> list[Figure]:
-    """Three figures: the recorder from processes and from threads with a slow disk, and the log with the disk as it is."""
+    """The recorder from processes and from threads, with a slow disk; and the log, with the disk as it is."""
     with databases(FLUSH_1_MS) as (ours, theirs):
         figures = [
             side_by_side("append, 16 processes, flush of 1 ms", from_processes, ours, theirs, at_least=5),
@@ -99,7 +101,8 @@ def from_processes(env: Env) -> float:
         process.start()
     for process in clients:
         process.join()
-    return sum(done.get() for _ in clients)
+    rates: list[float] = [done.get() for _ in clients]
+    return sum(rates)
 
 
 def client(env: Env, ready: Barrier, done: "multiprocessing.SimpleQueue[float]") -> None:

@@ -38,7 +38,8 @@ CUSTOMERS = 20_000
 LIVE_EVENTS = 20_000
 SINGLE_EVENTS = 1_000
 APPENDS_PER_S = 200
-WATCHED_S = 10
+WATCHED_S = 20
+WATCHED_EACH = 5
 START = datetime(2024, 1, 1, tzinfo=UTC)
 COLUMNS = "position, stream_id, version, type, customer_id, occurred_at, recorded_at, actor, origin, body"
 
@@ -50,7 +51,13 @@ def run() -> Iterator[Figure]:
         engine = Engine(log, pool, VIEWS)
         engine.prepare()
         yield rebuilding(engine, pool)
-        yield Figure("rebuild memory: limit / measured", 1_000, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "MB", 1)
+        yield Figure(
+            "rebuild memory: limit / measured",
+            1_000,
+            resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "MB",
+            1,
+        )
         with pool.connection() as db:
             db.execute("update views.checkpoint set position = %s", [EVENTS - LIVE_EVENTS])
         yield following(engine, pool)
@@ -78,7 +85,7 @@ def house() -> Iterator[tuple[str, Log, ConnectionPool]]:
 
 def load(log: Log, events: int) -> None:
     """Orders of three lines and touchpoints, one event each, spread over the customers."""
-    for outcomes in Bulk(log).do_all(((asked(n), request(n)) for n in range(events))):
+    for outcomes in Bulk(log).do_all((asked(n), request(n)) for n in range(events)):
         assert all(outcome.events == 1 for outcome in outcomes)
 
 
@@ -86,7 +93,11 @@ def asked(n: int) -> Command:
     customer_id = derived("customer", n % CUSTOMERS)
     if n % 3:
         return LogInteraction(
-            interaction_id=derived("interaction", n), customer_id=customer_id, channel=list(Channel)[n % 20], direction=Direction.IN, topic="t"
+            interaction_id=derived("interaction", n),
+            customer_id=customer_id,
+            channel=list(Channel)[n % 20],
+            direction=Direction.IN,
+            topic="t",
         )
     lines = tuple(OrderLine(sku=f"SKU-{n % 97 + k}", quantity=k + 1, unit_price=Decimal("12.35")) for k in range(3))
     return PlaceOrder(order_id=derived("order", n), customer_id=customer_id, lines=lines, number=f"N-{n}")
@@ -94,7 +105,10 @@ def asked(n: int) -> Command:
 
 def request(n: int) -> Request:
     return Request(
-        actor="import:bench", origin=Origin.IMPORT, command_id=derived("bench", n), occurred_at=START + timedelta(minutes=n)
+        actor="import:bench",
+        origin=Origin.IMPORT,
+        command_id=derived("bench", n),
+        occurred_at=START + timedelta(minutes=n),
     )
 
 
@@ -103,7 +117,11 @@ def rebuilding(engine: Engine, pool: ConnectionPool) -> Figure:
     ours, theirs = [], []
     for _ in range(2):
         began = time.perf_counter()
-        with pool.connection() as db, db.cursor() as cursor, cursor.copy(f"copy (select {COLUMNS} from es.event order by position) to stdout") as copy:
+        with (
+            pool.connection() as db,
+            db.cursor() as cursor,
+            cursor.copy(f"copy (select {COLUMNS} from es.event order by position) to stdout") as copy,
+        ):
             for _data in copy:
                 pass
         theirs.append(EVENTS / (time.perf_counter() - began))
@@ -130,7 +148,12 @@ def looking_back(log: Log, pool: ConnectionPool) -> Figure:
     """One customer of 1,000 events as of a day in the middle."""
     busy = derived("customer", "busy")
     commands = (
-        (LogInteraction(interaction_id=derived("busy", n), customer_id=busy, channel=Channel.PHONE, direction=Direction.IN), request(EVENTS + n))
+        (
+            LogInteraction(
+                interaction_id=derived("busy", n), customer_id=busy, channel=Channel.PHONE, direction=Direction.IN
+            ),
+            request(EVENTS + n),
+        )
         for n in range(1_000)
     )
     for _ in Bulk(log).do_all(commands):
@@ -144,7 +167,9 @@ def looking_back(log: Log, pool: ConnectionPool) -> Figure:
         )
         times.append((time.perf_counter() - began) * 1000)
         assert card is not None and card.interactions > 0
-    return Figure("one customer of 1,000 events as of a day: limit / measured median", 50, statistics.median(times), "ms", 1)
+    return Figure(
+        "one customer of 1,000 events as of a day: limit / measured median", 50, statistics.median(times), "ms", 1
+    )
 
 
 def seeing(dsn: str, log: Log, pool: ConnectionPool) -> Figure:
@@ -159,7 +184,7 @@ def seeing(dsn: str, log: Log, pool: ConnectionPool) -> Figure:
                 due = time.perf_counter() + 1 / APPENDS_PER_S
                 receipt = log.do(asked(2 * EVENTS + n))
                 began = time.perf_counter()
-                while time.perf_counter() < due or n % 10 == 0:
+                while n % WATCHED_EACH == 0:
                     row = db.execute("select position from views.checkpoint where name = 'timeline'").fetchone()
                     if row is not None and row[0] >= receipt.position:
                         waits.append((time.perf_counter() - began) * 1000)
@@ -167,7 +192,9 @@ def seeing(dsn: str, log: Log, pool: ConnectionPool) -> Figure:
                     time.sleep(0.0005)
                 time.sleep(max(0, due - time.perf_counter()))
         print(f"  p50 {statistics.median(waits):.1f} ms over {len(waits):,} appends", flush=True)
-        return Figure("append to visible at 200/s, p99: limit / measured", 20, statistics.quantiles(waits, n=100)[98], "ms", 1)
+        return Figure(
+            "append to visible at 200/s, p99: limit / measured", 20, statistics.quantiles(waits, n=100)[98], "ms", 1
+        )
     finally:
         follower.kill()
 

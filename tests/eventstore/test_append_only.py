@@ -24,14 +24,14 @@ def remembered(accounts: Accounts, dsn: str) -> str:
 
 def rows(dsn: str) -> list[int]:
     with psycopg.connect(dsn) as db:
-        return [len(db.execute(f"select from es.{table}").fetchall()) for table in TABLES]  # type: ignore[call-overload]
+        return [len(db.execute(f"select from es.{table}").fetchall()) for table in TABLES]
 
 
 @pytest.mark.parametrize(("table", "change"), [*EVERY_CHANGE, *((table, "insert") for table in TABLES)])
 def test_the_application_may_not_write_past_the_append_routine(remembered: str, table: str, change: str) -> None:
     statement = CHANGES.get(change, "insert into es.{0} select * from es.{0}").format(table, COLUMN[table])
     with acting_as(remembered, "es_app") as db, pytest.raises(psycopg.errors.InsufficientPrivilege):
-        db.execute(statement)  # type: ignore[call-overload]
+        db.execute(statement)
     assert rows(remembered) == [2, 1, 2]
 
 
@@ -39,9 +39,9 @@ def test_the_application_may_not_write_past_the_append_routine(remembered: str, 
 @pytest.mark.parametrize(("table", "change"), [c for c in EVERY_CHANGE if c != ("personal", "delete")])
 def test_the_superuser_is_stopped_too(remembered: str, table: str, change: str, replica: bool) -> None:
     with psycopg.connect(remembered, autocommit=True) as db:
-        db.execute(f"set session_replication_role = {'replica' if replica else 'origin'}")  # type: ignore[call-overload]
+        db.execute(f"set session_replication_role = {'replica' if replica else 'origin'}")
         with pytest.raises(psycopg.errors.RestrictViolation, match="append-only"):
-            db.execute(CHANGES[change].format(table, COLUMN[table]))  # type: ignore[call-overload]
+            db.execute(CHANGES[change].format(table, COLUMN[table]))
     assert rows(remembered) == [2, 1, 2]
 
 
@@ -61,15 +61,15 @@ def test_the_application_may_not_loosen_the_rules(remembered: str, statement: st
     with psycopg.connect(remembered, autocommit=True) as db:
         db.execute("set session authorization es_app")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            db.execute(statement)  # type: ignore[call-overload]
+            db.execute(statement)
 
 
 @pytest.mark.parametrize("table", TABLES)
 def test_the_auditor_reads_everything_and_writes_nothing(remembered: str, table: str) -> None:
     with acting_as(remembered, "es_audit") as db:
-        assert db.execute(f"select from es.{table}").fetchall()  # type: ignore[call-overload]
+        assert db.execute(f"select from es.{table}").fetchall()
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            db.execute(f"delete from es.{table}")  # type: ignore[call-overload]
+            db.execute(f"delete from es.{table}")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             db.execute("call es.append('[]', null, true)")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -80,7 +80,7 @@ def test_the_eraser_deletes_personal_values_and_keys_and_nothing_else(remembered
     with acting_as(remembered, "es_eraser") as db:
         for table in ("event", "command"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                db.execute(f"delete from es.{table}")  # type: ignore[call-overload]
+                db.execute(f"delete from es.{table}")
         assert db.execute("delete from es.personal").rowcount == 2
         assert db.execute("delete from keys.subject_key").rowcount == 1
     assert rows(remembered) == [2, 1, 0]

@@ -30,7 +30,7 @@ def request(n: int) -> Request:
 
 
 def a_mixed_lot() -> Asked:
-    """Deposits of several amounts, with and without a note, closings, closings again, and deposits that come too late."""
+    """Deposits of several amounts, with and without a note; closings, once and again; a deposit that comes too late."""
     accounts = [uuid4() for _ in range(STREAMS)]
     asked: Asked = []
     for n in range(40):

@@ -26,7 +26,7 @@ def empty(server: EmbeddedServer) -> Iterator[str]:
     server.ensure_database(name)
     yield server.dsn(dbname=name)
     with psycopg.connect(server.dsn(dbname="postgres"), autocommit=True) as db:
-        db.execute(f"drop database {name} with (force)")  # type: ignore[call-overload]
+        db.execute(f"drop database {name} with (force)")
 
 
 def test_migrating_twice_is_the_same_as_once(empty: str) -> None:

@@ -119,7 +119,7 @@ def crash_cycles(cycles: int, *, early: bool) -> None:
                 [head, distinct, doubled, ahead] = db.execute(
                     "select (select max(position) from es.event), (select count(*) from es.event), "
                     "       (select count(*) from (select from es.event group by stream_id having count(*) <> 2) x), "
-                    "       (select count(*) from es.checkpoint c where c.position > (select max(position) from es.event))"
+                    "       (select count(*) from es.checkpoint where position > (select max(position) from es.event))"
                 ).fetchone()  # type: ignore[misc]
                 placed = db.execute("select command_id, last from es.command").fetchall()
             assert head == distinct  # no holes

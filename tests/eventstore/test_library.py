@@ -2,27 +2,23 @@
 
 import os
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar
-from unittest import TestCase
-from uuid import UUID, uuid4
+from typing import Any
 
 import pytest
-from eventsourcing.application import Application
-from eventsourcing.domain import Aggregate
-from eventsourcing.persistence import InfrastructureFactory, Tracking
+from eventsourcing.persistence import InfrastructureFactory
 from eventsourcing.tests import application as examples
 from eventsourcing.tests import persistence as base
 from eventsourcing.utils import Environment
 
 from eventstore import recorder as ours
-from eventstore.envelope import Origin, Request
-from eventstore.reader import LogCorrupted
 
 MODES = ours.APPEND_MODES
 
 
 @pytest.fixture(autouse=True)
-def fresh(request: pytest.FixtureRequest, new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def fresh(
+    request: pytest.FixtureRequest, new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
     """A database for the test, known to the library's environment, and every factory closed after it."""
     made: list[ours.Factory] = []
     construct = ours.Factory.__init__
@@ -128,7 +124,17 @@ class OfApplications(Suite, examples.ExampleApplicationTestCase):
     expected_factory_topic = "eventstore.recorder:Factory"
 
 
-SUITES = (OfStreams, OfSnapshots, OfTheLog, OfTracking, OfProcesses, OfReactionsAsALog, OfOrder, OfFactories, OfApplications)
+SUITES = (
+    OfStreams,
+    OfSnapshots,
+    OfTheLog,
+    OfTracking,
+    OfProcesses,
+    OfReactionsAsALog,
+    OfOrder,
+    OfFactories,
+    OfApplications,
+)
 for suite in SUITES:
     for mode in MODES:
         name = f"Test{suite.__name__}{mode.capitalize()}"

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from uuid import UUID, uuid4
 
 import psycopg
@@ -21,7 +22,17 @@ DEPOSITS_EACH = 12
 def drafts(stream_id: UUID, *versions: int, customer_id: UUID | None = None) -> Sequence[Draft]:
     command_id = uuid4()
     return [
-        Draft(stream_id, v, Deposited(amount=v), customer_id, datetime.now(UTC), "user:ana", "live", command_id, command_id)
+        Draft(
+            stream_id,
+            v,
+            Deposited(amount=v, note=None),
+            customer_id,
+            datetime.now(UTC),
+            "user:ana",
+            "live",
+            command_id,
+            command_id,
+        )
         for v in versions
     ]
 
@@ -39,7 +50,8 @@ def test_the_envelope_says_who_when_and_why(log: Accounts) -> None:
     log.deposit()
     log.ask(
         Deposit(account_id=account, customer_id=account),
-        actor="import:shop", origin=Origin.IMPORT, occurred_at=then, command_id=command_id, correlation_id=correlation_id, because=1,
+        actor="import:shop", origin=Origin.IMPORT, occurred_at=then,
+        command_id=command_id, correlation_id=correlation_id, because=1,
     )  # fmt: skip
     [(_, at)] = log.reader.stream(account)
     assert at[:6] == (2, account, 1, "account.deposited.v1", account, then)
@@ -111,7 +123,7 @@ def test_eight_writers_on_one_stream_store_exactly_what_was_acknowledged(log: Ac
         return found
 
     with ThreadPoolExecutor(WRITERS) as threads:
-        acknowledged = sorted(sum(threads.map(write, range(WRITERS)), []))
+        acknowledged = sorted(chain.from_iterable(threads.map(write, range(WRITERS))))
     stored = [(at.position, at.version, event.amount) for event, at in log.reader.stream(account)]  # type: ignore[attr-defined]
     assert acknowledged == stored
     assert len(stored) > WRITERS
@@ -168,9 +180,10 @@ def test_a_dropped_append_leaves_no_hole(log: Accounts) -> None:
 
 
 def test_appending_in_a_snapshot_of_the_past_is_turned_down(log: Accounts) -> None:
-    with pytest.raises(psycopg.errors.InvalidTransactionState), log.pool.connection() as db, db.transaction():
+    with log.pool.connection() as db, db.transaction(force_rollback=True):
         db.execute("set transaction isolation level repeatable read")
-        log.append_within(db, drafts(uuid4(), 1))
+        with pytest.raises(psycopg.errors.InvalidTransactionState):
+            log.append_within(db, drafts(uuid4(), 1))
 
 
 def test_recorded_at_never_goes_back_even_if_the_clock_does(log: Accounts, dsn: str) -> None:
@@ -180,7 +193,8 @@ def test_recorded_at_never_goes_back_even_if_the_clock_does(log: Accounts, dsn: 
         db.execute(
             "insert into es.event (position, stream_id, version, type, occurred_at, recorded_at, actor, origin, "
             "                      command_id, correlation_id, body) "
-            "select 2, gen_random_uuid(), 1, type, occurred_at, %s, actor, origin, command_id, correlation_id, body from es.event",
+            "select 2, gen_random_uuid(), 1, type, occurred_at, %s, actor, origin, command_id, correlation_id, body "
+            "  from es.event",
             [later],
         )
     log.deposit()

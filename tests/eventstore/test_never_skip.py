@@ -6,7 +6,7 @@ The nine cases in which event stores are known to lose events or to stall (the n
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from threading import Event as Signal
 from threading import Thread
@@ -113,10 +113,8 @@ def _after(db: psycopg.Connection, seen: list[int]) -> list[int]:
 
 
 def _tolerant(work: Callable[[], object]) -> None:
-    try:
+    with suppress(psycopg.errors.RaiseException):
         work()
-    except psycopg.errors.RaiseException:
-        pass
 
 
 def test_a_slow_writer_is_not_overtaken(log: Accounts, dsn: str) -> None:
@@ -187,7 +185,7 @@ class Watched(LogRecorder):
 
     looks: list[tuple[int, int]]
 
-    def select_notifications(self, start: int | None, limit: int, stop: int | None = None, *args: object, **kw: object):  # type: ignore[no-untyped-def,override]
+    def select_notifications(self, start: int | None, limit: int, stop: int | None = None, *args: object, **kw: object):  # type: ignore[no-untyped-def]
         self.looks.append((start or 0, stop or 0))
         return super().select_notifications(start, limit, stop, *args, **kw)  # type: ignore[arg-type]
 

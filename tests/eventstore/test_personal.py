@@ -81,7 +81,7 @@ def test_a_ciphertext_that_was_changed_is_refused(accounts: Accounts, dsn: str, 
     accounts.deposit(account, note=CANARY)
     with psycopg.connect(dsn) as db:
         db.execute("alter table es.personal disable trigger personal_is_kept")
-        db.execute(f"update es.personal set ciphertext = {change}")  # type: ignore[call-overload]
+        db.execute(f"update es.personal set ciphertext = {change}")
     with pytest.raises(LogCorrupted):
         notes(accounts, account)
 
@@ -94,7 +94,7 @@ def test_a_person_is_forgotten_with_the_key_or_the_ciphertext_and_the_events_sta
     accounts.deposit(gone, note=CANARY)
     accounts.deposit(stays, note="I stay")
     with acting_as(dsn, "es_eraser") as db:
-        db.execute(f"delete from {erased} where subject_id = %s", [gone])  # type: ignore[call-overload]
+        db.execute(f"delete from {erased} where subject_id = %s", [gone])
     accounts.keys.forget()
     assert notes(accounts, gone) == [None]
     assert notes(accounts, stays) == ["I stay"]

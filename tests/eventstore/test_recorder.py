@@ -30,7 +30,7 @@ def recorder(request: pytest.FixtureRequest, pool: ConnectionPool) -> ReactionRe
 
 def rows(recorder: LogRecorder, query: str) -> list[tuple[Any, ...]]:
     with recorder.pool.connection() as db:
-        return db.execute(query).fetchall()  # type: ignore[call-overload,no-any-return]
+        return db.execute(query).fetchall()
 
 
 def test_an_application_passes_the_envelope_on(dsn: str) -> None:

@@ -1,0 +1,129 @@
+"""Running: the server, the followers of the log and the clock, in one process or in several."""
+
+import logging
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from ipaddress import ip_address
+from threading import Event as Signal
+from threading import Thread
+
+import uvicorn
+
+from api.app import create_app
+from api.house import House
+from api.terminal import console, progress
+from domain.kernel import Refused
+from processes import POLICIES
+from processes.letters import Stationery
+from processes.links import link_secret
+from processes.transports import MaildirTransport, SmtpTransport
+from processes.worker import Worker
+from projections.rebuild import rebuild
+
+STOP_TIMEOUT_S = 15
+GRACE_S = 5
+
+
+def up(house: House) -> None:
+    """Serves and works, until it is told to stop."""
+    must_be_loopback(house.settings.host)
+    with working(house):
+        if not house.log.reader.head():
+            console.print("There is nothing here yet. To see something: make demo, in another terminal.")
+        _serve(house)
+
+
+def serve(house: House) -> None:
+    """Serves alone."""
+    must_be_loopback(house.settings.host)
+    _serve(house)
+
+
+def work(house: House) -> None:
+    """Works alone, until it is told to stop."""
+    stop = Signal()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with working(house):
+        console.print("Following the log. Ctrl-C stops.")
+        stop.wait()
+
+
+def worker(house: House) -> Worker:
+    """The worker of a house: its policies, and how letters leave it."""
+    settings = house.settings
+    stationery = Stationery(
+        sender=settings.mail_from, company=settings.company, base_url=settings.public_url, secret=link_secret(house.kek)
+    )
+    transport = SmtpTransport(settings.smtp_url) if settings.smtp_url else MaildirTransport(settings.mail_folder)
+    return Worker(house.log, house.engine, POLICIES, transport, stationery)
+
+
+@contextmanager
+def working(house: House) -> Iterator[None]:
+    """The followers and the clock, in threads of this process."""
+    _quiet()
+    for view in house.engine.prepare():
+        with progress(f"{view.name} is of another version; building it anew", "events") as tell:
+            rebuild(house.engine, view, progress=tell)
+    stop = Signal()
+    tasks: list[tuple[str, Callable[[], None]]] = [
+        ("views", lambda: house.engine.follow(house.dsn, stop)),
+        ("worker", lambda: worker(house).follow(house.dsn, stop)),
+    ]
+    threads = [Thread(target=task, name=name, daemon=True) for name, task in tasks]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(STOP_TIMEOUT_S)
+
+
+def must_be_loopback(host: str) -> None:
+    """Refused unless only this machine can come in: there is no authentication yet."""
+    try:
+        loopback = host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise Refused(
+            f"{host} can be reached by others, and there is no authentication yet. "
+            "Set BITACORA_HOST=127.0.0.1, and put a proxy that authenticates in front of it if others are to come in."
+        )
+
+
+def _serve(house: House) -> None:
+    settings = house.settings
+    with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise Refused(
+                f"Port {settings.port} of {settings.host} cannot be used ({error.strerror}). "
+                "Is Bitácora up already? To use another one: BITACORA_PORT=8001."
+            ) from None
+    address = f"http://{'[' + settings.host + ']' if ':' in settings.host else settings.host}:{settings.port}"
+    console.print(f"Bitácora is up: {address}/graphql (this machine only; Ctrl-C stops)")
+    config = uvicorn.Config(
+        create_app(house),
+        host=settings.host,
+        port=settings.port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    uvicorn.Server(config).run()
+
+
+def _quiet() -> None:
+    """What an operator should read, and no more."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    for noisy in ("apscheduler", "psycopg.pool", "asyncio", "httpx"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
