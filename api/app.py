@@ -25,7 +25,7 @@ EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  # recognised, not bound
 
 SECURITY_HEADERS = {
     "cache-control": "no-store",
-    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
     "cross-origin-resource-policy": "same-origin",
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
@@ -69,7 +69,7 @@ def create_app(house: House) -> FastAPI:
 
 
 def hosts(house: House) -> list[str]:
-    """The names under which requests may come, so that a foreign page cannot lead a browser here by a name of its own."""
+    """The names under which requests may come: a foreign page cannot lead a browser here by a name of its own."""
     settings = house.settings
     if settings.host in EVERYWHERE:
         return ["*"]
@@ -120,7 +120,7 @@ class Doorkeeper:
 
 
 async def _too_large(send: Send) -> None:
-    reason = f"A request has at most {MAX_BODY_BYTES:,} bytes. Send it in parts; bulk data goes in by: bitacora import commands."
+    reason = f"A request has at most {MAX_BODY_BYTES:,} bytes. Send it in parts, or bitacora import commands."
     body = orjson.dumps({"errors": [{"message": reason, "extensions": {"code": "TOO_LARGE", "limit": "body"}}]})
     headers = [
         (b"content-type", b"application/json"),

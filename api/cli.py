@@ -25,8 +25,10 @@ from eventstore.database import SchemaError, Unavailable
 from eventstore.embedded import EmbeddedServerError
 from eventstore.envelope import Origin
 from eventstore.personal import KeyFileError
+from eventstore.reader import NOW
 from projections import VIEWS
-from projections.rebuild import RebuildFailed, rebuild as rebuild_view
+from projections.rebuild import RebuildFailed, Rebuilt
+from projections.rebuild import rebuild as rebuild_view
 
 app = typer.Typer(
     name="bitacora",
@@ -35,7 +37,10 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-importers = typer.Typer(help="Take in files. What was taken before is not taken twice, so any import may be run again.", no_args_is_help=True)
+importers = typer.Typer(
+    help="Take in files. What was taken before is not taken twice, so any import may be run again.",
+    no_args_is_help=True,
+)
 app.add_typer(importers, name="import")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
@@ -147,7 +152,9 @@ def query(
 @app.command()
 def replay(
     customer: Annotated[str, typer.Argument(help="An id, source:key, an e-mail, a phone or a card number.")],
-    as_of: Annotated[str | None, typer.Option(help="A day, a moment with its zone, or a position. Now, if not given.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="A day, a moment with its zone, or a position. Now, if not given.")
+    ] = None,
     diff: Annotated[tuple[str, str] | None, typer.Option(help="Two moments: what changed between them.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -160,9 +167,13 @@ def replay(
             if as_json:
                 show({change.field: {"before": change.before, "after": change.after} for change in found})
             else:
-                table(f"{whom}: {diff[0]} to {diff[1]}", ["field", "before", "after"], [[c.field, c.before, c.after] for c in found])
+                table(
+                    f"{whom}: {diff[0]} to {diff[1]}",
+                    ["field", "before", "after"],
+                    [[c.field, c.before, c.after] for c in found],
+                )
             return
-        known = looking_back.customer_as_of(opened, whom, looking_back.moment(as_of) if as_of else looking_back.NOW)
+        known = looking_back.customer_as_of(opened, whom, looking_back.moment(as_of) if as_of else NOW)
     if as_json:
         show(known)
     elif not known:
@@ -173,10 +184,27 @@ def replay(
 
 def _print_known(whom: str, when: str, known: dict[str, Any]) -> None:
     facts = {**known["customer"], **known["card"]}
-    table(f"{whom} as of {when}", ["field", "value"], [[name, value] for name, value in facts.items() if value not in (None, "", (), {})])
-    orders = [[row["placed_at"] or row["last_return_at"], row["number"], row["status"], row["total"], row["returned"], row["currency"]] for row in known["orders"]]
+    table(
+        f"{whom} as of {when}",
+        ["field", "value"],
+        [[name, value] for name, value in facts.items() if value not in (None, "", (), {})],
+    )
+    orders = [
+        [
+            row["placed_at"] or row["last_return_at"],
+            row["number"],
+            row["status"],
+            row["total"],
+            row["returned"],
+            row["currency"],
+        ]
+        for row in known["orders"]
+    ]
     table(f"Orders (the last {len(orders)})", ["when", "number", "status", "total", "returned", "currency"], orders)
-    entries = [[row["occurred_at"], row["type"], row["channel"], row["amount"], row["reason"], row["position"]] for row in known["timeline"]]
+    entries = [
+        [row["occurred_at"], row["type"], row["channel"], row["amount"], row["reason"], row["position"]]
+        for row in known["timeline"]
+    ]
     table(f"Timeline (the last {len(entries)})", ["when", "what", "channel", "amount", "reason", "position"], entries)
 
 
@@ -197,11 +225,18 @@ def rebuild(
                 built = rebuild_view(opened.engine, known[name], progress=tell)
             done.append(built)
             if not as_json:
-                same = "identical to the one before" if built.unchanged else "not the same as before"
-                rate = f"{built.events / built.seconds:,.0f} events/s" if built.seconds else ""
-                console.print(f"{name}: {built.rows:,} rows up to event {built.position:,}, digest {built.digest}, {same} ({built.seconds:.1f} s, {rate})")
+                console.print(_rebuilt(built))
     if as_json:
         show([{name: getattr(built, name) for name in built.__slots__} for built in done])
+
+
+def _rebuilt(built: Rebuilt) -> str:
+    same = "identical to the one before" if built.unchanged else "not the same as before"
+    rate = f"{built.events / built.seconds:,.0f} events/s" if built.seconds else ""
+    return (
+        f"{built.view}: {built.rows:,} rows up to event {built.position:,}, digest {built.digest}, {same} "
+        f"({built.seconds:.1f} s, {rate})"
+    )
 
 
 @app.command()
@@ -215,7 +250,10 @@ def events(
     if after >= 0:
         with house() as opened:
             for _, at in opened.log.reader.page(after, 100):
-                console.print(f"{at.position:>8}  {at.occurred_at:%Y-%m-%d %H:%M}  {at.type:<32} {at.customer_id or '':<36} {at.actor}", markup=False)
+                console.print(
+                    f"{at.position:>8}  {at.occurred_at:%Y-%m-%d %H:%M}  {at.type:<32} {at.customer_id or '':<36} {at.actor}",
+                    markup=False,
+                )
         return
     if write is not None:
         _generated(write, as_markdown(DECIDERS), check)
@@ -271,7 +309,11 @@ def doctor(as_json: Json = False) -> None:
         show([{"name": each.name, "ok": each.ok, "says": each.says} for each in found])
     else:
         for each in found:
-            console.print(f"{'ok  ' if each.ok else 'BAD '} {each.name}: {each.says}", markup=False, style=None if each.ok else "red")
+            console.print(
+                f"{'ok  ' if each.ok else 'BAD '} {each.name}: {each.says}",
+                markup=False,
+                style=None if each.ok else "red",
+            )
     if not all(each.ok for each in found):
         raise typer.Exit(1)
 

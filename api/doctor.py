@@ -34,7 +34,9 @@ def examine() -> list[Finding]:
     try:
         settings = Settings()
     except ValidationError as error:
-        bad = ", ".join(f"BITACORA_{'_'.join(map(str, each['loc'])).upper()} ({each['msg']})" for each in error.errors())
+        bad = ", ".join(
+            f"BITACORA_{'_'.join(map(str, each['loc'])).upper()} ({each['msg']})" for each in error.errors()
+        )
         return [*found, Finding("settings", False, f"These settings cannot be: {bad}.")]
     found += _surroundings(settings)
     try:
@@ -55,7 +57,8 @@ def _surroundings(settings: Settings) -> list[Finding]:
         Finding(
             "disk",
             free >= MIN_FREE_BYTES,
-            f"{free / 1e9:.1f} GB are free." + ("" if free >= MIN_FREE_BYTES else " That is little: make room before it is full."),
+            f"{free / 1e9:.1f} GB are free."
+            + ("" if free >= MIN_FREE_BYTES else " That is little: make room before it is full."),
         ),
         Finding(
             "listening",
@@ -64,7 +67,9 @@ def _surroundings(settings: Settings) -> list[Finding]:
             if loopback
             else f"{settings.host} can be reached from outside, and there is no authentication yet. Set BITACORA_HOST=127.0.0.1.",
         ),
-        Finding("mail", True, f"Mails go {'by SMTP' if settings.smtp_url else f'to the maildir {settings.mail_folder}'}."),
+        Finding(
+            "mail", True, f"Mails go {'by SMTP' if settings.smtp_url else f'to the maildir {settings.mail_folder}'}."
+        ),
     ]
 
 
@@ -79,9 +84,19 @@ def _inside(house: House) -> list[Finding]:
     head = house.log.reader.head()
     found = [Finding("log", True, f"{head:,} events." if head else "Empty. To see something: bitacora demo.")]
     for standing in house.engine.standings():
-        found.append(Finding(standing.view, not standing.parked and standing.lag_events <= MAX_CALM_LAG_EVENTS, standing.sentence()))
+        found.append(
+            Finding(
+                standing.view, not standing.parked and standing.lag_events <= MAX_CALM_LAG_EVENTS, standing.sentence()
+            )
+        )
     with house.log.pool.connection() as db:
-        row = db.execute("select count(*), min(due_at) from views.due where due_at < now() - interval '1 hour'").fetchone()
+        row = db.execute(
+            "select count(*), min(due_at) from views.due where due_at < now() - interval '1 hour'"
+        ).fetchone()
     late, oldest = row or (0, None)
-    says = "Nothing is overdue." if not late else f"{late} follow-ups are overdue since {oldest:%Y-%m-%d %H:%M}. Is bitacora work running?"
+    says = (
+        "Nothing is overdue."
+        if not late
+        else f"{late} follow-ups are overdue since {oldest:%Y-%m-%d %H:%M}. Is bitacora work running?"
+    )
     return [*found, Finding("follow-ups", not late, says)]

@@ -19,7 +19,6 @@ from projections.lists import Lists
 DATABASE = "bitacora"
 
 
-
 @dataclass(frozen=True)
 class House:
     """Everything that a door needs. `dsn` is the log's, for listening."""
@@ -48,7 +47,12 @@ def open_house(settings: Settings | None = None) -> Iterator[House]:
         dsn = settings.dsn or stack.enter_context(embedded(settings))
         keys_dsn, views_dsn = settings.keys_dsn or dsn, settings.views_dsn or dsn
         with reachable():
-            for folder, where in ((LOG_SCHEMA, dsn), (KEYS_SCHEMA, keys_dsn), (VIEWS_SCHEMA, dsn), (VIEWS_SCHEMA, views_dsn)):
+            for folder, where in (
+                (LOG_SCHEMA, dsn),
+                (KEYS_SCHEMA, keys_dsn),
+                (VIEWS_SCHEMA, dsn),
+                (VIEWS_SCHEMA, views_dsn),
+            ):
                 migrate(where, folder)
         pool = stack.enter_context(open_pool(dsn, size=settings.pool_size))
         keys_pool = pool if keys_dsn == dsn else stack.enter_context(open_pool(keys_dsn))

@@ -157,7 +157,7 @@ class Meter:
         return counted._replace(depth=below.depth + 1)
 
     def _rows(self, field: FieldNode, definition: GraphQLField | None, paged: bool) -> int:
-        """How many objects a field may give; 0 where it is not a list, or where its page was counted one level above."""
+        """How many objects a field may give; 0 if it is no list, or where its page was counted one level above."""
         if definition is None:
             return 0
         if "first" in definition.args:
@@ -250,7 +250,7 @@ def check_measure(found: Measure) -> None:
     if found.cost > MAX_COST:
         raise TooLarge(
             "cost",
-            f"This query asks for up to {_many(found.cost)} objects; {MAX_COST:,} is the limit. Give a smaller `first`.",
+            f"This asks for up to {_many(found.cost)} objects; {MAX_COST:,} is the limit. Give a smaller `first`.",
         )
     if found.meta_depth > MAX_INTROSPECTION_DEPTH or found.meta_cost > MAX_INTROSPECTION_COST:
         raise TooLarge(

@@ -8,7 +8,7 @@ from uuid import UUID
 from api.house import House
 from domain.kernel import Refused
 from eventstore.commands import identify
-from eventstore.reader import NOW, AsOf
+from eventstore.reader import AsOf
 from projections import customer_360, customers, orders, timeline
 from projections.lists import Order
 
@@ -33,7 +33,9 @@ def moment(text: str) -> AsOf:
             return AsOf(time=datetime.combine(date.fromisoformat(text), time.max, UTC))
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise Refused(f"{text!r} is not a moment. Write 2026-01-31, 2026-01-31T18:00:00+01:00 or a position.", "as-of") from None
+        raise Refused(
+            f"{text!r} is not a moment. Write 2026-01-31, 2026-01-31T18:00:00+01:00 or a position.", "as-of"
+        ) from None
     return AsOf(time=found if found.tzinfo else found.replace(tzinfo=UTC))
 
 
@@ -57,8 +59,12 @@ def customer_as_of(house: House, customer: UUID, as_of: AsOf) -> dict[str, Any]:
     card = lists.get_as_of(customer_360.view, customer, as_of, customer_id=customer)
     if line is None and card is None:
         return {}
-    placed = lists.page(orders.view, order=[Order("placed_at", True)], first=SHOWN_LINES, as_of=as_of, customer_id=customer)
-    entries = lists.page(timeline.view, order=[Order("position", True)], first=SHOWN_LINES, as_of=as_of, customer_id=customer)
+    placed = lists.page(
+        orders.view, order=[Order("placed_at", True)], first=SHOWN_LINES, as_of=as_of, customer_id=customer
+    )
+    entries = lists.page(
+        timeline.view, order=[Order("position", True)], first=SHOWN_LINES, as_of=as_of, customer_id=customer
+    )
     return {
         "customer": _fields(line),
         "card": _fields(card),
@@ -82,5 +88,3 @@ def _fields(row: Any, without: tuple[str, ...] = ("search",)) -> dict[str, Any]:
     if row is None:
         return {}
     return {name: getattr(row, name) for name in row.__slots__ if name not in without}
-
-

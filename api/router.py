@@ -25,10 +25,14 @@ JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
 
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Bitácora</title>
-<style>body{font:16px/1.5 system-ui;max-width:44em;margin:3em auto;padding:0 1em}pre{overflow:auto;padding:1em;background:#f4f4f4}</style>
+<style>
+body { font: 16px/1.5 system-ui; max-width: 44em; margin: 3em auto; padding: 0 1em }
+pre { overflow: auto; padding: 1em; background: #f4f4f4 }
+</style>
 <h1>Bitácora speaks GraphQL here</h1>
 <p>Send a query by POST as JSON, with any GraphQL client, or with curl:</p>
-<pre>curl -H 'content-type: application/json' -d '{"query": "{ customers(first: 3) { nodes { customerId name revenue } } }"}' URL</pre>
+<pre>curl -H 'content-type: application/json' \
+     -d '{"query": "{ customers(first: 3) { nodes { customerId name revenue } } }"}' URL</pre>
 <p>The whole schema, with a sentence for each type, is in <code>schema.graphql</code>, and answers to introspection.</p>
 <p>In a terminal: <code>bitacora query '{ views { sentence } }'</code></p></html>"""
 
@@ -41,6 +45,18 @@ class SpecRouter(GraphQLRouter[Context, None]):
 
     def decode_json(self, data: str | bytes) -> object:
         return orjson.loads(data)
+
+    def parse_json(self, data: str | bytes) -> Any:
+        found = super().parse_json(data)
+        if found is not None and not isinstance(found, (dict, list)):
+            raise HTTPException(400, "This JSON is not an object")
+        return found
+
+    async def parse_http_body(self, request: Any) -> Any:
+        """The request. Raises `HTTPException` for a body of null, which Strawberry would stumble over."""
+        if request.method == "POST" and (await request.get_body()).strip() == b"null":
+            raise HTTPException(400, "This JSON is not an object")
+        return await super().parse_http_body(request)
 
     async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
         """The response; one that never began to execute has no `data` and is the client's mistake."""

@@ -1,18 +1,15 @@
 """The survey form: where the link in a letter leads, and where the customer's answer comes in."""
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from hashlib import sha256
 from urllib.parse import parse_qs
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
+from api.survey_words import LANGUAGES, OTHER_LANGUAGE, WORDS, render, worded
 from domain import invitation
 from domain.consent import Purpose, WithdrawConsent
 from domain.invitation import CSAT, NPS, AnswerSurvey, DeclineSurvey, Invitation, InvitationStatus
@@ -28,88 +25,11 @@ MAX_BODY_BYTES = 256 * 1024
 MAX_FIELDS = 20
 RETRY_AFTER_S = 5
 
-LANGUAGES = {"es": "Español", "en": "English"}
-OTHER_LANGUAGE = "en"
-
-STYLE = (
-    "body{font:1.05rem/1.5 system-ui,sans-serif;margin:0;color:#1c1c1c;background:#f6f5f2}"
-    "main{max-width:38rem;margin:0 auto;padding:1.5rem}h1{font-size:1.5rem}.company{color:#555}"
-    "fieldset{border:1px solid #888;border-radius:.4rem;margin:0 0 1.2rem;padding:.8rem}"
-    ".scale{display:flex;flex-wrap:wrap;gap:.3rem}.scale label{padding:.5rem .7rem;border:1px solid #888;"
-    "border-radius:.4rem;background:#fff}textarea{width:100%;box-sizing:border-box;font:inherit}"
-    "button{font:inherit;padding:.6rem 1.4rem;border:0;border-radius:.4rem;background:#0b5345;color:#fff}"
-    ":focus-visible{outline:3px solid #b9770e;outline-offset:2px}.problem{border-left:4px solid #922b21;padding-left:.8rem}"
-    ".small{font-size:.9rem}a{color:#0b5345}"
-)
-HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
-        f"style-src 'sha256-{base64.b64encode(sha256(STYLE.encode()).digest()).decode()}'"
-    ),
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Robots-Tag": "noindex",
-}
-
-WORDS: Mapping[str, Mapping[str, str]] = {
-    "es": {
-        "send": "Enviar",
-        "decline": "Prefiero no recibir encuestas",
-        "empty": "Responda al menos a una pregunta, por favor.",
-        "wrong": "No hemos entendido la respuesta. Revísela y envíela otra vez, por favor.",
-        "too_long": f"El comentario es demasiado largo: caben {MAX_TEXT} letras.",
-        "thanks": "¡Gracias!",
-        "thanks_text": "Hemos guardado su respuesta.",
-        "answered": "Ya tenemos su respuesta",
-        "answered_text": "Esta encuesta ya está contestada. Gracias.",
-        "expired": "La encuesta ha terminado",
-        "expired_text": "Ya no recogemos respuestas a esta encuesta. Gracias de todos modos.",
-        "declined": "De acuerdo",
-        "declined_text": "No le enviaremos más encuestas.",
-        "ask_decline": "¿No quiere más encuestas?",
-        "ask_decline_text": "No le enviaremos más encuestas. Sus pedidos no cambian en nada.",
-        "unknown": "Este enlace no lleva a ninguna encuesta",
-        "unknown_text": "Compruebe que lo ha copiado entero. Si acaba de recibirlo, pruebe dentro de un momento.",
-        "away": "Ahora mismo no podemos atenderle",
-        "away_text": "No se ha guardado nada. Pruebe otra vez dentro de un momento, por favor.",
-    },
-    "en": {
-        "send": "Send",
-        "decline": "I would rather not get surveys",
-        "empty": "Please answer at least one question.",
-        "wrong": "We did not understand the answer. Please check it and send it again.",
-        "too_long": f"The comment is too long: there is room for {MAX_TEXT} characters.",
-        "thanks": "Thank you!",
-        "thanks_text": "We have kept your answer.",
-        "answered": "We already have your answer",
-        "answered_text": "This survey has been answered. Thank you.",
-        "expired": "The survey is over",
-        "expired_text": "We no longer collect answers to this survey. Thank you all the same.",
-        "declined": "All right",
-        "declined_text": "We will not send you any more surveys.",
-        "ask_decline": "No more surveys?",
-        "ask_decline_text": "We will not send you any more surveys. Nothing changes for your orders.",
-        "unknown": "This link does not lead to a survey",
-        "unknown_text": "Check that you copied the whole of it. If you have only just received it, try again in a moment.",
-        "away": "We cannot be reached just now",
-        "away_text": "Nothing was saved. Please try again in a moment.",
-    },
-}
-
 ENDED = {
     InvitationStatus.ANSWERED: ("answered", 200),
     InvitationStatus.EXPIRED: ("expired", 410),
     InvitationStatus.DECLINED: ("declined", 200),
 }
-
-templates = Environment(
-    loader=PackageLoader("api", "templates"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +100,8 @@ class SurveyForm:
         visit = self.visit(token, language)
         if visit is None:
             return self.say("unknown", language, 404)
+        if visit.state.status in ENDED and visit.state.status is not InvitationStatus.ANSWERED:
+            return self.say(ENDED[visit.state.status][0], visit.language, ENDED[visit.state.status][1])
         comment = answers.get("comment", "").replace("\r\n", "\n").strip()
         try:
             csat, nps = (int(text) if (text := answers.get(name, "")) else None for name in ("csat", "nps"))
@@ -228,27 +150,28 @@ class SurveyForm:
         """A page with one message."""
         chosen = language if language in LANGUAGES else OTHER_LANGUAGE
         words = WORDS[chosen]
-        page = templates.get_template("page.html").render(
+        return render(
+            "page.html",
+            status,
             language=chosen,
             company=self.company,
-            style=Markup(STYLE),  # noqa: S704  # a constant of ours
             title=words[what],
             text=words[f"{what}_text"],
             button=words[button] if button else None,
             action=action,
         )
-        return HTMLResponse(page, status, headers=HEADERS)
 
     def form(self, visit: Visit, token: str, answers: Mapping[str, str], problem: str | None = None) -> HTMLResponse:
         """The questions in the version that was sent, with what was answered so far."""
         words = WORDS[visit.language]
         title, questions = self.questions(visit)
-        page = templates.get_template("form.html").render(
+        return render(
+            "form.html",
+            422 if problem else 200,
             language=visit.language,
-            languages=list(LANGUAGES.items()),
             company=self.company,
-            style=Markup(STYLE),  # noqa: S704  # a constant of ours
             title=title,
+            languages=list(LANGUAGES.items()),
             words=words,
             action=f"/s/{token}",
             questions=questions,
@@ -256,7 +179,6 @@ class SurveyForm:
             longest=MAX_TEXT,
             problem=words[problem] if problem else None,
         )
-        return HTMLResponse(page, 422 if problem else 200, headers=HEADERS)
 
     def questions(self, visit: Visit) -> tuple[str, list[Asked]]:
         """The title and the questions of the version that was sent, each kind once."""
@@ -310,7 +232,7 @@ def survey_form(log: Log, secret: bytes, company: str) -> APIRouter:
         try:
             answers = read_form(await read_body(request))
         except TooLong:
-            return pages.say("unknown", lang, 413)
+            return pages.say("too_much", lang, 413)
         return await run_in_threadpool(answered, "answer", token, lang, answers)
 
     @router.get("/s/{token}/decline")
@@ -335,14 +257,9 @@ async def read_body(request: Request) -> bytes:
 
 
 def read_form(body: bytes) -> dict[str, str]:
-    """The fields of a urlencoded form, the last of each name. Raises `TooLong`. NUL, which no key types, is left out."""
+    """The fields of a urlencoded form, the last of each name, without NUL. Raises `TooLong`."""
     try:
         fields = parse_qs(body.decode("ascii", "replace"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
     except ValueError as error:
         raise TooLong from error
     return {name: values[-1].replace("\0", "") for name, values in fields.items()}
-
-
-def worded(texts: Mapping[str, str], language: str) -> str:
-    """A text in a language, or else in another one that it has."""
-    return texts.get(language) or texts.get(OTHER_LANGUAGE) or next(iter(texts.values()))

@@ -31,7 +31,14 @@ def progress(title: str, unit: str = "") -> Iterator[Callable[[int, int], None]]
 
         yield tell
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(unit), TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=errors, transient=True) as bar:
         task = bar.add_task(title, total=None)
         yield lambda done, of: bar.update(task, completed=done, total=of or None)
@@ -61,7 +68,16 @@ def table(title: str, headings: list[str], rows: list[list[Any]]) -> None:
         right = any(isinstance(row[n], int) for row in rows)
         shown.add_column(heading, justify="right" if right else "left", overflow="fold")
     for row in rows:
-        shown.add_row(*("" if cell is None else f"{cell:,}" if isinstance(cell, int) and not isinstance(cell, bool) else str(cell) for cell in row))
+        shown.add_row(
+            *(
+                ""
+                if cell is None
+                else f"{cell:,}"
+                if isinstance(cell, int) and not isinstance(cell, bool)
+                else str(cell)
+                for cell in row
+            )
+        )
     console.print(shown)
 
 

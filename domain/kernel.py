@@ -3,7 +3,18 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from hashlib import sha1
-from typing import Annotated, Any, ClassVar, Generic, TypeVar, cast, dataclass_transform, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Generic,
+    TypeVar,
+    cast,
+    dataclass_transform,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 from uuid import UUID
 
 T = TypeVar("T")

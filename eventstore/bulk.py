@@ -121,7 +121,9 @@ class Bulk:
             wanted[decider.stream_of(command)] = decider
         states = {stream_id: self._imagined[stream_id] for stream_id in wanted.keys() & self._imagined.keys()}
         for disclose in (False, True):
-            ids = [stream for stream, decider in wanted.items() if decider.disclose is disclose and stream not in states]
+            ids = [
+                stream for stream, decider in wanted.items() if decider.disclose is disclose and stream not in states
+            ]
             for event, at in self.log.reader.streams(ids, disclose=disclose) if ids else ():
                 decider = wanted[at.stream_id]
                 state, _ = states.get(at.stream_id) or (decider.initial, 0)

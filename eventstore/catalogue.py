@@ -38,7 +38,9 @@ def event_schema(event: type[Event]) -> dict[str, object]:
     shown = [f for f in fields(cast(Any, event)) if f.name not in personal]
     schema = _object(shown, hints, str)
     if personal:
-        schema["x-personal"] = {name: {"slot": n, "class": word.key_class} for n, (name, word) in enumerate(personal.items())}
+        schema["x-personal"] = {
+            name: {"slot": n, "class": word.key_class} for n, (name, word) in enumerate(personal.items())
+        }
     return {"$schema": SCHEMA_DIALECT, "title": event.stored_as, "description": sentence(event), **schema}
 
 
@@ -81,14 +83,17 @@ def as_markdown(deciders: Iterable[Decider[Any]]) -> str:
 
 def _inputs(command: type[Command]) -> str:
     hints = get_type_hints(command, include_extras=True)
-    return ", ".join(f"`{camel(f.name)}` {_word(hints[f.name])}{'' if _required(f) else '?'}" for f in fields(cast(Any, command)))
+    return ", ".join(
+        f"`{camel(f.name)}` {_word(hints[f.name])}{'' if _required(f) else '?'}" for f in fields(cast(Any, command))
+    )
 
 
 def _bodies(event: type[Event]) -> str:
     hints = get_type_hints(event, include_extras=True)
     personal = sealed_fields(event)
     return ", ".join(
-        f"`{f.name}` {'*sealed* ' if f.name in personal else ''}{_word(hints[f.name])}" for f in fields(cast(Any, event))
+        f"`{f.name}` {'*sealed* ' if f.name in personal else ''}{_word(hints[f.name])}"
+        for f in fields(cast(Any, event))
     )
 
 
@@ -105,7 +110,15 @@ def _word(hint: Any) -> str:
         return f"map to {_word(args[-1])}"
     if issubclass(hint, Enum):
         return " / ".join(member.value for member in hint) if len(hint) <= 5 else cast(str, hint.__name__)
-    names = {str: "text", int: "whole number", bool: "yes or no", Decimal: "decimal", UUID: "id", datetime: "moment", date: "date"}
+    names = {
+        str: "text",
+        int: "whole number",
+        bool: "yes or no",
+        Decimal: "decimal",
+        UUID: "id",
+        datetime: "moment",
+        date: "date",
+    }
     return names.get(hint, cast(str, hint.__name__))
 
 

@@ -69,7 +69,9 @@ class Codec:
             return known(body)
         newer, changed = upcast(self.upcasts, stored_as, body)
         if newer not in self.shapes:
-            raise UnknownEvent(f"{stored_as} is not known to this version of Bitácora. Update it, then go on: nothing is lost.")
+            raise UnknownEvent(
+                f"{stored_as} is not known to this version of Bitácora. Update it, then go on: nothing is lost."
+            )
         return msgspec.convert(changed, self.shapes[newer].event, strict=False)
 
     def names(self, events: Iterable[type[Event]]) -> list[str]:
@@ -91,4 +93,3 @@ class Codec:
         """Puts a deciphered value back into its event, which nobody else has seen yet."""
         field = self.personal_field(event, slot)
         object.__setattr__(event, field.name, field.decoder.decode(value))
-

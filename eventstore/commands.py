@@ -113,7 +113,10 @@ def _object(made: type) -> Convert:
         for key, given in value.items():
             entry = known.get(key)
             if entry is None:
-                raise Refused(f"There is no field {_shown(key)}{_did_you_mean(str(key), known)}.", _below(path, str(key)[:MAX_LINE]))
+                raise Refused(
+                    f"There is no field {_shown(key)}{_did_you_mean(str(key), known)}.",
+                    _below(path, str(key)[:MAX_LINE]),
+                )
             name, convert = entry
             found[name] = convert(given, f"{path}.{key}" if path else key)
         if len(found) < len(known):
@@ -214,7 +217,11 @@ def _decimal(value: Any, path: str) -> Decimal:
         value = Decimal(value)
     if type(value) is not Decimal:
         raise Refused(f"{_place(path)} is a decimal number, best written as a text, not {_shown(value)}.", path)
-    if not value.is_finite() or value.adjusted() > MAX_DECIMAL_DIGITS or cast(int, value.as_tuple().exponent) < -MAX_DECIMAL_DIGITS:
+    if (
+        not value.is_finite()
+        or value.adjusted() > MAX_DECIMAL_DIGITS
+        or cast(int, value.as_tuple().exponent) < -MAX_DECIMAL_DIGITS
+    ):
         raise Refused(f"{_place(path)} is a number of at most {MAX_DECIMAL_DIGITS} digits, not {_shown(value)}.", path)
     return value
 
@@ -245,9 +252,13 @@ def _datetime(value: Any, path: str) -> datetime:
         try:
             value = msgspec.convert(value, datetime)
         except msgspec.ValidationError:
-            raise Refused(f"{_place(path)} is a moment as 2026-01-31T18:00:00+01:00, not {_shown(value)}.", path) from None
+            raise Refused(
+                f"{_place(path)} is a moment as 2026-01-31T18:00:00+01:00, not {_shown(value)}.", path
+            ) from None
     if type(value) is not datetime or value.tzinfo is None:
-        raise Refused(f"{_place(path)} is a moment with its zone, as 2026-01-31T18:00:00+01:00, not {_shown(value)}.", path)
+        raise Refused(
+            f"{_place(path)} is a moment with its zone, as 2026-01-31T18:00:00+01:00, not {_shown(value)}.", path
+        )
     try:
         return value.astimezone(UTC)
     except OverflowError:

@@ -14,13 +14,12 @@ import psycopg
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
-from domain.kernel import Command, Decider, Event, Refused
+from domain.kernel import Command, Decider, Refused
 from eventstore.codec import Codec
 from eventstore.database import reachable
 from eventstore.envelope import Appended, Draft, Receipt, Request
 from eventstore.personal import KeyRing, SealedValue, SubjectKey, context, digest
 from eventstore.reader import Reader
-
 
 MAX_TRIES = 20
 MAX_BACKOFF_S = 0.05
@@ -41,7 +40,9 @@ class Outdated(Exception):
 class Log:
     """One append-only log. Every write goes through `do`, `append` or `Bulk`; every read through `reader`."""
 
-    def __init__(self, pool: ConnectionPool, deciders: Sequence[Decider[Any]], keys: KeyRing, *, early: bool = True) -> None:
+    def __init__(
+        self, pool: ConnectionPool, deciders: Sequence[Decider[Any]], keys: KeyRing, *, early: bool = True
+    ) -> None:
         self.pool = pool
         self.keys = keys
         self.early = early
@@ -65,16 +66,17 @@ class Log:
                     return earlier
                 state, version = self.state(decider, stream_id)
                 if request.expected_version is not None and request.expected_version != version:
-                    raise Conflict(f"It has changed since: it is at version {version} now, not {request.expected_version}.")
+                    raise Conflict(
+                        f"It has changed since: it is at version {version} now, not {request.expected_version}."
+                    )
                 drafts = decide(decider, command, state, version, request, command_id)
                 if not drafts:
                     self.settle()
                     return Receipt(command_id, stream_id, 0, ())
                 try:
-                    with self.pool.connection() as db:
-                        return self._append_alone(db, drafts)
+                    return self._append(drafts)
                 except psycopg.errors.UniqueViolation:
-                    time.sleep(random.uniform(0, min(MAX_BACKOFF_S, 0.002 * 2**attempt)))
+                    time.sleep(random.uniform(0, min(MAX_BACKOFF_S, 0.002 * 2**attempt)))  # noqa: S311  # only to spread out
         raise Conflict("Too many others change this at the same moment. Try again.")
 
     def state(self, decider: Decider[Any], stream_id: UUID) -> tuple[Any, int]:
@@ -144,8 +146,10 @@ class Log:
             result.append((draft, body, digest(kept) if kept else None, kept))
         return result
 
-    def _append_alone(self, db: Connection, drafts: Sequence[Draft]) -> Receipt:
-        row = db.execute("call es.append(%s::jsonb, null, %s, null, null, null)", [self.seal(drafts), self.early]).fetchone()
+    def _append(self, drafts: Sequence[Draft]) -> Receipt:
+        sealed = self.seal(drafts)  # before a connection is taken: nobody holds one and waits for another
+        with self.pool.connection() as db:
+            row = db.execute("call es.append(%s::jsonb, null, %s, null, null, null)", [sealed, self.early]).fetchone()
         assert row is not None
         first, last, duplicate = row
         command_id, stream_id = drafts[0].command_id, drafts[0].stream_id

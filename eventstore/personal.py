@@ -66,9 +66,13 @@ def key_encryption_key(file: Path) -> bytes:
                 os.fsync(out.fileno())
         key = file.read_bytes()
     except OSError as error:
-        raise KeyFileError(f"The key file {file} cannot be used: {error.strerror}. Without it personal values stay unreadable.") from error
+        raise KeyFileError(
+            f"The key file {file} cannot be used: {error.strerror}. Without it personal values stay unreadable."
+        ) from error
     if len(key) != KEY_BYTES:
-        raise KeyFileError(f"The key file {file} holds {len(key)} bytes instead of {KEY_BYTES}. Restore it from its backup.")
+        raise KeyFileError(
+            f"The key file {file} holds {len(key)} bytes instead of {KEY_BYTES}. Restore it from its backup."
+        )
     return key
 
 

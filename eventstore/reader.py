@@ -86,7 +86,11 @@ class Reader:
         """The next events after a position. An unfiltered page has no gaps: raises `LogCorrupted` if it does."""
         with self.pool.connection() as db:
             if types is None:
-                rows = self._rows(db, f"select {WHOLE}, body from es.event where position > %s order by position limit %s", [after, limit])
+                rows = self._rows(
+                    db,
+                    f"select {WHOLE}, body from es.event where position > %s order by position limit %s",
+                    [after, limit],
+                )
                 if rows and rows[-1][0] != after + len(rows):
                     raise LogCorrupted(f"The log has a gap after position {after}: something was removed from it.")
             else:
@@ -95,13 +99,15 @@ class Reader:
                     f"select {WHOLE}, body from es.event where position > %s and type = any(%s) order by position limit %s",
                     [after, list(types), limit],
                 )
-            return self._read(db, rows, disclose)
+        return self._read(rows, disclose)
 
     def stream(self, stream_id: UUID, *, disclose: Disclose = False) -> list[Happened]:
         """Every event of one stream, in order."""
         with self.pool.connection() as db:
-            rows = self._rows(db, f"select {WHOLE}, body from es.event where stream_id = %s order by version", [stream_id])
-            return self._read(db, rows, disclose)
+            rows = self._rows(
+                db, f"select {WHOLE}, body from es.event where stream_id = %s order by version", [stream_id]
+            )
+        return self._read(rows, disclose)
 
     def streams(self, stream_ids: Sequence[UUID], *, disclose: Disclose = False) -> list[Happened]:
         """Every event of several streams, stream by stream, in order."""
@@ -111,13 +117,13 @@ class Reader:
                 f"select {ENVELOPE}, null, null, null, body from es.event where stream_id = any(%s) order by stream_id, version",
                 [list(stream_ids)],
             )
-            return self._read(db, rows, disclose)
+        return self._read(rows, disclose)
 
     def personal(self, positions: Sequence[int]) -> dict[int, Happened]:
         """The events at these positions, with their personal values."""
         with self.pool.connection() as db:
             rows = self._rows(db, f"select {WHOLE}, body from es.event where position = any(%s)", [list(positions)])
-            return {happened.at.position: happened for happened in self._read(db, rows, True)}
+        return {happened.at.position: happened for happened in self._read(rows, True)}
 
     def of_customer(
         self, customer_id: UUID, after: int, limit: int = PAGE_EVENTS, *, types: Sequence[str] | None = None
@@ -131,7 +137,7 @@ class Reader:
                 f" where customer_id = %s and position > %s and {kind} order by position limit %s",
                 [customer_id, after, *([] if types is None else [list(types)]), limit],
             )
-            return self._read(db, rows, False)
+        return self._read(rows, False)
 
     def customers(
         self,
@@ -150,7 +156,7 @@ class Reader:
                 f"select {WHOLE}, body from es.event where customer_id = any(%s) and {kind} and {where} order by position",
                 [list(customer_ids), *([] if types is None else [list(types)]), *parameters],
             )
-            return self._read(db, rows, disclose)
+        return self._read(rows, disclose)
 
     def fold(
         self, *, types: Sequence[str], as_of: AsOf = NOW, after: int = 0, disclose: Disclose = False
@@ -172,8 +178,7 @@ class Reader:
                 more = len(rows) == FOLD_PAGE_EVENTS
                 if more:
                     coming = ahead.submit(fetch, rows[-1][0])
-                with self.pool.connection() as db:
-                    page = self._read(db, rows, disclose)
+                page = self._read(rows, disclose)
                 yield page
                 if not more:
                     return
@@ -188,14 +193,14 @@ class Reader:
         with db.cursor(binary=True) as cursor:
             return cursor.execute(query, parameters).fetchall()
 
-    def _read(self, db: Connection, rows: Iterable[tuple[Any, ...]], disclose: Disclose) -> list[Happened]:
+    def _read(self, rows: Iterable[tuple[Any, ...]], disclose: Disclose) -> list[Happened]:
         decode, recorded = self.codec.decode, Recorded._make
         found = [Happened(decode(row[3], row[12]), recorded(row[:12])) for row in rows]
         if disclose and found:
-            self._disclose(db, found, disclose)
+            self._disclose(found, disclose)
         return found
 
-    def _disclose(self, db: Connection, found: list[Happened], disclose: Disclose) -> None:
+    def _disclose(self, found: list[Happened], disclose: Disclose) -> None:
         """Deciphers the personal values of a page in two statements. What was forgotten stays None."""
         shapes = self.codec.shapes
         holders = {
@@ -205,11 +210,14 @@ class Reader:
         }
         if not holders:
             return
-        values = self._rows(
-            db,
-            "select position, slot, subject_id, key_id, nonce, ciphertext from es.personal where position = any(%s)",
-            [list(holders)],
-        )
+        with (
+            self.pool.connection() as db
+        ):  # given back before the keys are asked for: nobody holds one and waits for another
+            values = self._rows(
+                db,
+                "select position, slot, subject_id, key_id, nonce, ciphertext from es.personal where position = any(%s)",
+                [list(holders)],
+            )
         ciphers = self.keys.for_reading({value[3] for value in values})
         for position, slot, subject_id, key_id, nonce, ciphertext in values:
             if key_id not in ciphers:
@@ -219,4 +227,6 @@ class Reader:
             try:
                 self.codec.disclose(event, slot, ciphers[key_id].decrypt(nonce, ciphertext, place))
             except InvalidTag as error:
-                raise LogCorrupted(f"A personal value of event {position} is not the one that was sealed there.") from error
+                raise LogCorrupted(
+                    f"A personal value of event {position} is not the one that was sealed there."
+                ) from error

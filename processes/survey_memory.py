@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from uuid import UUID
 
-from domain import consent, survey
+from domain import consent as consents
+from domain import survey as surveys
 from domain.consent import ConsentGranted, ConsentWithdrawn, Matter
 from domain.customer import (
     CustomerProfileChanged,
@@ -76,12 +77,12 @@ class Known:
     language: str = "es"
     name: str | None = None
     addresses: dict[int, str | None] = field(default_factory=dict)
-    consent: consent.Consent = field(default_factory=consent.Consent)
+    consent: consents.Consent = field(default_factory=consents.Consent)
     granted_at: dict[Matter, int] = field(default_factory=dict)
     orders: dict[UUID, Bought] = field(default_factory=dict)
     promises: dict[UUID, Promise] = field(default_factory=dict)
     invitations: dict[UUID, Invited] = field(default_factory=dict)
-    survey: survey.Survey = field(default_factory=survey.Survey)
+    survey: surveys.Survey = field(default_factory=surveys.Survey)
 
     @property
     def calendar(self) -> Calendar:
@@ -120,7 +121,7 @@ def unreachable(known: Known, removed: IdentifierRemoved, at: Recorded) -> None:
 
 @policy.remember(ConsentGranted, ConsentWithdrawn)
 def agreed(known: Known, said: ConsentGranted | ConsentWithdrawn, at: Recorded) -> None:
-    known.consent = consent.evolve(known.consent, said)
+    known.consent = consents.evolve(known.consent, said)
     if isinstance(said, ConsentGranted):
         known.granted_at[said.purpose, said.channel] = at.position
 
@@ -194,7 +195,7 @@ def ended(known: Known, event: SurveyResponded | SurveyDeclined | SurveyExpired,
 
 @policy.remember(SurveyPublished, SurveyRetired)
 def asked_now(known: Known, event: SurveyPublished | SurveyRetired, at: Recorded) -> None:
-    known.survey = survey.evolve(known.survey, event)
+    known.survey = surveys.evolve(known.survey, event)
 
 
 def called_off(back: OrderCancelled | LinesReturned) -> str | None:

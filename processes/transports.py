@@ -147,6 +147,8 @@ class SmtpTransport:
                 await server.connect()
                 sender, recipient = message["From"].addresses[0].addr_spec, message["To"].addresses[0].addr_spec
                 international = not recipient.isascii()
+                if international:
+                    await server.ehlo()
                 if international and not server.supports_extension("smtputf8"):
                     return Rejected("The mail server does not take addresses with letters beyond ASCII.")
                 await server.mail(sender, options=["SMTPUTF8"] if international else [], encoding="utf-8")

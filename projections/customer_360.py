@@ -155,7 +155,11 @@ def note_consent(card: CustomerCard, granted: ConsentGranted, at: Recorded) -> N
 
 @view.on(ConsentWithdrawn)
 def note_withdrawal(card: CustomerCard, withdrawn: ConsentWithdrawn, at: Recorded) -> None:
-    kept = {said: yes for said, yes in card.consents.items() if withdrawn.channel or not said.startswith(f"{withdrawn.purpose}/")}
+    kept = {
+        said: yes
+        for said, yes in card.consents.items()
+        if withdrawn.channel or not said.startswith(f"{withdrawn.purpose}/")
+    }
     card.consents = {**kept, consented(withdrawn): False}
 
 
@@ -182,10 +186,22 @@ def postpone(card: CustomerCard, postponed: FollowUpPostponed, at: Recorded) -> 
     card.follow_ups = {**card.follow_ups, str(at.stream_id): postponed.due_at}
 
 
-@view.on(FollowUpDelivered, FollowUpCancelled, FollowUpSuppressed, FollowUpCompleted, FollowUpDeliveryUncertain, FollowUpFailed)
+@view.on(
+    FollowUpDelivered,
+    FollowUpCancelled,
+    FollowUpSuppressed,
+    FollowUpCompleted,
+    FollowUpDeliveryUncertain,
+    FollowUpFailed,
+)
 def keep_promise(
     card: CustomerCard,
-    kept: FollowUpDelivered | FollowUpCancelled | FollowUpSuppressed | FollowUpCompleted | FollowUpDeliveryUncertain | FollowUpFailed,
+    kept: FollowUpDelivered
+    | FollowUpCancelled
+    | FollowUpSuppressed
+    | FollowUpCompleted
+    | FollowUpDeliveryUncertain
+    | FollowUpFailed,
     at: Recorded,
 ) -> None:
     if isinstance(kept, FollowUpFailed) and kept.retry_at is not None:

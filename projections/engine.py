@@ -74,7 +74,10 @@ class Engine:
                     table = Table(view)
                     table.create(db)
                     table.index(db)
-                    db.execute("insert into views.checkpoint (name, version, position) values (%s, %s, 0)", [view.name, view.version])
+                    db.execute(
+                        "insert into views.checkpoint (name, version, position) values (%s, %s, 0)",
+                        [view.name, view.version],
+                    )
                 elif row[0] != view.version:
                     outdated.append(view)
         return outdated
@@ -131,7 +134,10 @@ class Engine:
                     " where c.name = any(%s) group by c.name order by c.name",
                     [names],
                 ).fetchall()
-            found += [Standing(name, version, at, max(0, head - at), changed, parked) for name, version, at, changed, parked in rows]
+            found += [
+                Standing(name, version, at, max(0, head - at), changed, parked)
+                for name, version, at, changed, parked in rows
+            ]
         return found
 
     def _positions(self, views: Sequence[View[Any]]) -> dict[str, int]:
@@ -198,17 +204,21 @@ class Engine:
             if position:
                 self._park(db, view, key, position, error)
 
-    def _park_event(self, pool: ConnectionPool, view: View[Any], start: int, happened: Happened, error: Exception) -> None:
+    def _park_event(
+        self, pool: ConnectionPool, view: View[Any], start: int, happened: Happened, error: Exception
+    ) -> None:
         with pool.connection() as db, db.transaction():
             row = db.execute(
-                "select 1 from views.checkpoint where name = %s and position = %s for update skip locked", [view.name, start]
+                "select 1 from views.checkpoint where name = %s and position = %s for update skip locked",
+                [view.name, start],
             ).fetchone()
             if row is None:
                 return
             for key in Fold(view).keys([happened]):
                 self._park(db, view, key, happened.at.position, error)
             db.execute(
-                "update views.checkpoint set position = %s, changed_at = now() where name = %s", [happened.at.position, view.name]
+                "update views.checkpoint set position = %s, changed_at = now() where name = %s",
+                [happened.at.position, view.name],
             )
 
     def _park(self, db: Connection, view: View[Any], key: Key, position: int, error: Exception) -> None:

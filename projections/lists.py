@@ -125,7 +125,8 @@ class Lists:
                 table.identifier,
                 where,
                 sql.SQL(", ").join(
-                    sql.SQL("{} {}").format(term.expression, sql.SQL("desc" if term.descending else "asc")) for term in terms
+                    sql.SQL("{} {}").format(term.expression, sql.SQL("desc" if term.descending else "asc"))
+                    for term in terms
                 ),
             )
             try:
@@ -134,7 +135,12 @@ class Lists:
             except psycopg.DataError as error:
                 raise Refused(f"A value cannot be compared: {error.diag.message_primary}.", "filter") from error
         shown = found[:first]
-        return Page([table.row(row[:-1]) for row in shown], [_cursor(row[-1], terms) for row in shown], len(found) > first, position)
+        return Page(
+            [table.row(row[:-1]) for row in shown],
+            [_cursor(row[-1], terms) for row in shown],
+            len(found) > first,
+            position,
+        )
 
     def count(
         self, view: View[R], conditions: Sequence[Condition] = (), *, as_of: AsOf = NOW, customer_id: UUID | None = None
@@ -144,7 +150,9 @@ class Lists:
             conditions = [*conditions, Condition("customer_id", Operator.EQ, customer_id)]
         with self._table(view, as_of, customer_id) as (db, table, _):
             where, parameters = _where(table, conditions)
-            row = db.execute(sql.SQL("select count(*) from {} where {}").format(table.identifier, where), parameters).fetchone()
+            row = db.execute(
+                sql.SQL("select count(*) from {} where {}").format(table.identifier, where), parameters
+            ).fetchone()
         return int(row[0]) if row else 0
 
     def position(self, view: View[R]) -> int:
@@ -157,7 +165,9 @@ class Lists:
         return self.log.pool if view.beside_log else self.pool
 
     @contextmanager
-    def _table(self, view: View[R], as_of: AsOf, customer_id: UUID | None) -> Iterator[tuple[Connection, Table[R], int]]:
+    def _table(
+        self, view: View[R], as_of: AsOf, customer_id: UUID | None
+    ) -> Iterator[tuple[Connection, Table[R], int]]:
         """The view's table, or one of the same shape that holds what the view held then and goes with the transaction."""
         if as_of == NOW:
             with self._pool(view).connection() as db, db.transaction():
@@ -208,7 +218,10 @@ def _later(terms: Sequence[_Term], values: Sequence[str | None]) -> tuple[sql.Co
     ways: list[sql.Composable] = []
     parameters: list[object] = []
     for n, term in enumerate(terms):
-        same = [sql.SQL("{} is not distinct from %s::{}").format(t.expression, sql.SQL(cast(Any, t.sql_type))) for t in terms[:n]]
+        same = [
+            sql.SQL("{} is not distinct from %s::{}").format(t.expression, sql.SQL(cast(Any, t.sql_type)))
+            for t in terms[:n]
+        ]
         beyond = sql.SQL("{} {} %s::{}").format(
             term.expression, sql.SQL("<" if term.descending else ">"), sql.SQL(cast(Any, term.sql_type))
         )

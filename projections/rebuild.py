@@ -66,12 +66,16 @@ def rebuild(engine: Engine, view: View[Any], *, progress: Progress = lambda done
     )  # fmt: skip
 
 
-def fold_all(engine: Engine, view: View[Any], *, flush: Callable[[Fold[Any]], None], as_of: AsOf, progress: Progress) -> int:
+def fold_all(
+    engine: Engine, view: View[Any], *, flush: Callable[[Fold[Any]], None], as_of: AsOf, progress: Progress
+) -> int:
     """One pass over the log into memory; rows that are only ever added are flushed as they come. Returns the events folded."""
     fold = Fold(view)
     head = as_of.position or 0
     events = 0
-    for page in engine.log.reader.fold(types=engine.log.codec.names(view.events), as_of=as_of, disclose=bool(view.personal)):
+    for page in engine.log.reader.fold(
+        types=engine.log.codec.names(view.events), as_of=as_of, disclose=bool(view.personal)
+    ):
         fold.apply(page)
         events += len(page)
         progress(page[-1].at.position, head)
@@ -127,11 +131,16 @@ def _check(engine: Engine, view: View[Any], build: Table[Any], position: int) ->
         fold = Fold(view)
         fold.apply(
             reader.customers(
-                [row.customer_id], types=engine.log.codec.names(view.events), as_of=AsOf(position=position), disclose=bool(view.personal)
+                [row.customer_id],
+                types=engine.log.codec.names(view.events),
+                as_of=AsOf(position=position),
+                disclose=bool(view.personal),
             )
         )
         if fold.rows.get(build.key_of(row)) != row:
-            raise RebuildFailed(f"{view.name}: row {build.key_of(row)} is not what its events say. The old view goes on serving.")
+            raise RebuildFailed(
+                f"{view.name}: row {build.key_of(row)} is not what its events say. The old view goes on serving."
+            )
 
 
 def _switch(engine: Engine, view: View[Any], build: Table[Any], position: int) -> tuple[bool, int, int]:
@@ -142,7 +151,9 @@ def _switch(engine: Engine, view: View[Any], build: Table[Any], position: int) -
         try:
             with engine.pool_of(view).connection() as db, db.transaction():
                 db.execute(sql.SQL("set local lock_timeout = {}").format(sql.Literal(f"{SWITCH_LOCK_TIMEOUT_MS}ms")))
-                row = db.execute("select position, version from views.checkpoint where name = %s for update", [view.name]).fetchone()
+                row = db.execute(
+                    "select position, version from views.checkpoint where name = %s for update", [view.name]
+                ).fetchone()
                 assert row is not None
                 if row[0] > position:
                     continue
@@ -158,7 +169,9 @@ def _switch(engine: Engine, view: View[Any], build: Table[Any], position: int) -
             return unchanged, rows, digest
         except psycopg.errors.LockNotAvailable:
             time.sleep(0.05)
-    raise RebuildFailed(f"{view.name} is in use without a pause; the build is ready and could not be put in place. Try again.")
+    raise RebuildFailed(
+        f"{view.name} is in use without a pause; the build is ready and could not be put in place. Try again."
+    )
 
 
 def _follow(engine: Engine, view: View[Any], build: Table[Any], position: int) -> int:
@@ -179,5 +192,7 @@ def _follow(engine: Engine, view: View[Any], build: Table[Any], position: int) -
 def _rename(db: Connection, view: View[Any], build: Table[Any]) -> None:
     retired = sql.Identifier("views", f"{view.name}__retired")
     db.execute(sql.SQL("drop table if exists {}").format(retired))
-    db.execute(sql.SQL("alter table {} rename to {}").format(Table(view).identifier, sql.Identifier(f"{view.name}__retired")))
+    db.execute(
+        sql.SQL("alter table {} rename to {}").format(Table(view).identifier, sql.Identifier(f"{view.name}__retired"))
+    )
     db.execute(sql.SQL("alter table {} rename to {}").format(build.identifier, sql.Identifier(view.name)))

@@ -110,7 +110,9 @@ class Table(Generic[R]):
         values = [self._written(row) for row in rows]
         if not values:
             return
-        kinds = sql.SQL(", ").join(sql.SQL("%s::{}[]").format(sql.SQL(cast(Any, _carried(column)))) for column in self.columns)
+        kinds = sql.SQL(", ").join(
+            sql.SQL("%s::{}[]").format(sql.SQL(cast(Any, _carried(column)))) for column in self.columns
+        )
         names = [f"c{n}" for n in range(len(self.columns))]
         picked = sql.SQL(", ").join(
             sql.SQL("u.{}::{}").format(sql.Identifier(name), sql.SQL(cast(Any, column.sql_type)))
@@ -134,7 +136,9 @@ class Table(Generic[R]):
         columns = [gone] if len(self.key) == 1 else [list(values) for values in zip(*gone, strict=True)]
         arrays = sql.SQL(", ").join(sql.SQL("%s::{}[]").format(sql.SQL(cast(Any, kind))) for kind in self._key_types)
         db.execute(
-            sql.SQL("delete from {} where ({}) in (select * from unnest({}))").format(self.identifier, self._key_list, arrays),
+            sql.SQL("delete from {} where ({}) in (select * from unnest({}))").format(
+                self.identifier, self._key_list, arrays
+            ),
             columns,
         )
 
@@ -157,9 +161,9 @@ class Table(Generic[R]):
     def digest(self, db: Connection) -> tuple[int, int]:
         """How many rows there are, and a sum over them that does not depend on their order."""
         row = db.execute(
-            sql.SQL("select count(*), coalesce(sum(hashtextextended(t::text, 0)::numeric), 0) from (select {} from {}) t").format(
-                self._all, self.identifier
-            )
+            sql.SQL(
+                "select count(*), coalesce(sum(hashtextextended(t::text, 0)::numeric), 0) from (select {} from {}) t"
+            ).format(self._all, self.identifier)
         ).fetchone()
         assert row is not None
         return int(row[0]), int(row[1])

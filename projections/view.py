@@ -6,7 +6,19 @@ from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Annotated, Any, ClassVar, Generic, TypeVar, Union, cast, dataclass_transform, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Generic,
+    TypeVar,
+    Union,
+    cast,
+    dataclass_transform,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 from uuid import UUID
 
 import msgspec
@@ -142,7 +154,12 @@ class Fold(Generic[R]):
 
     def keys(self, page: Iterable[Happened]) -> set[Key]:
         """Every key that a page touches."""
-        return {key for event, at in page for key_of, _ in self.view.handlers.get(type(event), ()) if (key := key_of(event, at)) is not None}
+        return {
+            key
+            for event, at in page
+            for key_of, _ in self.view.handlers.get(type(event), ())
+            if (key := key_of(event, at)) is not None
+        }
 
     def apply(self, page: Iterable[Happened]) -> None:
         """Folds a page in."""
@@ -176,4 +193,3 @@ class Fold(Generic[R]):
     def changed(self) -> Iterator[R]:
         """The rows that were touched and are still there."""
         return (self.rows[key] for key in self.touched if key in self.rows)
-

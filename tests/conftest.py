@@ -46,7 +46,9 @@ def new_database(server: EmbeddedServer) -> Iterator[Callable[[], str]]:
         name = f"t{next(_numbers)}"
         with psycopg.connect(server.dsn(dbname="postgres"), autocommit=True) as db:
             db.execute(
-                sql.SQL("create database {} template {} strategy file_copy").format(sql.Identifier(name), sql.Identifier(TEMPLATE))
+                sql.SQL("create database {} template {} strategy file_copy").format(
+                    sql.Identifier(name), sql.Identifier(TEMPLATE)
+                )
             )
         made.append(name)
         return server.dsn(dbname=name)

@@ -27,10 +27,11 @@ from api.limits import (
 from api.schema import customer, events, follow_up, order, standing, timeline
 from api.schema.commands import mutations
 from api.schema.context import Context, Shown
+from api.schema.noun import Noun
 from api.schema.problems import explained, note
 from api.schema.scalars import SCALARS
 from api.schema.shapes import Shapes, output
-from api.schema.views import Lists, Noun
+from api.schema.views import Lists
 from domain import DECIDERS
 from domain.kernel import Command
 from eventstore.commands import Commands
@@ -108,7 +109,9 @@ def _too_slow(context: Context) -> GraphQLError:
     message = f"This took longer than {context.timeout_s} seconds and was given up. Ask for less at once."
     if context.command_id is not None:
         extensions["commandId"] = str(context.command_id)
-        message = f"This took longer than {context.timeout_s} seconds. Whether it was done is not known: send it again with this commandId."
+        message = (
+            f"This took longer than {context.timeout_s} seconds. Send it again with this commandId: it is done once."
+        )
     return GraphQLError(message, extensions=extensions)
 
 

@@ -49,9 +49,11 @@ INTERNAL: tuple[type[Command], ...] = (
 """Commands that only our own processes give: said by anybody else they would be untrue."""
 
 
-@strawberry.enum(description="Why a command was refused.")
+@strawberry.enum(
+    description="INVALID: it could not be read. REFUSED: it may not be. CONFLICT: somebody else was faster."
+)
 class RefusalCode(StrEnum):
-    """INVALID: it could not be read. REFUSED: the answer is no. CONFLICT: somebody else was faster; read again, then ask."""
+    """Why a command was refused."""
 
     INVALID = "INVALID"
     REFUSED = "REFUSED"

@@ -48,7 +48,7 @@ class Context(BaseContext):
         self._loaders: dict[Hashable, DataLoader[Any, Any]] = {}
 
     async def ask(self, question: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Asks in a worker thread. Raises `Unavailable` if the database is away, `Refused` if it cannot take a value."""
+        """Asks in a worker thread. Raises `Unavailable` if the database is away, `Refused` if a value is none."""
 
         def answer() -> T:
             with reachable():

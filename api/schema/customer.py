@@ -6,9 +6,11 @@ from uuid import UUID
 from strawberry.types.field import StrawberryField
 
 from api.schema.context import Context, Info, Shown
+from api.schema.moments import AS_OF, AT_LEAST, AsOf, moment_of, reached
+from api.schema.noun import Noun
 from api.schema.scalars import Position, Ref
 from api.schema.shapes import Argument, answered, sentence_of
-from api.schema.views import AS_OF, AT_LEAST, AsOf, Lists, Noun, moment_of, reached
+from api.schema.views import Lists
 from domain.customer import IdentifierType, normalised
 from domain.kernel import Refused
 from eventstore.commands import MAX_ID, identify
@@ -128,7 +130,7 @@ def _recognise(context: Context, text: str) -> UUID | None:
         page = context.house.lists.page(customers.view, [Condition("identifiers", Operator.CONTAINS, known)], first=2)
         if len(page.rows) > 1:
             raise Refused(
-                f"More than one customer has this identifier. List them: customers(filter: {{identifiers: {{contains: {known!r}}}}}).",
+                f'More than one has it. List them: customers(filter: {{identifiers: {{contains: "{known}"}}}}).',
                 "identifier",
             )
         if page.rows:

@@ -1,7 +1,7 @@
 """The follow-ups: the sheet of what is due, soonest first, and the ledger, latest first."""
 
 from api.schema.customer import customer_of
-from api.schema.views import Noun
+from api.schema.noun import Noun
 from projections import due, follow_ups
 from projections.lists import Order
 

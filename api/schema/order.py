@@ -1,7 +1,7 @@
 """The orders, newest first, each with its customer."""
 
 from api.schema.customer import customer_of
-from api.schema.views import Noun
+from api.schema.noun import Noun
 from projections import orders
 from projections.lists import Order
 

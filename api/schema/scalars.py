@@ -109,7 +109,7 @@ def _scalar(
 SCALARS: dict[object, ScalarDefinition] = {
     Ref: _scalar(
         "Ref",
-        "An id: a UUID, or `source:key` for what another system knows by its own key, such as `shop:1234`. Answers give the UUID.",
+        "An id: a UUID, or `source:key` by which another system knows it, as in `shop:1234`. Answers give the UUID.",
         str,
         _ref,
     ),

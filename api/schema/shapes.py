@@ -58,7 +58,10 @@ def answered(
     *,
     within: Namespace,
 ) -> StrawberryField:
-    """A field that a function answers: `resolver(root, info, **arguments)`. `shape` may name types that come later."""
+    """A field that a function answers: `resolver(root, info, **arguments)`. `shape` may name types that come later.
+
+    An underscore at the end of the name, which tells it from a column of that name, is not shown.
+    """
 
     async def resolve(root: Any, info: Any, **asked: Any) -> Any:
         return await resolver(root, info, **asked)
@@ -74,7 +77,7 @@ def answered(
     resolve.__signature__ = Signature(places)  # type: ignore[attr-defined]  # what Strawberry reads the arguments from
     return StrawberryField(
         python_name=name,
-        graphql_name=camel(name),
+        graphql_name=camel(name.rstrip("_")),
         type_annotation=StrawberryAnnotation(shape, namespace=within),
         description=description,
         base_resolver=StrawberryResolver(resolve),

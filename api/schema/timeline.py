@@ -6,8 +6,9 @@ from strawberry.types.field import StrawberryField
 
 from api.schema.context import Info, Shown
 from api.schema.customer import customer_of
+from api.schema.noun import Noun
 from api.schema.shapes import answered
-from api.schema.views import Lists, Noun
+from api.schema.views import Lists
 from domain.kernel import sealed_fields
 from projections import timeline
 from projections.lists import Order

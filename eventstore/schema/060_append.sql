@@ -55,11 +55,13 @@ begin
          as x (stream_id, version, type, customer_id, occurred_at, actor, origin,
                command_id, correlation_id, because, body, body64, personal, n);
 
-  insert into es.personal (position, slot, subject_id, key_id, nonce, ciphertext)
-  select v_next - 1 + e.n, s.slot, s.subject_id, s.key_id, decode(s.nonce, 'base64'), decode(s.ciphertext, 'base64')
-    from jsonb_array_elements(p_events) with ordinality e (event, n),
-         jsonb_to_recordset(e.event -> 'sealed') s (slot smallint, subject_id uuid, key_id bigint, nonce text, ciphertext text)
-   where e.event ? 'sealed';
+  if p_events @? '$[*].sealed' then
+    insert into es.personal (position, slot, subject_id, key_id, nonce, ciphertext)
+    select v_next - 1 + e.n, s.slot, s.subject_id, s.key_id, decode(s.nonce, 'base64'), decode(s.ciphertext, 'base64')
+      from jsonb_array_elements(p_events) with ordinality e (event, n),
+           jsonb_to_recordset(e.event -> 'sealed') s (slot smallint, subject_id uuid, key_id bigint, nonce text, ciphertext text)
+     where e.event ? 'sealed';
+  end if;
 
   insert into es.command (command_id, first, last)
   select n.command_id, min(n.position), max(n.position) from es.event n

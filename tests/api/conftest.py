@@ -1,6 +1,6 @@
 """A house on a database of its own, and a way to ask it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -24,7 +24,9 @@ Ask = Callable[..., Any]
 
 ANA: UUID = reference("customer", "shop", "ana")
 
-REGISTER = "mutation($input: RegisterCustomerInput!, $id: ID) { registerCustomer(input: $input, commandId: $id) { ...R } }"
+REGISTER = (
+    "mutation($input: RegisterCustomerInput!, $id: ID) { registerCustomer(input: $input, commandId: $id) { ...R } }"
+)
 ORDER = "mutation($input: PlaceOrderInput!, $at: DateTime) { placeOrder(input: $input, occurredAt: $at) { ...R } }"
 LOGGED = "mutation($input: LogInteractionInput!) { logInteraction(input: $input) { ...R } }"
 RESULT = """
@@ -40,11 +42,13 @@ def house(dsn: str, pool: ConnectionPool, tmp_path: Path) -> House:
     log = Log(pool, DECIDERS, KeyRing(pool, KEK))
     engine = Engine(log, pool, VIEWS)
     engine.prepare()
-    return House(Settings(home=tmp_path), dsn, log, Lists(log, pool), engine)
+    settings = Settings(home=tmp_path)
+    settings.key_file.parent.mkdir()
+    return House(settings, dsn, log, Lists(log, pool), engine)
 
 
 @pytest.fixture
-def ask(house: House) -> Iterator[Ask]:
+def ask(house: House) -> Ask:
     """Asks in process and gives the data; `errors=True` gives the errors instead."""
 
     def answer(query: str, errors: bool = False, **variables: Any) -> Any:
@@ -57,7 +61,7 @@ def ask(house: House) -> Iterator[Ask]:
         assert "errors" not in found, found["errors"]
         return found["data"]
 
-    yield answer
+    return answer
 
 
 @pytest.fixture
@@ -69,6 +73,12 @@ def ana(ask: Ask) -> UUID:
         line = {"sku": f"SKU-{number}", "quantity": 2, "unitPrice": price}
         placed = {"orderId": f"shop:{number}", "customerId": "shop:ana", "lines": [line]}
         ask(ORDER, input=placed, at=f"2026-0{number}-10T10:00:00Z")
-    call = {"interactionId": "pbx:1", "customerId": "shop:ana", "channel": "PHONE", "subject": "Tienda", "text": "¿Está abierto?"}
+    call = {
+        "interactionId": "pbx:1",
+        "customerId": "shop:ana",
+        "channel": "PHONE",
+        "subject": "Tienda",
+        "text": "¿Está abierto?",
+    }
     ask(LOGGED, input=call)
     return ANA

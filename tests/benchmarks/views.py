@@ -166,7 +166,8 @@ def looking_back(log: Log, pool: ConnectionPool) -> Figure:
             customer_360.view, busy, AsOf(time=START + timedelta(minutes=EVENTS + 40 * day + 200)), customer_id=busy
         )
         times.append((time.perf_counter() - began) * 1000)
-        assert card is not None and card.interactions > 0
+        assert card is not None
+        assert card.interactions > 0
     return Figure(
         "one customer of 1,000 events as of a day: limit / measured median", 50, statistics.median(times), "ms", 1
     )

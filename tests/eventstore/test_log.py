@@ -10,7 +10,9 @@ import psycopg
 import pytest
 
 from domain.kernel import Refused
-from eventstore.envelope import Draft, Origin
+from eventstore.bulk import Bulk
+from eventstore.database import open_pool
+from eventstore.envelope import Draft, Origin, Request
 from eventstore.log import MAX_EVENTS_PER_COMMAND, VERSION_GAP, Conflict, Outdated
 from tests.eventstore.accounts import Close, Deposit, Deposited
 from tests.eventstore.conftest import Accounts
@@ -199,3 +201,26 @@ def test_recorded_at_never_goes_back_even_if_the_clock_does(log: Accounts, dsn: 
         )
     log.deposit()
     assert [at.recorded_at for _, at in log.reader.page(0)][1:] == [later, later]
+
+
+def test_a_long_log_costs_no_more_than_a_short_one(dsn: str) -> None:
+    """Plans that are made and kept while the log is empty must not read all of it when it is long."""
+
+    def rows_scanned(log: Accounts) -> int:
+        with log.pool.connection() as db:
+            db.execute("select pg_stat_force_next_flush()")
+            row = db.execute("select sum(seq_tup_read) from pg_stat_user_tables where schemaname = 'es'").fetchone()
+        return int(row[0]) if row else 0
+
+    with open_pool(dsn, size=1) as pool:
+        log = Accounts(pool)
+        account = uuid4()
+        asked = Deposit(account_id=account, customer_id=account, note="kept")
+        for _ in range(10):
+            log.ask(asked, command_id=uuid4())
+        Bulk(log).do([(Deposit(account_id=uuid4(), customer_id=account, note="many"), Request()) for _ in range(2_000)])
+        before = rows_scanned(log)
+        receipts = [log.ask(asked, command_id=command_id) for command_id in (uuid4(), uuid4()) for _ in range(2)]
+        Bulk(log).do([(asked, Request(command_id=uuid4()))])
+        assert [receipt.duplicate for receipt in receipts] == [False, True, False, True]
+        assert rows_scanned(log) - before < 500

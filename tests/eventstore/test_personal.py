@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from eventstore.bulk import Bulk
+from eventstore.database import open_pool
 from eventstore.envelope import Request
 from eventstore.personal import KEY_BYTES, KeyFileError, KeyRing, SealedValue, digest, key_encryption_key
 from eventstore.reader import LogCorrupted
@@ -145,3 +146,13 @@ def test_a_truncated_key_file_is_refused_and_left_alone(tmp_path: Path) -> None:
 def test_a_key_file_that_cannot_be_made_is_explained(tmp_path: Path) -> None:
     with pytest.raises(KeyFileError, match="cannot be used"):
         key_encryption_key(tmp_path / "missing" / "kek")
+
+
+def test_one_connection_is_enough_for_values_and_their_keys(dsn: str) -> None:
+    """Nobody holds a connection and waits for another, or a busy pool would stand still."""
+    with open_pool(dsn, size=1) as pool:
+        accounts, account = Accounts(pool), uuid4()
+        accounts.deposit(account, note=CANARY)
+        Bulk(accounts).do([(Deposit(account_id=account, customer_id=uuid4(), note=CANARY), Request())])
+        accounts.keys.forget()
+        assert notes(accounts, account) == [CANARY, CANARY]

@@ -56,7 +56,10 @@ def test_an_older_shape_is_read_as_the_newer_one() -> None:
     def renamed(body: dict[str, Any]) -> dict[str, Any]:
         return {"carrier": body["company"]}
 
-    steps = {"order.sent.v1": ("order.sent.v2", renamed), "order.sent.v2": ("order.shipped.v1", lambda body: {**body, "tracking": "T"})}
+    steps = {
+        "order.sent.v1": ("order.sent.v2", renamed),
+        "order.sent.v2": ("order.shipped.v1", lambda body: {**body, "tracking": "T"}),
+    }
     codec = Codec(DECIDERS, steps)
     event = codec.decode("order.sent.v1", b'{"company": "SEUR"}')
     assert (type(event).__name__, event.carrier, event.tracking) == ("OrderShipped", "SEUR", "T")  # type: ignore[attr-defined]

@@ -44,7 +44,9 @@ def peer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("graphql_http")
     for name in ("package.json", "package-lock.json", "audit.mjs"):
         shutil.copy(PEER / name, folder)
-    subprocess.run([NODE, NPM, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder, check=True, env=env(), timeout=100)
+    subprocess.run(
+        [NODE, NPM, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder, check=True, env=env(), timeout=100
+    )
     return folder
 
 
@@ -53,7 +55,9 @@ def env() -> dict[str, str]:
 
 
 def test_the_endpoint_passes_every_audit_of_graphql_http(address: str, peer: Path):
-    done = subprocess.run([NODE, "audit.mjs", f"{address}/graphql"], cwd=peer, capture_output=True, text=True, env=env(), timeout=60)
+    done = subprocess.run(
+        [NODE, "audit.mjs", f"{address}/graphql"], cwd=peer, capture_output=True, text=True, env=env(), timeout=60
+    )
     print(done.stdout, done.stderr)
     assert done.returncode == 0, done.stdout
     assert "61 of 61 audits are ok." in done.stdout

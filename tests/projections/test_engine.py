@@ -16,7 +16,7 @@ from domain import DECIDERS
 from domain.kernel import Command, derived
 from domain.order import OrderLine, OrderPlaced, PlaceOrder
 from eventstore.database import open_pool
-from eventstore.envelope import Recorded, Request
+from eventstore.envelope import Happened, Recorded, Request
 from eventstore.log import Log
 from eventstore.personal import KeyRing
 from eventstore.reader import AsOf
@@ -46,7 +46,9 @@ def started_over(pool: ConnectionPool) -> None:
         db.execute("update views.checkpoint set position = 0")
 
 
-def test_live_one_by_one_live_in_batches_rebuilt_and_as_of_the_head_are_the_same(new_database: Callable[[], str]) -> None:
+def test_live_one_by_one_live_in_batches_rebuilt_and_as_of_the_head_are_the_same(
+    new_database: Callable[[], str],
+) -> None:
     @given(history=histories)
     @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
     def check(history: list[tuple[Command, datetime]]) -> None:
@@ -169,6 +171,27 @@ def test_a_rebuild_takes_in_what_is_recorded_while_it_runs(house: House) -> None
     rebuild(engine, card, progress=meanwhile)
     engine.catch_up()
     assert {row.pieces for row in held(house.pool, card).values()} == {1 + 2 + 3 + 4 + 5 + 99}
+
+
+def test_a_switch_never_takes_readers_back_to_before_what_they_saw(house: House) -> None:
+    house.log.do(order(1))
+    engine = Engine(house.log, house.pool, VIEWS)
+    engine.prepare()
+    engine.catch_up()
+    card = VIEWS[1]
+    look = house.log.reader.page
+    looks = iter([True])
+
+    def look_and_lose_the_race(after: int, *args: Any, **words: Any) -> list[Happened]:
+        page = look(after, *args, **words)
+        if not page and next(looks, False):
+            house.log.do(order(50))
+            Engine(house.log, house.pool, [card]).catch_up()
+        return page
+
+    house.log.reader.page = look_and_lose_the_race  # type: ignore[method-assign]
+    rebuild(engine, card)
+    assert {row.pieces for row in held(house.pool, card).values()} == {51}
 
 
 def test_another_version_of_a_view_waits_for_its_rebuild_and_then_follows(house: House) -> None:

@@ -53,7 +53,8 @@ def register(house: House, n: int, **said: Any) -> None:
 def buy(house: House, n: int, by: int, price: str, *, on: datetime = NEW_YEAR, origin: Origin = Origin.LIVE) -> None:
     lines = (OrderLine(sku="A", quantity=1, unit_price=Decimal(price)),)
     house.log.do(
-        PlaceOrder(order_id=derived("order", n), customer_id=customer(by), lines=lines), Request(occurred_at=on, origin=origin)
+        PlaceOrder(order_id=derived("order", n), customer_id=customer(by), lines=lines),
+        Request(occurred_at=on, origin=origin),
     )
 
 
@@ -67,7 +68,11 @@ def test_filters_orders_and_pages_agree_with_doing_it_by_hand(lists: Lists, hous
 
     @given(
         rows=rows,
-        order=st.lists(st.tuples(st.sampled_from(["revenue", "last_order_at", "name"]), st.booleans()), max_size=3, unique_by=lambda o: o[0]),
+        order=st.lists(
+            st.tuples(st.sampled_from(["revenue", "last_order_at", "name"]), st.booleans()),
+            max_size=3,
+            unique_by=lambda o: o[0],
+        ),
         size=st.integers(1, 4),
         least=st.integers(0, 3),
         word=st.sampled_from(["a", "%", "_", "\\"]),
@@ -76,7 +81,10 @@ def test_filters_orders_and_pages_agree_with_doing_it_by_hand(lists: Lists, hous
     def check(rows: list[Any], order: list[tuple[str, bool]], size: int, least: int, word: str) -> None:
         lines = [
             customers.CustomerLine(
-                customer_id=customer(n), revenue=Decimal(revenue), name=name, last_order_at=None if days is None else NEW_YEAR + days * DAY
+                customer_id=customer(n),
+                revenue=Decimal(revenue),
+                name=name,
+                last_order_at=None if days is None else NEW_YEAR + days * DAY,
             )
             for n, (revenue, days, name) in enumerate(rows)
         ]
@@ -181,7 +189,8 @@ def test_a_list_as_of_a_moment_is_what_the_view_held_then(lists: Lists, house: H
     assert [(row.customer_id, row.revenue) for row in at.rows] == [(customer(2), 20), (customer(1), 10)]
     assert lists.count(customers.view, as_of=AsOf(known_at=NEW_YEAR)) == 0
     one = lists.get_as_of(customers.view, customer(1), AsOf(position=1), customer_id=customer(1))
-    assert one is not None and one.revenue == 10
+    assert one is not None
+    assert one.revenue == 10
 
 
 def test_looking_back_to_any_position_is_replaying_up_to_it(new_database: Callable[[], str]) -> None:

@@ -1,0 +1,329 @@
+"""The runner: what follows from an event is decided on what was known then, once, and together with the checkpoint."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from threading import Event as Signal
+from threading import Thread
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from domain import DECIDERS
+from domain.consent import Purpose, WithdrawConsent
+from domain.customer import ChangeCustomerProfile, CustomerProfileChanged, CustomerRegistered
+from domain.follow_up import FollowUpDispatched, FollowUpScheduled, ScheduleFollowUp
+from domain.interaction import InteractionLogged, LogInteraction
+from domain.kernel import Command, derived
+from domain.order import CancelOrder, OrderPlaced
+from domain.values import Channel
+from eventstore.database import Unavailable
+from eventstore.envelope import Origin, Recorded
+from eventstore.log import Log
+from eventstore.personal import KeyRing
+from processes import points, post_purchase_survey, runner
+from processes.clock import Clock
+from processes.policy import Memories, Policy
+from tests.conftest import KEK, House
+from tests.processes.shop import Shop, moment
+
+WITHIN_S = 20.0
+
+
+@dataclass
+class Names:
+    """The names that a customer has had."""
+
+    said: list[str | None] = field(default_factory=list)
+
+
+def note(of: UUID, *meaning: object, subject: str | None = None, topic: str | None = None) -> LogInteraction:
+    id = derived("interaction", *meaning)
+    return LogInteraction(interaction_id=id, customer_id=of, channel=Channel.EMAIL, subject=subject, topic=topic)
+
+
+def greeting(**words: Any) -> Policy[Names]:
+    """A policy that notes, at each order, how the customer was called until then."""
+    policy = Policy("greeting", version=1, memory=Names, **words)
+
+    @policy.remember(CustomerRegistered, CustomerProfileChanged, disclose=True)
+    def called(known: Names, told: CustomerRegistered | CustomerProfileChanged, at: Recorded) -> None:
+        known.said.append(told.name)
+
+    @policy.on(OrderPlaced)
+    def greet(placed: OrderPlaced, at: Recorded, known: Names) -> Iterator[Command]:
+        yield note(placed.customer_id, at.stream_id, subject=" ".join(map(str, known.said)))
+
+    return policy
+
+
+def subjects(shop: Shop) -> list[str | None]:
+    return [event.subject for event, _ in shop.events() if isinstance(event, InteractionLogged)]
+
+
+def wait_for(what: Callable[[], object]) -> None:
+    until = time.monotonic() + WITHIN_S
+    while not what():
+        assert time.monotonic() < until, "It did not happen."
+        time.sleep(0.02)
+
+
+# Reacting.
+
+
+def test_a_reaction_knows_what_was_known_at_its_event_and_no_more(house: House, tmp_path: Path) -> None:
+    shop = Shop(house.log, tmp_path, policies=[greeting()])
+    customer, other = shop.customer(name="Ana"), shop.customer(name="Bea")
+    shop.order(customer, "2026-01-10 12:00")
+    shop.do(ChangeCustomerProfile(customer_id=customer, name="Ana María"))
+    shop.order(customer, "2026-01-11 12:00")
+    shop.order(other, "2026-01-11 12:00")
+    shop.do(ChangeCustomerProfile(customer_id=customer, name="Señora"))
+    shop.worker.run()
+    assert subjects(shop) == ["Ana", "Ana Ana María", "Bea"]
+
+
+def test_what_follows_says_who_decided_and_why(house: House, tmp_path: Path) -> None:
+    shop = Shop(house.log, tmp_path, policies=[greeting()])
+    order = shop.order(shop.customer(), "2026-01-10 12:00")
+    shop.worker.run()
+    by_stream = {at.stream_id: at for _, at in shop.events()}
+    cause, effect = by_stream[order], by_stream[derived("interaction", order)]
+    assert (effect.actor, effect.origin, effect.because) == ("policy:greeting", "live", cause.position)
+    assert effect.correlation_id == cause.correlation_id
+    assert effect.occurred_at == cause.occurred_at
+
+
+@pytest.mark.parametrize(("included", "origins"), [(False, ["live"]), (True, ["import", "live"])])
+def test_what_was_imported_counts_only_if_the_policy_says_so(
+    house: House, tmp_path: Path, included: bool, origins: list[str]
+) -> None:
+    shop = Shop(house.log, tmp_path, policies=[greeting(include_imported=included)])
+    customer = shop.customer()
+    shop.order(customer, "2026-01-10 12:00", origin=Origin.IMPORT)
+    shop.order(customer, "2026-01-11 12:00")
+    shop.worker.run()
+    assert [at.origin for event, at in shop.events() if isinstance(event, InteractionLogged)] == origins
+
+
+def test_long_histories_are_read_in_steps(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "TRIGGERS_PER_STEP", 3)
+    shop = Shop(house.log, tmp_path, policies=[greeting()])
+    customer = shop.customer()
+    for n in range(10):
+        shop.order(customer, f"2026-01-{n + 10} 12:00", origin=Origin.LIVE if n % 3 else Origin.IMPORT)
+    steps = []
+    while not (step := shop.worker.runner.react(shop.worker.runner.policies[0])).at_head or step.triggers:
+        steps.append(step.triggers)
+    assert sum(steps) == len(subjects(shop)) == 6
+    assert shop.worker.runner.react(shop.worker.runner.policies[0]).appended == 0
+
+
+def test_what_is_refused_is_counted_and_does_not_hold_up_the_rest(
+    house: House, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    policy = Policy("bold", version=1, memory=Names)
+
+    @policy.on(OrderPlaced)
+    def ask(placed: OrderPlaced, at: Recorded, known: Names) -> Iterator[Command]:
+        yield CancelOrder(order_id=derived("no such order"))
+        yield note(placed.customer_id, at.stream_id, subject="and on")
+
+    shop = Shop(house.log, tmp_path, policies=[policy])
+    shop.order(shop.customer(), "2026-01-10 12:00")
+    step = shop.worker.runner.react(policy)
+    assert (step.triggers, step.appended, step.refused) == (1, 1, 1)
+    assert subjects(shop) == ["and on"]
+    assert "policy:bold asked for CancelOrder and was refused: This order has not been placed yet." in caplog.text
+
+
+def echo(name: str, hears: str, says: str) -> Policy[Names]:
+    """A policy that answers one topic with another."""
+    policy = Policy(name, version=1, memory=Names)
+
+    @policy.on(InteractionLogged)
+    def answer(heard: InteractionLogged, at: Recorded, known: Names) -> Iterator[Command]:
+        if heard.topic == hears:
+            yield note(heard.customer_id, name, at.position, topic=says)
+
+    return policy
+
+
+def test_a_policy_does_not_react_to_itself(house: House, tmp_path: Path) -> None:
+    shop = Shop(house.log, tmp_path, policies=[echo("parrot", "a", "a")])
+    shop.do(note(shop.customer(), "first", topic="a"))
+    shop.worker.run()
+    assert len(subjects(shop)) == 2
+
+
+def test_policies_that_set_each_other_off_come_to_an_end(
+    house: House, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop = Shop(house.log, tmp_path, policies=[echo("ping", "pong", "ping"), echo("pong", "ping", "pong")])
+    shop.do(note(shop.customer(), "first", topic="ping"))
+    shop.worker.run()
+    assert len(subjects(shop)) == runner.MAX_CAUSES + 1
+    assert "look for two policies that set each other off" in caplog.text
+
+
+def test_what_a_policy_would_decide_over_its_history_is_what_it_decided(shop: Shop) -> None:
+    customer = shop.customer()
+    for day in ("2026-01-31 18:00", "2026-02-15 12:00"):
+        shop.order(customer, day)
+        shop.worker.run()
+        shop.do(ChangeCustomerProfile(customer_id=customer, timezone="America/New_York"))
+    shop.worker.run()
+    policy, events = post_purchase_survey.policy, shop.events()
+    memories = Memories(policy, shop.log.reader, [customer], events[-1].at.position)
+    imagined = [
+        (asked.follow_up_id, asked.due_at, asked.wanted_at)
+        for event, at in events
+        if isinstance(event, OrderPlaced)
+        for asked in policy.reactions[OrderPlaced](event, at, memories.of(at.customer_id, at.position))
+        if isinstance(asked, ScheduleFollowUp)
+    ]
+    assert imagined == [
+        (at.stream_id, event.due_at, event.wanted_at) for event, at in events if isinstance(event, FollowUpScheduled)
+    ]
+    assert imagined[0][1] != imagined[1][1]
+
+
+def test_a_second_handler_for_an_event_is_a_mistake() -> None:
+    policy = greeting()
+    with pytest.raises(ValueError, match="already reacts to OrderPlaced"):
+        policy.on(OrderPlaced)(lambda *_: iter(()))
+    with pytest.raises(ValueError, match="already remembers CustomerRegistered"):
+        policy.remember(CustomerRegistered)(lambda *_: None)
+
+
+# Keeping promises.
+
+
+def test_a_decision_never_rests_on_less_than_is_known(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    customer = shop.customer()
+    order = shop.order(customer, "2026-01-10 12:00")
+    shop.worker.run()
+    objections = iter([WithdrawConsent(customer_id=customer, purpose=Purpose.SURVEY)])
+
+    def reached(point: str) -> None:
+        if point == "firing: decided":
+            for objection in objections:  # while the worker is about to say that nobody objected
+                shop.do(objection)
+
+    monkeypatch.setattr(points, "reached", reached)
+    shop.until("2026-02-10 10:00")
+    assert shop.outcome(order) == ("SUPPRESSED", "NO_CONSENT")
+    assert not any(isinstance(event, FollowUpDispatched) for event, _ in shop.events())
+
+
+def test_a_sheet_that_is_behind_the_log_sends_nothing_again(shop: Shop) -> None:
+    shop.order(shop.customer(), "2026-01-10 12:00")
+    shop.worker.run()
+    with shop.log.pool.connection() as db:
+        db.execute("create table views.due_before as table views.due")
+        shop.until("2026-02-10 10:00")
+        head = shop.log.reader.head()
+        db.execute("insert into views.due select * from views.due_before on conflict (follow_up_id) do nothing")
+        assert shop.worker.step() is False
+    assert (shop.log.reader.head(), len(shop.mails())) == (head, 1)
+
+
+def test_many_that_are_due_at_once_are_all_decided(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "FOLLOW_UPS_PER_BATCH", 4)
+    shop = Shop(house.log, tmp_path / "mail")
+    orders = [shop.order(shop.customer(email=f"c{n}@shop.test"), "2026-01-10 12:00") for n in range(10)]
+    shop.until("2026-02-10 10:00")
+    assert {shop.outcome(order)[0] for order in orders} == {"DELIVERED"}
+    assert len(shop.mails()) == 10
+
+
+def test_promises_of_a_policy_that_is_gone_are_left_alone(house: House, tmp_path: Path) -> None:
+    order = (shop := Shop(house.log, tmp_path / "mail")).order(shop.customer(), "2026-01-10 12:00")
+    shop.worker.run()
+    shop = Shop(house.log, tmp_path / "mail", policies=[])
+    shop.until("2026-02-10 10:00")
+    assert shop.outcome(order) == ("SCHEDULED", None)
+
+
+def test_the_same_happens_when_the_log_is_locked_until_the_disk_has_it(house: House, tmp_path: Path) -> None:
+    shop = Shop(Log(house.pool, DECIDERS, KeyRing(house.pool, KEK), early=False), tmp_path / "mail")
+    order = shop.order(shop.customer(), "2026-01-10 12:00")
+    shop.until("2026-02-10 10:00")
+    assert shop.outcome(order) == ("DELIVERED", None)
+
+
+def test_a_year_passes_in_seconds(shop: Shop) -> None:
+    customers = [shop.customer(email=f"c{n}@shop.test") for n in range(3)]
+    for month in range(1, 13):
+        shop.now = moment(f"2026-{month:02}-05 12:00")
+        for customer in customers:
+            shop.order(customer, shop.now)
+        for days in (0, 7, 14, 21):
+            shop.until(shop.now + timedelta(days=days))
+    asked = [entry for entry in shop.ledger("survey") if entry.status == "DELIVERED"]
+    # asked in February, and again whenever ninety days have passed: May, August, November
+    assert (
+        sorted(entry.dispatched_at.month for entry in asked if entry.dispatched_at)
+        == [2] * 3 + [5] * 3 + [8] * 3 + [11] * 3
+    )
+    assert {entry.reason for entry in shop.ledger("survey") if entry.status == "SUPPRESSED"} == {"CAPPED"}
+
+
+# For as long as it is asked to.
+
+
+def test_the_clock_ticks_until_it_is_stopped_and_never_overlaps() -> None:
+    ticks, running, overlapped = [], [], []
+
+    def tick() -> None:
+        overlapped.extend(running)
+        running.append(1)
+        time.sleep(0.05)
+        running.pop()
+        ticks.append(1)
+
+    with Clock(tick, every_s=0.02):
+        wait_for(lambda: len(ticks) >= 3)
+    count = len(ticks)
+    time.sleep(0.1)
+    assert len(ticks) == count
+    assert overlapped == []
+
+
+def test_a_worker_follows_hears_at_once_and_comes_back_after_a_failure(house: House, tmp_path: Path) -> None:
+    shop = Shop(house.log, tmp_path / "mail")
+    stop = Signal()
+    thread = Thread(target=shop.worker.follow, args=(house.dsn, stop))
+    thread.start()
+    try:
+        first = shop.order(shop.customer(), "2026-01-10 12:00")
+        wait_for(lambda: any(entry.trigger == first for entry in shop.ledger()))
+        with psycopg.connect(house.dsn, autocommit=True) as db:
+            db.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity "
+                " where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'"
+            )
+        second = tried(lambda: shop.order(shop.customer(), "2026-01-11 12:00"))
+        wait_for(lambda: any(entry.trigger == second for entry in shop.ledger()))
+        shop.now = moment("2026-02-10 10:00")
+        wait_for(lambda: shop.outcome(first) == ("DELIVERED", None))
+    finally:
+        stop.set()
+        thread.join(WITHIN_S)
+    assert not thread.is_alive()
+
+
+def tried(what: Callable[[], UUID]) -> UUID:
+    """The connections were cut: ask until one of them is new."""
+    for _ in range(20):
+        try:
+            return what()
+        except Unavailable:
+            time.sleep(0.05)
+    raise AssertionError("The database did not come back.")
