@@ -17,7 +17,7 @@ from api.importers import commands as commands_importer
 from api.importers import importing, retail
 from api.importers.importing import Importer
 from api.settings import Settings
-from api.terminal import console, fail, progress, show, table
+from api.terminal import fail, progress, say, show, table
 from domain import DECIDERS
 from domain.kernel import Refused
 from eventstore.catalogue import as_markdown, catalogue, sentence
@@ -117,7 +117,7 @@ def _import(importer: Importer, file: str, origin: Origin, dry_run: bool, refusa
         show(report.as_json())
     else:
         for line in report.lines():
-            console.print(line, markup=False)
+            say(line)
     if not report.complete:
         raise typer.Exit(1)
 
@@ -177,7 +177,7 @@ def replay(
     if as_json:
         show(known)
     elif not known:
-        console.print(f"Nothing was known of {whom} then.")
+        say(f"Nothing was known of {whom} then.")
     else:
         _print_known(str(whom), as_of or "now", known)
 
@@ -225,7 +225,7 @@ def rebuild(
                 built = rebuild_view(opened.engine, known[name], progress=tell)
             done.append(built)
             if not as_json:
-                console.print(_rebuilt(built))
+                say(_rebuilt(built))
     if as_json:
         show([{name: getattr(built, name) for name in built.__slots__} for built in done])
 
@@ -250,10 +250,8 @@ def events(
     if after >= 0:
         with house() as opened:
             for _, at in opened.log.reader.page(after, 100):
-                console.print(
-                    f"{at.position:>8}  {at.occurred_at:%Y-%m-%d %H:%M}  {at.type:<32} {at.customer_id or '':<36} {at.actor}",
-                    markup=False,
-                )
+                whom = str(at.customer_id or "")
+                say(f"{at.position:>8}  {at.occurred_at:%Y-%m-%d %H:%M}  {at.type:<32} {whom:<36} {at.actor}")
         return
     if write is not None:
         _generated(write, as_markdown(DECIDERS), check)
@@ -279,11 +277,11 @@ def _generated(file: Path, text: str, check: bool) -> None:
     if check:
         if not file.exists() or file.read_text() != text:
             fail(f"{file} is not what the code says. Run the same command without --check and commit the file.")
-        console.print(f"{file} is up to date.")
+        say(f"{file} is up to date.")
     else:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
-        console.print(f"Wrote {file}.")
+        say(f"Wrote {file}.")
 
 
 @app.command()
@@ -298,7 +296,7 @@ def demo(
         with progress("Simulating a year", "days") as tell:
             loaded = load(opened, seed=seed, progress=tell)
         _catch_up(opened)
-    show(loaded.as_json()) if as_json else console.print(loaded.sentence(), markup=False)
+    show(loaded.as_json()) if as_json else say(loaded.sentence())
 
 
 @app.command()
@@ -309,9 +307,8 @@ def doctor(as_json: Json = False) -> None:
         show([{"name": each.name, "ok": each.ok, "says": each.says} for each in found])
     else:
         for each in found:
-            console.print(
+            say(
                 f"{'ok  ' if each.ok else 'BAD '} {each.name}: {each.says}",
-                markup=False,
                 style=None if each.ok else "red",
             )
     if not all(each.ok for each in found):

@@ -13,7 +13,7 @@ import uvicorn
 
 from api.app import create_app
 from api.house import House
-from api.terminal import console, progress
+from api.terminal import progress, say
 from domain.kernel import Refused
 from processes import POLICIES
 from processes.letters import Stationery
@@ -31,7 +31,7 @@ def up(house: House) -> None:
     must_be_loopback(house.settings.host)
     with working(house):
         if not house.log.reader.head():
-            console.print("There is nothing here yet. To see something: make demo, in another terminal.")
+            say("There is nothing here yet. To see something: make demo, in another terminal.")
         _serve(house)
 
 
@@ -47,7 +47,7 @@ def work(house: House) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with working(house):
-        console.print("Following the log. Ctrl-C stops.")
+        say("Following the log. Ctrl-C stops.")
         stop.wait()
 
 
@@ -109,7 +109,7 @@ def _serve(house: House) -> None:
                 "Is Bitácora up already? To use another one: BITACORA_PORT=8001."
             ) from None
     address = f"http://{'[' + settings.host + ']' if ':' in settings.host else settings.host}:{settings.port}"
-    console.print(f"Bitácora is up: {address}/graphql (this machine only; Ctrl-C stops)")
+    say(f"Bitácora is up: {address}/graphql (this machine only; Ctrl-C stops)")
     config = uvicorn.Config(
         create_app(house),
         host=settings.host,

@@ -81,7 +81,12 @@ def table(title: str, headings: list[str], rows: list[list[Any]]) -> None:
     console.print(shown)
 
 
+def say(sentence: str, *, style: str | None = None) -> None:
+    """Prints a line as it is, however long."""
+    console.print(sentence, markup=False, soft_wrap=True, style=style)
+
+
 def fail(sentence: str, code: int = 1) -> NoReturn:
     """Says what went wrong and ends."""
-    errors.print(sentence, style="red", markup=False)
+    errors.print(sentence, style="red", markup=False, soft_wrap=True)
     raise typer.Exit(code)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import psycopg
 from psycopg import Connection, sql
 from psycopg.errors import UniqueViolation
 
@@ -26,6 +27,7 @@ from eventstore.database import Unavailable, reachable
 from eventstore.envelope import Request
 from eventstore.log import Log, Outdated
 from processes import points
+from processes.clock import Now
 from processes.decisions import Decisions, done
 from processes.letters import Stationery, Unwritable
 from processes.policy import Letter, Memories, Policy
@@ -66,17 +68,25 @@ class Delivery:
         self._policies = {policy.name: policy for policy in policies}
         self._sheet: Table[Due] = Table(due.view)
         self._resting: dict[UUID, datetime] = {}
+        self._chains: dict[UUID, UUID] = {}
 
-    def deliver(self, now: datetime) -> int:
-        """Sends what there is to send, up to `DELIVERIES_PER_STEP`; returns how many follow-ups went on."""
+    def deliver(self, clock: Now) -> int:
+        """Sends what there is to send, up to `DELIVERIES_PER_STEP`; returns how many follow-ups went on.
+
+        The clock is asked again for each, because a slow mail server may take until the quiet hours.
+        """
+        now = clock()
         with reachable():
             self.engine.catch_up([due.view])
             self._resting = {id: until for id, until in self._resting.items() if until > now}
             count = 0
-            for row in self._waiting(now):
+            waiting = self._waiting(now)
+            with self.log.pool.connection() as db:
+                self._chains = correlations_of(db, waiting)
+            for row in waiting:
                 try:
-                    count += self._go_on(row, now)
-                except Unavailable:
+                    count += self._go_on(row, clock())
+                except (Unavailable, psycopg.OperationalError, psycopg.InterfaceError):
                     raise
                 except Exception:
                     logger.exception(
@@ -100,9 +110,10 @@ class Delivery:
                 self._rest(row, now + LOOK_AGAIN_AFTER)
                 return False
             points.reached("delivery: locked")
-            state, _ = self.log.state(follow_up.decider, row.follow_up_id)
-            if state.status is FollowUpStatus.SENDING and not self._find_out(db, row, state, now):
-                return True
+            if row.status is FollowUpStatus.SENDING:
+                state, _ = self.log.state(follow_up.decider, row.follow_up_id)
+                if state.status is FollowUpStatus.SENDING and not self._find_out(db, row, state, now):
+                    return True
             begun = self._attempt(db, row, now)
             if isinstance(begun, bool):
                 return begun
@@ -190,13 +201,12 @@ class Delivery:
         self, db: Connection, row: Due, attempt: int, asked: Sequence[Command], now: datetime, known: int | None = None
     ) -> bool:
         """Decides and appends, durably. False if nothing came of it."""
-        correlation_id = correlations_of(db, [row]).get(row.follow_up_id)
         requests = [
             Request(
                 actor=ACTOR,
                 occurred_at=now,
                 command_id=derived("delivery", row.follow_up_id, attempt, type(command).__name__),
-                correlation_id=correlation_id,
+                correlation_id=self._chains.get(row.follow_up_id),
                 because=row.trigger_position or None,
             )
             for command in asked

@@ -247,7 +247,14 @@ class Runner:
                 continue  # the sheet is behind the log: the log counts
             policy, memory = self._by_name[row.policy], memories[row.policy]
             known = memory.of(row.customer_id, head)
-            for command in list(policy.decide(row, now, known)):
+            try:
+                asked = list(policy.decide(row, now, known))
+            except Exception:
+                logger.exception(
+                    "%s cannot decide about follow-up %s. The others go on.", policy.name, row.follow_up_id
+                )
+                continue
+            for command in asked:
                 meaning = ("due", row.follow_up_id, _iso(row.due_at), type(command).__name__)
                 request = Request(
                     actor=policy.actor,

@@ -43,15 +43,31 @@ class Worker:
         self._ready = False
 
     def step(self) -> bool:
-        """Reacts, decides and delivers once. True: something happened, look again. Raises `Unavailable`."""
+        """Reacts, decides and delivers once. True: something happened, look again.
+
+        Raises `Unavailable`, and what a policy raised, after everything else was done.
+        """
         with self._busy:
             if not self._ready:
                 self.runner.activate()
                 self._ready = True
-            steps = [self.runner.react(policy) for policy in self.runner.policies]
-            fired = self.runner.fire(self._now())
-            delivered = self.delivery.deliver(self._now())
-            return bool(fired or delivered or any(step.appended or not step.at_head for step in steps))
+            went_on, failures = False, list[Exception]()
+            for policy in self.runner.policies:
+                try:
+                    step = self.runner.react(policy)
+                except Unavailable:
+                    raise
+                except (
+                    Exception
+                ) as failure:  # one policy that cannot go on holds up neither the others nor the promises
+                    failures.append(failure)
+                else:
+                    went_on |= step.appended > 0 or not step.at_head
+            went_on |= self.runner.fire(self._now()) > 0
+            went_on |= self.delivery.deliver(self._now) > 0
+            if failures:
+                raise failures[0]
+            return went_on
 
     def run(self) -> None:
         """Steps until there is nothing to do at this moment."""

@@ -1,0 +1,132 @@
+"""The command line, asked as an operator would ask it, on a database of its own."""
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from api.cli import app
+
+SAMPLE = Path(__file__).parent.parent / "docs" / "samples" / "orders.csv"
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs `bitacora` with a home and a database of its own."""
+    monkeypatch.setenv("BITACORA_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("BITACORA_DSN", dsn)
+    monkeypatch.setenv("COLUMNS", "200")
+    return lambda *words, **more: CliRunner().invoke(app, [*words], catch_exceptions=False, **more)
+
+
+@pytest.fixture
+def shop(run: Run) -> Run:
+    """The same, with the sample of a shop's orders imported."""
+    assert run("import", "retail", str(SAMPLE)).exit_code == 1  # its last line is refused, on purpose
+    return run
+
+
+def test_an_import_says_what_was_taken_what_was_there_and_what_was_refused(run: Run) -> None:
+    first = json.loads(run("import", "retail", str(SAMPLE), "--json").stdout)
+    again = json.loads(run("import", "retail", str(SAMPLE), "--json").stdout)
+    assert (first["taken"], first["already"], first["refused"]) == (13, 0, 1)
+    assert first["refusals"] == [{"line": 10, "field": "Quantity", "reason": "'=1+1' is not a whole number."}]
+    assert (again["taken"], again["already"], again["refused"]) == (0, 13, 1)
+
+
+def test_a_dry_run_decides_everything_and_writes_nothing(run: Run) -> None:
+    dry = json.loads(run("import", "retail", str(SAMPLE), "--dry-run", "--json").stdout)
+    assert (dry["taken"], dry["refused"]) == (13, 1)
+    assert json.loads(run("query", "{ customers(first: 1) { totalCount } }").stdout)["data"]["customers"]["totalCount"] == 0
+
+
+def test_a_question_is_answered_with_variables_and_an_error_ends_with_one(shop: Run) -> None:
+    asked = shop("query", "query ($id: Ref) { customer(id: $id) { country revenue } }", "--variables", '{"id": "retail:502"}')
+    assert json.loads(asked.stdout) == {"data": {"customer": {"country": "Portugal", "revenue": "267.00"}}}
+    assert shop("query", "{ nonsense }").exit_code == 1
+    assert "not JSON" in shop("query", "{ __typename }", "--variables", "{").stderr
+
+
+def test_a_customer_is_replayed_as_of_a_day_and_compared_between_two(shop: Run) -> None:
+    then = json.loads(shop("replay", "retail:502", "--as-of", "2026-01-31", "--json").stdout)
+    assert (then["card"]["gross"], then["card"]["returned"]) == ("356.00", "0")
+    assert [entry["type"] for entry in then["timeline"]] == ["order.placed.v1", "customer.registered.v1"]
+    changed = json.loads(shop("replay", "retail:502", "--diff", "2026-01-31", "2026-02-28", "--json").stdout)
+    assert changed["card.returned"] == {"before": "0", "after": "89.00"}
+    assert "card.gross" not in changed
+    assert "9101" in shop("replay", "retail:502").stdout
+    assert "Nothing was known" in shop("replay", "retail:502", "--as-of", "2025-01-01").stdout
+    assert json.loads(shop("replay", "retail:502", "--as-of", "1", "--json").stdout) == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("replay", "nobody@example.com"), "Nobody is known by 'nobody@example.com'"),
+        (("replay", "retail:502", "--as-of", "yesterday"), "'yesterday' is not a moment"),
+        (("rebuild", "sales"), "There is no view sales. There are customers, customer_360"),
+        (("import", "commands", "/nowhere/at/all"), "/nowhere/at/all"),
+    ],
+)
+def test_what_cannot_be_is_said_in_a_sentence(shop: Run, words: tuple[str, ...], sentence: str) -> None:
+    result = shop(*words)
+    assert result.exit_code > 0
+    assert sentence in result.stderr
+
+
+def test_a_rebuilt_view_is_identical_to_the_one_before(shop: Run) -> None:
+    built = json.loads(shop("rebuild", "--json").stdout)
+    assert [view["view"] for view in built] == ["customers", "customer_360", "timeline", "orders", "due", "follow_ups"]
+    assert all(view["unchanged"] for view in built)
+    assert "identical to the one before" in shop("rebuild", "customer_360").stdout
+
+
+def test_commands_come_in_as_lines_and_a_bad_line_loses_no_good_one(run: Run, tmp_path: Path) -> None:
+    lines = [
+        {"command": "registerCustomer", "input": {"customerId": "shop:1", "name": "Ana Núñez"}},
+        {"command": "registerCustomer", "input": {"customerId": "shop:2", "nmae": "Luis"}},
+        {"command": "logInteraction", "input": {"interactionId": "shop:1", "customerId": "shop:1", "channel": "PHONE"}},
+    ]
+    file = tmp_path / "lines.ndjson.gz"
+    file.write_bytes(gzip.compress("\n".join(map(json.dumps, lines)).encode()))
+    report = json.loads(run("import", "commands", str(file), "--json").stdout)
+    assert (report["taken"], report["refused"]) == (2, 1)
+    assert report["refusals"][0]["line"] == 2
+    assert "Did you mean name?" in report["refusals"][0]["reason"]
+    assert "interaction.logged.v1" in run("events", "--after", "0").stdout
+
+
+def test_the_catalogue_and_the_schema_in_the_tree_are_what_the_code_says(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(SAMPLE.parent.parent.parent)
+    assert run("events", "--write", "docs/events.md", "--check").exit_code == 0
+    assert run("export-schema", "--check").exit_code == 0
+    assert "order.placed.v1" in run("events").stdout
+    assert json.loads(run("events", "--json").stdout)["order"]["events"]["order.placed.v1"]["required"]
+
+
+def test_the_doctor_says_what_is_well_and_what_is_not(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    well = run("doctor", "--json")
+    assert well.exit_code == 0
+    assert all(finding["ok"] for finding in json.loads(well.stdout))
+    monkeypatch.setenv("BITACORA_HOST", "0.0.0.0")
+    assert "there is no authentication yet" in run("doctor").stdout
+    assert "no authentication yet" in run("serve").stderr
+    monkeypatch.setenv("BITACORA_PORT", "eighty")
+    assert "BITACORA_PORT" in run("doctor").stdout
+    assert "BITACORA_PORT cannot be 'eighty'" in run("query", "{ __typename }").stderr
+    monkeypatch.delenv("BITACORA_PORT")
+    monkeypatch.setenv("BITACORA_DSN", "host=127.0.0.1 port=1 dbname=none")
+    assert run("doctor").exit_code == 1
+    assert "cannot be reached" in run("query", "{ __typename }").stderr
+
+
+def test_help_teaches() -> None:
+    for words in ([], ["import"], ["replay"], ["rebuild"], ["query"]):
+        shown = CliRunner().invoke(app, [*words, "--help"])
+        assert shown.exit_code == 0
+        assert "Usage" in shown.stdout
