@@ -20,6 +20,7 @@ from eventstore.database import reachable
 from eventstore.envelope import Appended, Draft, Receipt, Request
 from eventstore.personal import KeyRing, SealedValue, SubjectKey, context, digest
 from eventstore.reader import Reader
+from eventstore.together import Placed, Together
 
 MAX_TRIES = 20
 MAX_BACKOFF_S = 0.05
@@ -48,6 +49,7 @@ class Log:
         self.early = early
         self.codec = Codec(deciders)
         self.reader = Reader(pool, self.codec, keys)
+        self._together = Together(self._call)
         self.deciders = {command: decider for decider in deciders for command in decider.commands}
 
     def do(self, command: Command, request: Request = Request()) -> Receipt:
@@ -146,13 +148,16 @@ class Log:
             result.append((draft, body, digest(kept) if kept else None, kept))
         return result
 
+    def _call(self, events: str) -> Placed:
+        with self.pool.connection() as db:
+            row = db.execute("call es.append(%s::jsonb, null, %s, null, null, null)", [events, self.early]).fetchone()
+        assert row is not None
+        return row[0], row[1], row[2]
+
     def _append(self, drafts: Sequence[Draft]) -> Receipt:
         sealed = self.seal(drafts)  # before a connection is taken: nobody holds one and waits for another
-        with self.pool.connection() as db:
-            row = db.execute("call es.append(%s::jsonb, null, %s, null, null, null)", [sealed, self.early]).fetchone()
-        assert row is not None
-        first, last, duplicate = row
         command_id, stream_id = drafts[0].command_id, drafts[0].stream_id
+        first, last, duplicate = self._together.append(command_id, sealed, len(drafts))
         if duplicate:
             earlier = self.receipt(command_id, stream_id)
             assert earlier is not None

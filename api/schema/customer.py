@@ -6,6 +6,7 @@ from uuid import UUID
 from strawberry.types.field import StrawberryField
 
 from api.schema.context import Context, Info, Shown
+from api.schema.filters import text_of
 from api.schema.moments import AS_OF, AT_LEAST, AsOf, moment_of, reached
 from api.schema.noun import Noun
 from api.schema.scalars import Position, Ref
@@ -124,9 +125,9 @@ async def _find(
 
 def _recognise(context: Context, text: str) -> UUID | None:
     """Whom an identifier belongs to. Raises `Refused` if that is more than one."""
-    if len(text) > MAX_ID or "\0" in text:
-        raise Refused(f"An identifier has at most {MAX_ID} characters, and no NUL.", "identifier")
-    for known in candidates(text):
+    if len(text) > MAX_ID:
+        raise Refused(f"An identifier has at most {MAX_ID} characters.", "identifier")
+    for known in candidates(text_of(text, "identifier")):
         page = context.house.lists.page(customers.view, [Condition("identifiers", Operator.CONTAINS, known)], first=2)
         if len(page.rows) > 1:
             raise Refused(

@@ -13,7 +13,7 @@ from api.limits import MAX_SORT_TERMS
 from api.schema.noun import Noun
 from api.schema.scalars import Long, Position
 from api.schema.shapes import REQUIRED, Shapes, asked
-from domain.kernel import Ref, Refused
+from domain.kernel import MAX_TEXT, Ref, Refused
 from eventstore.commands import identify
 from projections.customers import folded
 from projections.lists import MAX_VALUES, Condition, Operator, Order
@@ -105,7 +105,7 @@ def searched(noun: Noun, words: str | None) -> list[Condition]:
     """Every one of these words must be found."""
     if words is None or noun.searched is None:
         return []
-    return [Condition(noun.searched, Operator.CONTAINS, folded(_text(word, "search"))) for word in words.split()]
+    return [Condition(noun.searched, Operator.CONTAINS, folded(text_of(word, "search"))) for word in words.split()]
 
 
 def conditions_of(noun: Noun, given: Any) -> list[Condition]:
@@ -141,10 +141,13 @@ def _compared(column: Column, value: Any, path: str) -> Any:
         words = (word for word in getattr(column.hint, "__metadata__", ()) if isinstance(word, Ref))
         noun = next((word.noun for word in words), column.name.removesuffix("_id"))
         return identify(noun, value, path)
-    return _text(value, path) if isinstance(value, str) else value
+    return text_of(value, path) if isinstance(value, str) else value
 
 
-def _text(value: str, path: str) -> str:
+def text_of(value: str, path: str) -> str:
+    """The text, if it can be one. Raises `Refused`."""
+    if len(value) > MAX_TEXT:
+        raise Refused(f"{MAX_TEXT} characters are the limit.", path)
     if "\0" in value or any("\ud800" <= c <= "\udfff" for c in value):
         raise Refused("This holds a character that no text has (NUL, or half of a pair). Leave it out.", path)
     return value

@@ -1,6 +1,6 @@
 """Lists: every view as a type with filters, an order and a Relay connection, made from its row class."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic
 from uuid import UUID
@@ -18,6 +18,7 @@ from api.schema.shapes import Argument, Shapes, answered, output, shown
 from eventstore.reader import NOW
 from eventstore.reader import AsOf as Moment
 from projections.lists import Condition, Order, Page
+from projections.of_each import count_of_each, first_of_each
 from projections.view import Column, R
 
 
@@ -38,7 +39,7 @@ class Listed(Generic[R]):
     page: Page[R]
     as_of: Moment
     later: bool
-    count: Callable[[], int]
+    count: Callable[[], Awaitable[int]]
 
     @property
     def nodes(self) -> list[Shown[R]]:
@@ -129,11 +130,12 @@ class Lists:
         ) -> Listed[Any]:
             conditions = [*conditions_of(noun, filter), *searched(noun, search)]
             order = order_of(order_by) or noun.order
-            moment = root.as_of if of_customer else moment_of(as_of)
-            customer_id = root.row.customer_id if of_customer else None
+            if of_customer:
+                return await self._of_customer(info, root, noun, conditions, order, first, after)
+            moment = moment_of(as_of)
             if moment == NOW:
                 await reached(info.context, [noun.view], at_least)
-            return await self._listed(info.context, noun, conditions, order, first, after, moment, customer_id)
+            return await self._listed(info.context, noun, conditions, order, first, after, moment)
 
         return answered(
             f"{view}_" if of_customer else view,
@@ -152,23 +154,49 @@ class Lists:
         order: Sequence[Order],
         first: int,
         after: str | None,
-        moment: Moment,
-        customer_id: UUID | None,
+        as_of: Moment,
+        customer_id: UUID | None = None,
     ) -> Listed[Any]:
         lists, view = context.house.lists, noun.view
         page = await context.ask(
-            lists.page, view, conditions, order, first=first, after=after, as_of=moment, customer_id=customer_id
+            lists.page, view, conditions, order, first=first, after=after, as_of=as_of, customer_id=customer_id
         )
-        return Listed(
-            page,
-            moment,
-            after is not None,
-            lambda: lists.count(view, conditions, as_of=moment, customer_id=customer_id),
-        )
+
+        async def count() -> int:
+            return await context.ask(lists.count, view, conditions, as_of=as_of, customer_id=customer_id)
+
+        return Listed(page, as_of, after is not None, count)
+
+    async def _of_customer(
+        self,
+        info: Info,
+        of: Shown[Any],
+        noun: Noun,
+        conditions: list[Condition],
+        order: Sequence[Order],
+        first: int,
+        after: str | None,
+    ) -> Listed[Any]:
+        """The list of one customer. Those of all customers of a page are asked for at once, unless they go on after."""
+        context, key, as_of = info.context, of.row.customer_id, of.as_of
+        if after is not None:
+            return await self._listed(context, noun, conditions, order, first, after, as_of, key)
+        lists, view = context.house.lists, noun.view
+        # The same place in the query has the same arguments, whatever the customer.
+        place = (*(part for part in info.path.as_list() if isinstance(part, str)), as_of)
+
+        def pages(keys: list[UUID]) -> dict[UUID, Page[Any]]:
+            return first_of_each(lists, view, keys, conditions, order, first=first, as_of=as_of)
+
+        def counts(keys: list[UUID]) -> dict[UUID, int]:
+            return count_of_each(lists, view, keys, conditions, as_of=as_of)
+
+        page = await context.each((*place, "page"), pages, key)
+        return Listed(page, as_of, False, lambda: context.each((*place, "count"), counts, key))
 
     def _make_connection(self, noun: Noun) -> None:
         async def count(root: Listed[Any], info: Info) -> int:
-            return await info.context.ask(root.count)
+            return await root.count()
 
         within = self.types
         edge = [shown("cursor", str, within=within), shown("node", noun.type, within=within)]

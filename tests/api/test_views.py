@@ -24,6 +24,7 @@ from projections.view import Row, View
 from tests.api.conftest import LOGGED, ORDER, REGISTER, Ask
 
 ROWS = 12
+LINES = [{"sku": "A", "quantity": 1, "unitPrice": "1"}]
 
 
 @pytest.fixture
@@ -185,6 +186,8 @@ def counting(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         "{ customers(first: N) { nodes { name pieces gross returns since position } } }",
         "{ events(first: N) { nodes { body disclosed customer { name } } } }",
         "{ customers(first: N, asOf: {position: 20}) { nodes { name pieces gross } } }",
+        "{ customers(first: N) { nodes { orders(first: 2) { nodes { total } totalCount } } } }",
+        "{ customers(first: N, asOf: {position: 20}) { nodes { timeline(first: 2) { nodes { type text } totalCount } } } }",
     ],
 )
 def test_more_rows_do_not_take_more_statements(
@@ -225,6 +228,33 @@ def test_at_least_says_how_far_the_view_is(house: House, monkeypatch: pytest.Mon
     (error,) = execute(house, '{ orders(atLeast: "7") { position } }')["errors"]
     assert error["extensions"] == {"code": "STALE", "retryable": True, "position": "0"}
     assert "ask again" in error["message"]
+
+
+def test_lists_within_a_list_are_those_of_each_customer(ask: Ask):
+    for n in range(4):
+        ask(REGISTER, input={"customerId": f"shop:c{n}", "name": f"C{n}"})
+        for m in range(n):
+            placed = {"orderId": f"shop:{n}-{m}", "customerId": f"shop:c{n}", "number": f"{n}-{m}", "lines": LINES}
+            ask(ORDER, input=placed, at=f"2026-01-0{m + 1}T10:00:00Z")
+    query = """query($asOf: AsOf, $after: String) { customers(asOf: $asOf, orderBy: [{field: NAME}]) { nodes { name
+      orders(first: 2, after: $after, filter: {number: {ne: "3-1"}}) {
+        nodes { number } totalCount pageInfo { hasNextPage endCursor } position
+      } } } }"""
+    for as_of in (None, {"position": 10}):
+        found = [node["orders"] for node in ask(query, asOf=as_of)["customers"]["nodes"]]
+        assert [[node["number"] for node in each["nodes"]] for each in found] == [
+            [],
+            ["1-0"],
+            ["2-1", "2-0"],
+            ["3-2", "3-0"],
+        ]
+        assert [each["totalCount"] for each in found] == [0, 1, 2, 2]
+        assert {each["position"] for each in found} == {"10"}
+    query = query.replace("first: 2", "first: 1")
+    last = ask(query)["customers"]["nodes"][3]["orders"]
+    assert (last["nodes"], last["pageInfo"]["hasNextPage"]) == ([{"number": "3-2"}], True)
+    rest = ask(query, after=last["pageInfo"]["endCursor"])["customers"]["nodes"][3]["orders"]
+    assert (rest["nodes"], rest["pageInfo"]["hasNextPage"]) == ([{"number": "3-0"}], False)
 
 
 class Shelf(Row, key="customer_id"):

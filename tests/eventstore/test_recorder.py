@@ -123,7 +123,9 @@ def test_a_subscription_survives_its_connections(recorder: ReactionRecorder, dsn
         seen: list[int] = []
         waiting.start()
         with psycopg.connect(dsn, autocommit=True) as db:
-            db.execute("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'bitacora'")
+            db.execute(
+                "select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = 'bitacora'"
+            )
         recorder.insert_events([event()])
         waiting.join(PATIENCE_S)
     assert seen == [2]

@@ -16,7 +16,7 @@ import pytest
 from domain import DECIDERS
 from domain.consent import Purpose, WithdrawConsent
 from domain.customer import ChangeCustomerProfile, CustomerProfileChanged, CustomerRegistered
-from domain.follow_up import FollowUpDispatched, FollowUpScheduled, ScheduleFollowUp
+from domain.follow_up import FollowUpDispatched, FollowUpScheduled, PostponeFollowUp, ScheduleFollowUp
 from domain.interaction import InteractionLogged, LogInteraction
 from domain.kernel import Command, derived
 from domain.order import CancelOrder, OrderPlaced
@@ -25,7 +25,7 @@ from eventstore.database import Unavailable
 from eventstore.envelope import Origin, Recorded
 from eventstore.log import Log
 from eventstore.personal import KeyRing
-from processes import points, post_purchase_survey, runner
+from processes import POLICIES, points, post_purchase_survey, runner
 from processes.clock import Clock
 from processes.policy import Memories, Policy
 from tests.conftest import KEK, House
@@ -153,11 +153,14 @@ def echo(name: str, hears: str, says: str) -> Policy[Names]:
     return policy
 
 
-def test_a_policy_does_not_react_to_itself(house: House, tmp_path: Path) -> None:
+def test_a_policy_does_not_react_to_itself(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "TRIGGERS_PER_STEP", 2)
     shop = Shop(house.log, tmp_path, policies=[echo("parrot", "a", "a")])
-    shop.do(note(shop.customer(), "first", topic="a"))
+    customer = shop.customer()
+    for n in range(3):  # so that its own words stand between those of others
+        shop.do(note(customer, n, topic="a"))
     shop.worker.run()
-    assert len(subjects(shop)) == 2
+    assert len(subjects(shop)) == 6
 
 
 def test_policies_that_set_each_other_off_come_to_an_end(
@@ -232,6 +235,18 @@ def test_a_sheet_that_is_behind_the_log_sends_nothing_again(shop: Shop) -> None:
     assert (shop.log.reader.head(), len(shop.mails())) == (head, 1)
 
 
+def test_a_promise_that_was_put_off_is_not_kept_by_a_sheet_that_does_not_know(shop: Shop) -> None:
+    order = shop.order(shop.customer(), "2026-01-10 12:00")
+    shop.worker.run()
+    id = shop.entry(order).follow_up_id
+    shop.do(PostponeFollowUp(follow_up_id=id, due_at=moment("2026-02-12 10:00"), reason="HOLIDAY"))
+    shop.worker.run()
+    with shop.log.pool.connection() as db:
+        db.execute("update views.due set due_at = %s", [moment("2026-02-10 10:00")])
+    shop.until("2026-02-10 10:00")
+    assert shop.outcome(order) == ("SCHEDULED", "HOLIDAY")
+
+
 def test_many_that_are_due_at_once_are_all_decided(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -283,7 +298,8 @@ def test_a_policy_that_is_broken_holds_up_nobody_else(house: House, tmp_path: Pa
 
     shop = Shop(house.log, tmp_path / "mail", policies=[broken, *POLICIES])
     order = shop.order(shop.customer(), "2026-01-10 12:00")
-    for shop.now in (shop.now, moment("2026-02-10 10:00"), moment("2026-02-10 10:00")):
+    for day in ("2026-01-10 12:00", "2026-02-10 10:00", "2026-02-10 10:00"):
+        shop.now = moment(day)
         with pytest.raises(ZeroDivisionError):
             shop.worker.step()
     assert shop.outcome(order) == ("DELIVERED", None)

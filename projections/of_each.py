@@ -1,0 +1,102 @@
+"""The first rows of each of several customers, all in one statement: lists within a list."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from uuid import UUID
+
+from psycopg import Connection, sql
+
+from domain.kernel import Refused
+from eventstore.log import Log
+from eventstore.reader import NOW, AsOf
+from projections.lists import MAX_PAGE, Condition, Lists, Operator, Order, Page, _cursor, _terms, _where
+from projections.table import Table
+from projections.view import Fold, Key, R, View
+
+
+def rows_as_of(log: Log, view: View[R], customer_ids: Sequence[UUID], as_of: AsOf) -> dict[Key, R]:
+    """The rows of these customers as they were, folded from their events alone."""
+    fold = Fold(view)
+    types = log.codec.names(view.events)
+    fold.apply(log.reader.customers(customer_ids, types=types, as_of=as_of, disclose=bool(view.personal)))
+    return fold.rows
+
+
+def first_of_each(
+    lists: Lists,
+    view: View[R],
+    customer_ids: Sequence[UUID],
+    conditions: Sequence[Condition] = (),
+    order: Sequence[Order] = (),
+    *,
+    first: int = MAX_PAGE,
+    as_of: AsOf = NOW,
+) -> dict[UUID, Page[R]]:
+    """The first page of each customer's rows. Raises `Refused` as `Lists.page` does."""
+    if not 0 < first <= MAX_PAGE:
+        raise Refused(f"Ask for 1 to {MAX_PAGE} rows at a time.", "first")
+    theirs = [*conditions, Condition("customer_id", Operator.IN, list(customer_ids))]
+    with _opened(lists, view, customer_ids, as_of) as (db, table, position):
+        terms = _terms(table, order)
+        where, parameters = _where(table, theirs)
+        sorting = sql.SQL(", ").join(
+            sql.SQL("{} {}").format(term.expression, sql.SQL("desc" if term.descending else "asc")) for term in terms
+        )
+        query = sql.SQL(
+            "select {columns}, array[{cursor}], customer_id from ("
+            "  select *, row_number() over (partition by customer_id order by {sorting}) as place from {table} where {where}"
+            ") ranked where place <= %s order by customer_id, place"
+        ).format(
+            columns=table.selected,
+            cursor=sql.SQL(", ").join(sql.SQL("({})::text").format(term.expression) for term in terms),
+            sorting=sorting,
+            table=table.identifier,
+            where=where,
+        )
+        with db.cursor(binary=True) as cursor:
+            found = cursor.execute(query, [*parameters, first + 1]).fetchall()
+        pages: dict[UUID, Page[R]] = {key: Page([], [], False, position) for key in customer_ids}
+        for *values, place, customer_id in found:
+            page = pages[customer_id]
+            if len(page.rows) < first:
+                page.rows.append(table.row(values))
+                page.cursors.append(_cursor(place, terms))
+            else:
+                pages[customer_id] = Page(page.rows, page.cursors, True, position)
+    return pages
+
+
+def count_of_each(
+    lists: Lists,
+    view: View[R],
+    customer_ids: Sequence[UUID],
+    conditions: Sequence[Condition] = (),
+    *,
+    as_of: AsOf = NOW,
+) -> dict[UUID, int]:
+    """How many rows each customer has."""
+    theirs = [*conditions, Condition("customer_id", Operator.IN, list(customer_ids))]
+    with _opened(lists, view, customer_ids, as_of) as (db, table, _):
+        where, parameters = _where(table, theirs)
+        query = sql.SQL("select customer_id, count(*) from {} where {} group by customer_id").format(
+            table.identifier, where
+        )
+        counted: dict[UUID, int] = dict(db.execute(query, parameters).fetchall())
+    return {key: counted.get(key, 0) for key in customer_ids}
+
+
+@contextmanager
+def _opened(
+    lists: Lists, view: View[R], customer_ids: Sequence[UUID], as_of: AsOf
+) -> Iterator[tuple[Connection, Table[R], int]]:
+    if as_of == NOW:
+        with lists._table(view, NOW, None) as opened:
+            yield opened
+        return
+    rows = rows_as_of(lists.log, view, customer_ids, as_of)
+    position = as_of.position if as_of.position is not None else lists.log.reader.head()
+    with lists._pool(view).connection() as db, db.transaction():
+        past = Table(view, f"{view.name}__as_of", schema="pg_temp")
+        past.create(db, temporary=True)
+        past.copy_in(db, rows.values(), temporary=True)
+        yield db, past, position
