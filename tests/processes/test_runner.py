@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Event as Signal
 from threading import Thread
@@ -16,7 +16,16 @@ import pytest
 from domain import DECIDERS
 from domain.consent import Purpose, WithdrawConsent
 from domain.customer import ChangeCustomerProfile, CustomerProfileChanged, CustomerRegistered
-from domain.follow_up import FollowUpDispatched, FollowUpScheduled, PostponeFollowUp, ScheduleFollowUp
+from domain.follow_up import (
+    Action,
+    ActionKind,
+    CompleteFollowUp,
+    FollowUpCompleted,
+    FollowUpDispatched,
+    FollowUpScheduled,
+    PostponeFollowUp,
+    ScheduleFollowUp,
+)
 from domain.interaction import InteractionLogged, LogInteraction
 from domain.kernel import Command, derived
 from domain.order import CancelOrder, OrderPlaced
@@ -28,6 +37,7 @@ from eventstore.personal import KeyRing
 from processes import POLICIES, points, post_purchase_survey, runner
 from processes.clock import Clock
 from processes.policy import Memories, Policy
+from projections.due import Due
 from tests.conftest import KEK, House
 from tests.processes.shop import Shop, moment
 
@@ -245,6 +255,40 @@ def test_a_promise_that_was_put_off_is_not_kept_by_a_sheet_that_does_not_know(sh
         db.execute("update views.due set due_at = %s", [moment("2026-02-10 10:00")])
     shop.until("2026-02-10 10:00")
     assert shop.outcome(order) == ("SCHEDULED", "HOLIDAY")
+
+
+def test_each_decision_sees_those_before_it(house: House, tmp_path: Path) -> None:
+    policy = Policy("once", version=1, memory=Names)
+
+    @policy.remember(FollowUpCompleted)
+    def done(known: Names, completed: FollowUpCompleted, at: Recorded) -> None:
+        known.said.append(completed.outcome)
+
+    @policy.on(OrderPlaced)
+    def promise(placed: OrderPlaced, at: Recorded, known: Names) -> Iterator[Command]:
+        action = Action(kind=ActionKind.EXPIRE_SURVEY, survey="none", invitation_id=UUID(int=1))
+        for step in ("a", "b"):
+            yield ScheduleFollowUp(
+                follow_up_id=policy.follow_up_id(at.stream_id, step),
+                customer_id=placed.customer_id,
+                policy=policy.name,
+                policy_version=policy.version,
+                step=step,
+                trigger=at.stream_id,
+                trigger_position=at.position,
+                action=action,
+                due_at=at.occurred_at,
+                wanted_at=at.occurred_at,
+            )
+
+    @policy.due
+    def keep(due: Due, now: datetime, known: Names) -> Iterator[Command]:
+        yield CompleteFollowUp(follow_up_id=due.follow_up_id, outcome="SECOND" if known.said else "FIRST")
+
+    shop = Shop(house.log, tmp_path, policies=[policy])
+    shop.order(shop.customer(), "2026-01-10 12:00")
+    shop.until("2026-01-10 12:00")
+    assert sorted(str(entry.reason) for entry in shop.ledger()) == ["FIRST", "SECOND"]
 
 
 def test_many_that_are_due_at_once_are_all_decided(
