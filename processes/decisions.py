@@ -80,9 +80,11 @@ class Decisions:
     def append(self, db: Connection, known: int | None = None) -> int:
         """Appends what was decided, last in a transaction on `db`. Raises `Outdated` and `UniqueViolation`."""
         last = self.log.append_within(db, self.drafts, known=known)
-        # The append routine answers a first command that it knows with what it led to then, and drops the others.
-        ours = db.execute("select command_id from es.event where position = %s", [last]).fetchone()
-        if ours is None or ours[0] != self.drafts[-1].command_id or last < len(self.drafts):
+        # A first command that the log knows is answered with what it led to then, and the others are dropped.
+        ours = db.execute(
+            "select e.xmin = pg_current_xact_id()::xid from es.event e where e.position = %s", [last]
+        ).fetchone()
+        if ours is None or not ours[0]:
             raise UniqueViolation("one of the commands has been done before")
         return last
 

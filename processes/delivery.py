@@ -169,6 +169,7 @@ class Delivery:
                 if (allowed := letter.hours.allowed(now)) > now:
                     self._rest(row, allowed)
                     return False
+                points.reached("delivery: decided")
                 asked = AttemptFollowUp(follow_up_id=row.follow_up_id, attempt=attempt)
                 return (attempt, letter) if self._append(db, row, attempt, [asked], now, known=position) else False
             except (Outdated, UniqueViolation):  # more is known of the customer than was: decide again

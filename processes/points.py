@@ -13,6 +13,7 @@ Point = Literal[
     "firing: appended, not committed",
     "firing: committed, not flushed",
     "delivery: locked",
+    "delivery: decided",
     "delivery: attempt appended, not committed",
     "delivery: attempt recorded",
     "delivery: sent",

@@ -270,6 +270,8 @@ class Runner:
 
 def correlations_of(db: Connection, rows: Sequence[Due]) -> dict[UUID, UUID]:
     """The chain that each follow-up belongs to, as its first event says."""
+    if not rows:
+        return {}
     found = db.execute(
         "select stream_id, correlation_id from es.event where stream_id = any(%s) and version = 1",
         [[row.follow_up_id for row in rows]],

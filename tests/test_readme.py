@@ -34,7 +34,9 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict
     if not (ROOT / ".git").exists():
         pytest.skip("not a git checkout: there is nothing to say what belongs to it")
     place = tmp_path_factory.mktemp("clone") / "bitacora"
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, check=True)
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, check=True
+    )
     for name in filter(None, listed.stdout.decode().split("\0")):
         if (ROOT / name).is_file():
             (place / name).parent.mkdir(parents=True, exist_ok=True)
@@ -45,7 +47,9 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict
         environment["BITACORA_PORT"] = str(probe.getsockname()[1])
     log = place.parent / "run.log"
     with log.open("wb") as out:
-        running = subprocess.Popen(["make", "run"], cwd=place, env=environment, stdout=out, stderr=out, start_new_session=True)
+        running = subprocess.Popen(
+            ["make", "run"], cwd=place, env=environment, stdout=out, stderr=out, start_new_session=True
+        )
     try:
         wait_until_up(f"http://127.0.0.1:{environment['BITACORA_PORT']}/readyz", running, log)
         yield place, environment
@@ -91,7 +95,13 @@ def test_the_tour_says_what_it_says_in_the_readme(clone: tuple[Path, dict[str, s
     assert len(steps) >= 8
     for code, command, said in steps:
         done = subprocess.run(
-            ["bash", "-c", command], cwd=place, env=environment, capture_output=True, text=True, timeout=STEP_S, check=False
+            ["bash", "-c", command],
+            cwd=place,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=STEP_S,
+            check=False,
         )
         if not letters_may_go and ("followUps" in command or "mail/new" in command):
             assert "DELIVERED" not in done.stdout  # at night and on Sundays it waits, as the README says
@@ -103,7 +113,9 @@ def test_the_tour_says_what_it_says_in_the_readme(clone: tuple[Path, dict[str, s
 @pytest.mark.timeout(START_S + 10 * STEP_S)
 def test_started_a_second_time_it_finds_its_place_taken_and_says_so(clone: tuple[Path, dict[str, str]]) -> None:
     place, environment = clone
-    done = subprocess.run(["make", "run"], cwd=place, env=environment, capture_output=True, text=True, timeout=STEP_S, check=False)
+    done = subprocess.run(
+        ["make", "run"], cwd=place, env=environment, capture_output=True, text=True, timeout=STEP_S, check=False
+    )
     assert done.returncode != 0
     assert "Is Bitácora up already?" in done.stderr
 

@@ -6,7 +6,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 import strawberry
-from graphql import DocumentNode, GraphQLError, GraphQLSchema, parse
+from graphql import DocumentNode, GraphQLError, GraphQLSchema, GraphQLSyntaxError, parse
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.schema import validate_document
@@ -43,6 +43,14 @@ NOUNS = (customer.noun, timeline.noun, order.noun, follow_up.sheet, follow_up.le
 """How the views are shown that are more than their columns. Any other view is a list of its rows."""
 PARTS = ("customer_360",)
 """Views that are shown as a part of something else."""
+
+
+PARSER_LIMITS = {
+    "tokens": f"Document contains more than {MAX_TOKENS} tokens",
+    "comments": f"Document contains more than {MAX_COMMENTS} comments",
+    "nesting": "Document is nested too deeply",
+}
+"""How the parser says which of its limits a document is beyond."""
 
 
 class Schema(strawberry.Schema):
@@ -94,7 +102,13 @@ def _parsed(text: str) -> DocumentNode:
             "document",
             f"This document has {len(text):,} characters; {MAX_DOCUMENT_CHARACTERS:,} is the limit. Use variables.",
         )
-    document = parse(text, max_lexical_tokens=MAX_TOKENS, max_comments=MAX_COMMENTS)
+    try:
+        document = parse(text, max_lexical_tokens=MAX_TOKENS, max_comments=MAX_COMMENTS)
+    except GraphQLSyntaxError as error:
+        limit = next((limit for limit, words in PARSER_LIMITS.items() if error.description.startswith(words)), None)
+        if limit is None:
+            raise
+        raise TooLarge(limit, f"{error.description} Ask in several queries, and give values by variables.") from None
     check_document(document)
     return document
 

@@ -143,14 +143,16 @@ def test_a_worker_that_is_broken_on_purpose_is_found_out(house: House, tmp_path:
         scene.check()
 
 
-def test_two_workers_at_once_come_to_the_same_as_one(house: House, tmp_path: Path) -> None:
-    scene = Scene(house, tmp_path / "mail", copies=8)
-    workers = [begin(scene.dsn, scene.folder, DAYS) for _ in range(2)]
+@pytest.mark.parametrize("blind", [False, True], ids=["maildir", "mail server"])
+def test_two_workers_at_once_come_to_the_same_as_one(house: House, tmp_path: Path, blind: bool) -> None:
+    scene = Scene(house, tmp_path / "mail", copies=8, blind=blind)
+    workers = [begin(scene.dsn, scene.folder, DAYS, blind=blind) for _ in range(2)]
     for worker in workers:
         worker.join(60)
     assert [worker.exitcode for worker in workers] == [0, 0]
     scene.settle()
     scene.check()
+    assert all(each.status != "UNCERTAIN" for each in scene.shop.ledger())
 
 
 @pytest.mark.parametrize("kills", [6, pytest.param(300, marks=pytest.mark.long)])

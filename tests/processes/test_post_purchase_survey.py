@@ -4,9 +4,16 @@ import pytest
 
 from domain.consent import GrantConsent, Purpose, WithdrawConsent
 from domain.customer import AddIdentifier, IdentifierType, RemoveIdentifier
-from domain.follow_up import FollowUpScheduled
-from domain.invitation import AnswerSurvey, DeclineSurvey, SurveyExpired, SurveyInvitationSent, SurveyReminderSent
-from domain.survey import POST_PURCHASE, PublishSurvey, Question, RetireSurvey
+from domain.follow_up import FollowUpScheduled, PostponeFollowUp
+from domain.invitation import (
+    AnswerSurvey,
+    DeclineSurvey,
+    SendInvitation,
+    SurveyExpired,
+    SurveyInvitationSent,
+    SurveyReminderSent,
+)
+from domain.kernel import derived
 from domain.values import Channel
 from eventstore.envelope import Origin
 from processes.post_purchase_survey import invitation_id
@@ -220,6 +227,48 @@ def test_a_cancelled_first_order_lets_the_second_of_the_day_go(shop: Shop) -> No
     assert [shop.outcome(first), shop.outcome(second)] == [("CANCELLED", "ORDER_CANCELLED"), ("DELIVERED", None)]
 
 
+@pytest.mark.parametrize("second", ["2026-01-10 12:00", "2026-01-12 12:00"], ids=["same day", "later"])
+def test_the_first_order_wins_even_while_another_worker_is_still_at_it(shop: Shop, second: str) -> None:
+    customer = shop.customer()
+    first, again = shop.order(customer, "2026-01-10 10:00"), shop.order(customer, second)
+    shop.worker.run()
+    with shop.log.pool.connection() as another, another.transaction():
+        id = shop.entry(first).follow_up_id
+        another.execute("select 1 from views.due where follow_up_id = %s for update", [id])
+        shop.until("2026-02-12 10:00")
+        assert shop.outcome(again) == ("SCHEDULED", None)
+    shop.until("2026-02-12 10:00")
+    assert shop.outcome(first) == ("DELIVERED", None)
+    assert shop.outcome(again)[0] == "SUPPRESSED"
+
+
+def test_an_earlier_order_that_is_due_later_is_waited_for(shop: Shop) -> None:
+    customer = shop.customer()
+    first, second = shop.order(customer, "2026-01-10 10:00"), shop.order(customer, "2026-01-10 12:00")
+    shop.worker.run()
+    put_off = PostponeFollowUp(
+        follow_up_id=shop.entry(first).follow_up_id, due_at=moment("2026-02-11 12:00"), reason="X"
+    )
+    shop.do(put_off)
+    shop.until("2026-02-10 10:00")
+    assert shop.outcome(second) == ("SCHEDULED", "COALESCING")
+    shop.until("2026-02-11 12:00")
+    assert [shop.outcome(first), shop.outcome(second)] == [("DELIVERED", None), ("SUPPRESSED", "COALESCED")]
+
+
+def test_a_survey_that_somebody_else_sent_counts_but_is_theirs_to_remind_of(shop: Shop) -> None:
+    customer = shop.customer()
+    order = shop.order(customer, "2026-01-10 12:00")
+    theirs = SendInvitation(
+        invitation_id=derived("invitation", "theirs"), customer_id=customer, survey="other", version=1,
+        channel=Channel.PHONE, language="es", follow_up_id=derived("follow-up", "theirs"),
+    )  # fmt: skip
+    shop.do(theirs, on="2026-01-20 12:00")
+    shop.until("2026-02-10 10:00")
+    assert shop.outcome(order) == ("SUPPRESSED", "CAPPED")
+    assert [entry.step for entry in shop.ledger()] == ["survey"]
+
+
 def test_other_customers_do_not_count(shop: Shop) -> None:
     orders = [shop.order(shop.customer(email=f"c{n}@shop.test"), "2026-01-10 12:00") for n in range(3)]
     shop.until("2026-02-10 10:00")
@@ -286,6 +335,7 @@ def test_who_answered_is_neither_reminded_nor_expired(shop: Shop, answer: str, s
     if seen == "at once":
         shop.do(said)
         shop.worker.run()
+        assert shop.outcome(invitation, "reminder") == shop.outcome(invitation, "expiry") == ("CANCELLED", answer)
     else:
         shop.now = moment("2026-02-17 10:00")
         shop.do(said)
@@ -322,38 +372,3 @@ def test_nobody_is_reminded_of_an_order_that_came_back(shop: Shop) -> None:
     shop.give_back(order, 2)
     shop.until("2026-02-17 10:00")
     assert shop.outcome(invitation_id(shop.entry(order).follow_up_id), "reminder") == ("CANCELLED", "ORDER_RETURNED")
-
-
-# In which words.
-
-
-@pytest.mark.parametrize(
-    ("language", "subject"),
-    [
-        ("es", "¿Qué tal fue su compra en La Tienda?"),
-        ("es-MX", "¿Qué tal fue su compra en La Tienda?"),
-        ("en", "How was your purchase at La Tienda?"),
-        ("fr", "How was your purchase at La Tienda?"),
-    ],
-)
-def test_the_letter_is_in_the_customers_language(shop: Shop, language: str, subject: str) -> None:
-    shop.order(shop.customer(language=language), "2026-01-10 12:00")
-    shop.until("2026-02-10 10:00")
-    assert [mail["Subject"] for mail in shop.mails()] == [subject]
-
-
-def test_the_version_that_is_current_is_the_one_that_is_sent(shop: Shop) -> None:
-    shop.order(shop.customer(), "2026-01-10 12:00")
-    questions = tuple(Question(key=each.key, kind=each.kind, text={"en": "?"}) for each in POST_PURCHASE.questions)
-    key, title = POST_PURCHASE.key, {"en": "Well?"}
-    shop.do(PublishSurvey(survey_id=POST_PURCHASE.survey_id, key=key, title=title, questions=questions))
-    shop.hire().run()  # another worker begins: it does not publish the first version again
-    shop.until("2026-02-10 10:00")
-    assert [event.version for event, _ in shop.events() if isinstance(event, SurveyInvitationSent)] == [2]
-
-
-def test_a_survey_that_was_retired_is_not_sent(shop: Shop) -> None:
-    order = shop.order(shop.customer(), "2026-01-10 12:00")
-    shop.do(RetireSurvey(survey_id=POST_PURCHASE.survey_id))
-    shop.until("2026-02-10 10:00")
-    assert shop.outcome(order) == ("SUPPRESSED", "SURVEY_RETIRED")

@@ -1,17 +1,15 @@
 """The runner: what follows from an event is decided on what was known then, once, and together with the checkpoint."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
-from threading import Event as Signal
-from threading import Thread
 from typing import Any
 from uuid import UUID
 
-import psycopg
 import pytest
+from psycopg.errors import UniqueViolation
 
 from domain import DECIDERS
 from domain.consent import Purpose, WithdrawConsent
@@ -21,27 +19,23 @@ from domain.follow_up import (
     ActionKind,
     CompleteFollowUp,
     FollowUpCompleted,
-    FollowUpDispatched,
     FollowUpScheduled,
     PostponeFollowUp,
     ScheduleFollowUp,
 )
 from domain.interaction import InteractionLogged, LogInteraction
 from domain.kernel import Command, derived
-from domain.order import CancelOrder, OrderPlaced
+from domain.order import CancelOrder, LinesReturned, OrderLine, OrderPlaced, ReturnLines
 from domain.values import Channel
-from eventstore.database import Unavailable
-from eventstore.envelope import Origin, Recorded
+from eventstore.envelope import Origin, Recorded, Request
 from eventstore.log import Log
 from eventstore.personal import KeyRing
 from processes import POLICIES, points, post_purchase_survey, runner
-from processes.clock import Clock
+from processes.decisions import Decisions
 from processes.policy import Memories, Policy
 from projections.due import Due
 from tests.conftest import KEK, House
 from tests.processes.shop import Shop, moment
-
-WITHIN_S = 20.0
 
 
 @dataclass
@@ -73,13 +67,6 @@ def greeting(**words: Any) -> Policy[Names]:
 
 def subjects(shop: Shop) -> list[str | None]:
     return [event.subject for event, _ in shop.events() if isinstance(event, InteractionLogged)]
-
-
-def wait_for(what: Callable[[], object]) -> None:
-    until = time.monotonic() + WITHIN_S
-    while not what():
-        assert time.monotonic() < until, "It did not happen."
-        time.sleep(0.02)
 
 
 # Reacting.
@@ -151,6 +138,24 @@ def test_what_is_refused_is_counted_and_does_not_hold_up_the_rest(
     assert "policy:bold asked for CancelOrder and was refused: This order has not been placed yet." in caplog.text
 
 
+def test_a_reaction_that_is_repeated_is_passed_over(house: House, tmp_path: Path) -> None:
+    policy = Policy("returns", version=1, memory=Names)
+
+    @policy.on(OrderPlaced)
+    def give_back(placed: OrderPlaced, at: Recorded, known: Names) -> Iterator[Command]:
+        line = OrderLine(sku="cup", quantity=1, unit_price=Decimal(5))
+        yield ReturnLines(order_id=at.stream_id, lines=(line,))  # each time it is asked for, more comes back
+
+    shop = Shop(house.log, tmp_path, policies=[policy])
+    shop.order(shop.customer(), "2026-01-10 12:00", pieces=9)
+    shop.worker.run()
+    with house.pool.connection() as db:
+        db.execute("update es.checkpoint set position = 0")
+    step = shop.worker.runner.react(policy)
+    assert (step.triggers, step.appended, step.taken) == (1, 0, False)
+    assert sum(isinstance(event, LinesReturned) for event, _ in shop.events()) == 1
+
+
 def echo(name: str, hears: str, says: str) -> Policy[Names]:
     """A policy that answers one topic with another."""
     policy = Policy(name, version=1, memory=Names)
@@ -213,24 +218,43 @@ def test_a_second_handler_for_an_event_is_a_mistake() -> None:
         policy.remember(CustomerRegistered)(lambda *_: None)
 
 
+def test_what_somebody_else_was_faster_to_append_is_not_taken_for_ours(house: House) -> None:
+    asked, request = note(derived("customer", "c"), "x"), Request(command_id=derived("request", "x"))
+    both = [Decisions(house.log), Decisions(house.log)]
+    for decisions in both:
+        decisions.learn_for([asked])
+        decisions.take(asked, request)
+    with house.pool.connection() as db, db.transaction():
+        assert both[0].append(db) == 1
+    with pytest.raises(UniqueViolation), house.pool.connection() as db, db.transaction():
+        both[1].append(db)
+    assert house.log.reader.head() == 1
+
+
 # Keeping promises.
 
 
-def test_a_decision_never_rests_on_less_than_is_known(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("point", "outcome"),
+    [("firing: decided", ("SUPPRESSED", "NO_CONSENT")), ("delivery: decided", ("CANCELLED", "NO_CONSENT"))],
+)
+def test_a_decision_never_rests_on_less_than_is_known(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, point: str, outcome: tuple[str, str]
+) -> None:
     customer = shop.customer()
     order = shop.order(customer, "2026-01-10 12:00")
     shop.worker.run()
     objections = iter([WithdrawConsent(customer_id=customer, purpose=Purpose.SURVEY)])
 
-    def reached(point: str) -> None:
-        if point == "firing: decided":
+    def reached(here: str) -> None:
+        if here == point:
             for objection in objections:  # while the worker is about to say that nobody objected
                 shop.do(objection)
 
     monkeypatch.setattr(points, "reached", reached)
     shop.until("2026-02-10 10:00")
-    assert shop.outcome(order) == ("SUPPRESSED", "NO_CONSENT")
-    assert not any(isinstance(event, FollowUpDispatched) for event, _ in shop.events())
+    assert shop.outcome(order) == outcome
+    assert shop.mails() == []
 
 
 def test_a_sheet_that_is_behind_the_log_sends_nothing_again(shop: Shop) -> None:
@@ -317,21 +341,6 @@ def test_the_same_happens_when_the_log_is_locked_until_the_disk_has_it(house: Ho
     assert shop.outcome(order) == ("DELIVERED", None)
 
 
-def test_a_year_passes_in_seconds(shop: Shop) -> None:
-    customers = [shop.customer(email=f"c{n}@shop.test") for n in range(3)]
-    for month in range(1, 13):
-        shop.now = moment(f"2026-{month:02}-05 12:00")
-        for customer in customers:
-            shop.order(customer, shop.now)
-        for days in (0, 7, 7, 7):
-            shop.until(shop.now + timedelta(days=days))
-    asked = [entry for entry in shop.ledger("survey") if entry.status == "DELIVERED"]
-    # asked in February, and then whenever ninety days have passed since: 5 May is the eighty-ninth
-    months = [entry.dispatched_at.month for entry in asked if entry.dispatched_at]
-    assert sorted(months) == [month for month in (2, 6, 9, 12) for _ in customers]
-    assert {entry.reason for entry in shop.ledger("survey") if entry.status == "SUPPRESSED"} == {"CAPPED"}
-
-
 def test_a_policy_that_is_broken_holds_up_nobody_else(house: House, tmp_path: Path) -> None:
     broken = Policy("broken", version=1, memory=Names)
 
@@ -347,57 +356,3 @@ def test_a_policy_that_is_broken_holds_up_nobody_else(house: House, tmp_path: Pa
         with pytest.raises(ZeroDivisionError):
             shop.worker.step()
     assert shop.outcome(order) == ("DELIVERED", None)
-
-
-# For as long as it is asked to.
-
-
-def test_the_clock_ticks_until_it_is_stopped_and_never_overlaps() -> None:
-    ticks, running, overlapped = [], [], []
-
-    def tick() -> None:
-        overlapped.extend(running)
-        running.append(1)
-        time.sleep(0.05)
-        running.pop()
-        ticks.append(1)
-
-    with Clock(tick, every_s=0.02):
-        wait_for(lambda: len(ticks) >= 3)
-    count = len(ticks)
-    time.sleep(0.1)
-    assert len(ticks) == count
-    assert overlapped == []
-
-
-def test_a_worker_follows_hears_at_once_and_comes_back_after_a_failure(house: House, tmp_path: Path) -> None:
-    shop = Shop(house.log, tmp_path / "mail")
-    stop = Signal()
-    thread = Thread(target=shop.worker.follow, args=(house.dsn, stop))
-    thread.start()
-    try:
-        first = shop.order(shop.customer(), "2026-01-10 12:00")
-        wait_for(lambda: any(entry.trigger == first for entry in shop.ledger()))
-        with psycopg.connect(house.dsn, autocommit=True) as db:
-            db.execute(
-                "select pg_terminate_backend(pid) from pg_stat_activity "
-                " where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'"
-            )
-        second = tried(lambda: shop.order(shop.customer(), "2026-01-11 12:00"))
-        wait_for(lambda: any(entry.trigger == second for entry in shop.ledger()))
-        shop.now = moment("2026-02-10 10:00")
-        wait_for(lambda: shop.outcome(first) == ("DELIVERED", None))
-    finally:
-        stop.set()
-        thread.join(WITHIN_S)
-    assert not thread.is_alive()
-
-
-def tried(what: Callable[[], UUID]) -> UUID:
-    """The connections were cut: ask until one of them is new."""
-    for _ in range(20):
-        try:
-            return what()
-        except Unavailable:
-            time.sleep(0.05)
-    raise AssertionError("The database did not come back.")

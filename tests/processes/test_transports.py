@@ -13,10 +13,9 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 from domain.consent import Purpose, WithdrawConsent
 from domain.follow_up import FollowUpDelivered, FollowUpFailed
 from domain.invitation import SurveyInvitationSent
-from processes.letters import one_line
 from processes.transports import MaildirTransport, SmtpTransport
 from tests.conftest import House
-from tests.processes.shop import Shop, local
+from tests.processes.shop import Shop, local, moment
 
 
 class Inbox:
@@ -138,6 +137,17 @@ def test_a_retry_waits_for_the_morning(shop: Shop, inbox: Inbox) -> None:
     assert local(last_failure(shop).retry_at) == "2026-02-11 09:00"
 
 
+def test_a_letter_that_was_let_go_by_day_is_not_sent_by_night(shop: Shop, inbox: Inbox) -> None:
+    order = shop.order(shop.customer(), "2026-01-10 12:00")
+    shop.worker.run()
+    shop.worker.runner.fire(moment("2026-02-10 20:59"))
+    for time in ("2026-02-10 21:00", "2026-02-11 08:59"):
+        shop.until(time)
+        assert (shop.outcome(order), inbox.taken) == (("DISPATCHED", None), [])
+    shop.until("2026-02-11 09:00")
+    assert shop.outcome(order) == ("DELIVERED", None)
+
+
 @pytest.mark.parametrize("step", ["RCPT", "DATA"])
 def test_never_means_never(shop: Shop, inbox: Inbox, step: str) -> None:
     inbox.answers[step] = ["550 Nobody here"]
@@ -193,44 +203,6 @@ def test_a_wrong_url_is_refused(url: str) -> None:
         SmtpTransport(url)
 
 
-# Letters.
-
-
-NAUGHTY = "Ana\r\nBcc: everybody@shop.test\r\n\r\n<script>alert(1)</script>"
-
-
-def test_nothing_in_a_name_becomes_a_header_or_a_script(house: House, tmp_path: Path) -> None:
-    shop = Shop(house.log, tmp_path / "mail")
-    shop.order(shop.customer(name=NAUGHTY), "2026-01-10 12:00")
-    shop.until("2026-02-10 10:00")
-    [mail] = shop.mails()
-    assert mail["Bcc"] is None
-    html = mail.get_body(("html",))
-    assert html is not None
-    assert "&lt;script&gt;" in html.get_content()
-    assert "<script>" not in html.get_content()
-
-
-def test_a_letter_says_how_to_be_left_alone(house: House, tmp_path: Path) -> None:
-    shop = Shop(house.log, tmp_path / "mail")
-    shop.order(shop.customer(name="Äé" * 50), "2026-01-10 12:00")
-    shop.until("2026-02-10 10:00")
-    [mail] = shop.mails()
-    [text, html] = [mail.get_body((kind,)) for kind in ("plain", "html")]
-    assert text is not None
-    assert html is not None
-    link = mail["List-Unsubscribe"].strip("<>")
-    assert link.startswith("https://shop.test/s/")
-    assert link.endswith("/decline")
-    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-    assert link in text.get_content()
-    assert link.removesuffix("/decline") + "?csat=4" in html.get_content()
-
-
-def test_lines_cannot_be_broken() -> None:
-    assert one_line("a\r\n\tb\u2028c\0d") == "a b c d"
-
-
 def test_a_maildir_finds_a_letter_that_was_read_since(house: House, tmp_path: Path) -> None:
     shop = Shop(house.log, tmp_path)
     order = shop.order(shop.customer(), "2026-01-10 12:00")
@@ -243,6 +215,18 @@ def test_a_maildir_finds_a_letter_that_was_read_since(house: House, tmp_path: Pa
     assert maildir.was_sent(order) is False
     maildir.send(id, shop.mails()[0])
     assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_a_maildir_that_cannot_be_written_means_later(house: House, tmp_path: Path) -> None:
+    shop = Shop(house.log, tmp_path)
+    order = shop.order(shop.customer(), "2026-01-10 12:00")
+    (tmp_path / "new").rmdir()
+    shop.until("2026-02-10 10:00")
+    assert shop.entry(order).error == "The maildir cannot be written: No such file or directory."
+    (tmp_path / "new").mkdir()
+    shop.until("2026-02-10 10:01")
+    assert shop.outcome(order) == ("DELIVERED", None)
+    assert len(shop.mails()) == 1
 
 
 def last_failure(shop: Shop) -> FollowUpFailed:
