@@ -70,6 +70,7 @@ ATTACKS: dict[str, tuple[str, dict[str, Any]]] = {
     "introspection in circles": (
         "{ __schema { types { fields { type { fields { type { fields { type { fields { name } } } } } } } } } }", {},
     ),
+    "introspection in depth": ('{ __type(name: "Query") ' + "{ ofType " * 24 + "{ name }" + "}" * 24 + " }", {}),
     "introspection by aliases": (
         "{ __schema {" + " ".join(f"a{n}: types {{ fields {{ args {{ name }} name }} }}" for n in range(14)) + "} }", {},
     ),
@@ -86,7 +87,7 @@ LIMITS = {
     "directives": "directives", "unknown directives": "directives", "tokens": "tokens", "commas": "document", "comments": "comments",
     "a long name": "document", "many operations": "operations", "many variables": "tokens", "many mutations": "aliases",
     "many values": None, "nested variables": "variables", "introspection in circles": "introspection",
-    "introspection by aliases": "introspection",
+    "introspection by aliases": "introspection", "introspection in depth": "introspection",
 }  # fmt: skip
 """Which limit each of them meets; None: the specification's own validation, or the list, has the word."""
 
@@ -106,6 +107,7 @@ def test_an_attack_is_refused_before_anything_is_done_for_it(name: str, monkeypa
     found = asyncio.run(answer(Context(NO_HOUSE), text, variables))
     assert "errors" in found, name
     assert asked == []
+    assert {error["extensions"]["code"] for error in found["errors"]} <= {"TOO_LARGE", "BAD_REQUEST"}
     assert {error["extensions"].get("limit") for error in found["errors"]} == {LIMITS[name]}
     assert all(error["message"].endswith((".", "?")) for error in found["errors"])
     assert len(json.dumps(found)) < 40_000
