@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from hashlib import sha1
+from operator import attrgetter
 from typing import (
     Annotated,
     Any,
@@ -67,8 +68,13 @@ CustomerId = Annotated[UUID, Ref("customer")]
 
 def derived(*meaning: object) -> UUID:
     """The id that follows from a meaning: `uuid5(NAMESPACE, "part:part:...")`."""
-    digest = sha1(NAMESPACE.bytes + ":".join(map(str, meaning)).encode(), usedforsecurity=False).digest()
-    return UUID(bytes=digest[:16], version=5)
+    digest = _NAMESPACE.copy()
+    digest.update(":".join(map(str, meaning)).encode())
+    return UUID(int=int.from_bytes(digest.digest()[:16], "big") & _CLEAR | _VERSION_5)
+
+
+_NAMESPACE = sha1(NAMESPACE.bytes, usedforsecurity=False)
+_CLEAR, _VERSION_5 = ~(0xF << 76 | 0xC << 60), 5 << 76 | 0x8 << 60
 
 
 def reference(noun: str, source: str, key: str) -> UUID:
@@ -150,10 +156,13 @@ class Decider(Generic[S]):
     def __post_init__(self) -> None:
         object.__setattr__(self, "commands", get_args(self.asked) or (self.asked,))
         object.__setattr__(self, "events", get_args(self.happened) or (self.happened,))
+        if self.stream is None:
+            object.__setattr__(self, "stream", attrgetter(f"{self.noun}_id"))
 
     def stream_of(self, command: Command) -> UUID:
         """The stream that a command is asked of."""
-        return self.stream(command) if self.stream is not None else cast(UUID, getattr(command, f"{self.noun}_id"))
+        assert self.stream is not None
+        return self.stream(command)
 
     def customer_of(self, command: Command, state: S) -> UUID | None:
         """Whom an event concerns: the command says so, or the state remembers."""

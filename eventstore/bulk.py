@@ -1,23 +1,28 @@
 """Bulk: many commands decided at once and appended by COPY, each with its own answer."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 import psycopg
 from psycopg import Connection
 
 from domain.kernel import Command, Decider, Refused
-from eventstore.database import reachable
+from eventstore.database import Unavailable, reachable
 from eventstore.envelope import Draft, Request
 from eventstore.log import Conflict, Log, decide
 from eventstore.personal import SealedValue
 
 BATCH_COMMANDS = 2_000
 MAX_TRIES = 10
+FIRST_WAIT_S = 0.25
+LONGEST_WAIT_S = 10.0
+
+Asked = tuple[Command, Request]
 
 STAGING = (
     "create temp table if not exists staged_event (n bigint, stream_id uuid, version int, type text, customer_id uuid, "
@@ -29,8 +34,7 @@ STAGING = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one command: `events` were taken, or it was `already` there, or it was refused."""
 
     events: int = 0
@@ -38,43 +42,106 @@ class Outcome:
     refused: Refused | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """A batch that was decided and is being appended."""
+
+    asked: Sequence[Asked]
+    outcomes: list[Outcome]
+    landing: "Future[None]"
+
+    def landed(self) -> bool:
+        """Waits for it. False: it was turned down or nobody knows, so it is to be done again."""
+        error = self.landing.exception()
+        if error is not None and not isinstance(error, psycopg.Error):
+            raise error
+        return error is None
+
+
+def in_batches(asked: Iterable[Asked]) -> Iterator[list[Asked]]:
+    """Any number of commands in batches of a good size."""
+    asked = iter(asked)
+    while batch := list(islice(asked, BATCH_COMMANDS)):
+        yield batch
+
+
 class Bulk:
     """Does many commands against a log, in batches that are each appended whole or not at all.
 
-    In a dry run nothing is written; the commands are decided as if what came before them had been.
+    In a dry run nothing is written; the commands are decided as if what came before them had been. While the database is
+    away a batch is tried again for `retry_for_s`: every command should have an id, which makes that harmless.
     """
 
-    def __init__(self, log: Log, *, dry_run: bool = False) -> None:
+    def __init__(self, log: Log, *, dry_run: bool = False, retry_for_s: float = 0) -> None:
         self.log = log
         self.dry_run = dry_run
-        self._imagined: dict[UUID, tuple[Any, int]] = {}
-        self._imagined_commands: set[UUID] = set()
+        self.retry_for_s = retry_for_s
+        self._ahead: dict[UUID, tuple[Any, int]] = {}
+        self._commands_ahead: set[UUID] = set()
 
-    def do(self, asked: Sequence[tuple[Command, Request]]) -> list[Outcome]:
+    def do(self, asked: Sequence[Asked]) -> list[Outcome]:
         """Does one batch, in order; the outcomes stand in the same order. Raises `Unavailable`."""
+        until, wait_s = time.monotonic() + self.retry_for_s, FIRST_WAIT_S
+        while True:
+            try:
+                return self._do(asked)
+            except Unavailable:
+                if time.monotonic() + wait_s > until:
+                    raise
+                time.sleep(wait_s)
+                wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+
+    def do_all(self, batches: Iterable[Sequence[Asked]]) -> Iterator[list[Outcome]]:
+        """Does batch after batch: while the database takes one, the next is decided. Raises as `do` does."""
+        flight: Flight | None = None
+        with ThreadPoolExecutor(1, "bulk") as appender:
+            for asked in batches:
+                decided = self._decide_ahead(asked)
+                if flight is not None and flight.landed():
+                    yield flight.outcomes
+                elif flight is not None:
+                    decided = None
+                    yield self.do(flight.asked)
+                flight = None
+                if decided is None:
+                    yield self.do(asked)
+                elif self.dry_run:
+                    yield decided[0]
+                else:
+                    flight = Flight(asked, decided[0], appender.submit(self._append, decided[1]))
+            if flight is not None:
+                yield flight.outcomes if flight.landed() else self.do(flight.asked)
+
+    def _do(self, asked: Sequence[Asked]) -> list[Outcome]:
         with reachable():
             for attempt in range(MAX_TRIES):
+                if not self.dry_run:
+                    self._forget()
                 outcomes, drafts = self._decide(asked)
                 if self.dry_run:
-                    return outcomes
-                if not drafts:
-                    self.log.settle()
                     return outcomes
                 try:
                     self._append(drafts)
                 except psycopg.errors.UniqueViolation:  # somebody wrote to one of these streams meanwhile: look again
                     time.sleep(0.01 * attempt)
                 else:
+                    self._forget()
                     return outcomes
         raise Conflict("Others keep changing what this import changes. Run it again: what was taken stays taken.")
 
-    def do_all(self, asked: Iterable[tuple[Command, Request]]) -> Iterable[list[Outcome]]:
-        """Does any number of commands, batch by batch."""
-        asked = iter(asked)
-        while batch := list(islice(asked, BATCH_COMMANDS)):
-            yield self.do(batch)
+    def _forget(self) -> None:
+        """What was decided ahead is in the log now, or never will be."""
+        self._ahead.clear()
+        self._commands_ahead.clear()
 
-    def _decide(self, asked: Sequence[tuple[Command, Request]]) -> tuple[list[Outcome], list[Draft]]:
+    def _decide_ahead(self, asked: Sequence[Asked]) -> tuple[list[Outcome], list[Draft]] | None:
+        """Decides as if what is being appended were appended; None if the database is away."""
+        try:
+            return self._decide(asked)
+        except psycopg.Error:
+            return None
+
+    def _decide(self, asked: Sequence[Asked]) -> tuple[list[Outcome], list[Draft]]:
         done = self._done({request.command_id for _, request in asked if request.command_id is not None})
         states = self._states(command for command, request in asked if request.command_id not in done)
         outcomes: list[Outcome] = []
@@ -90,28 +157,27 @@ class Bulk:
             try:
                 if request.expected_version is not None and request.expected_version != version:
                     raise Conflict(f"It is at version {version}, not {request.expected_version}.", "expectedVersion")
-                decided = decide(decider, command, state, version, request, command_id)
+                decided, state = decide(decider, command, state, version, request, command_id)
             except Refused as refused:
                 outcomes.append(Outcome(refused=refused))
                 continue
             if decided:
-                for draft in decided:
-                    state = decider.evolve(state, draft.event)
                 states[stream_id] = (state, decided[-1].version)
                 drafts.extend(decided)
                 done.add(command_id)
             outcomes.append(Outcome(events=len(decided), already=not decided))
-        if self.dry_run:
-            self._imagined.update(states)
-            self._imagined_commands |= done
+        if not self.dry_run:
+            self._forget()
+        self._ahead.update(states)
+        self._commands_ahead |= done
         return outcomes, drafts
 
     def _done(self, command_ids: set[UUID]) -> set[UUID]:
         with self.log.pool.connection() as db, db.cursor(binary=True) as cursor:
             rows = cursor.execute(
-                "select command_id from es.command where command_id = any(%s::uuid[])", [list(command_ids)]
+                "select command_id from es.command where command_id = any(%s::uuid[])", [_ids(command_ids)]
             ).fetchall()
-        return {row[0] for row in rows} | (command_ids & self._imagined_commands)
+        return {row[0] for row in rows} | (command_ids & self._commands_ahead)
 
     def _states(self, commands: Iterable[Command]) -> dict[UUID, tuple[Any, int]]:
         """What is remembered of every stream that the commands name, in one query for each way of reading."""
@@ -119,7 +185,7 @@ class Bulk:
         for command in commands:
             decider = self.log.deciders[type(command)]
             wanted[decider.stream_of(command)] = decider
-        states = {stream_id: self._imagined[stream_id] for stream_id in wanted.keys() & self._imagined.keys()}
+        states = {stream_id: self._ahead[stream_id] for stream_id in wanted.keys() & self._ahead.keys()}
         for disclose in (False, True):
             ids = [
                 stream for stream, decider in wanted.items() if decider.disclose is disclose and stream not in states
@@ -131,6 +197,9 @@ class Bulk:
         return states
 
     def _append(self, drafts: Sequence[Draft]) -> None:
+        if not drafts:
+            self.log.settle()
+            return
         events: list[str] = []
         personal: list[str] = []
         for n, (draft, body, digest, kept) in enumerate(self.log.sealed(drafts), 1):
@@ -149,6 +218,11 @@ class Bulk:
             db.execute("truncate staged_event, staged_personal")
         with db.cursor() as cursor, cursor.copy(f"copy {table} from stdin") as copy:
             copy.write("".join(lines))
+
+
+def _ids(ids: Iterable[UUID]) -> str:
+    """An array as PostgreSQL writes it: thousands of ids go faster as one text."""
+    return "{" + ",".join([id.hex for id in ids]) + "}"
 
 
 def _event_line(n: int, draft: Draft, body: bytes, digest: bytes | None) -> str:

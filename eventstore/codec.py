@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
+from decimal import Decimal
 from typing import Any, NamedTuple, cast, get_type_hints
 
 import msgspec
@@ -40,9 +41,11 @@ class Shape:
 
 
 def _default(value: object) -> object:
+    if type(value) is Decimal:
+        return str(value)  # digits, never a float
     if isinstance(value, Mapping):
         return dict(value)
-    return str(value)  # Decimal: digits, never a float
+    raise TypeError(f"{type(value).__name__} cannot be stored")
 
 
 class Codec:

@@ -18,6 +18,7 @@ from eventstore.envelope import Origin, Request
 
 MAX_ITEMS = 5_000
 MAX_ID = 300
+SHORTEST_UUID = 32
 MAX_DECIMAL_DIGITS = 30
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 LATEST_AHEAD = timedelta(days=1)
@@ -66,11 +67,13 @@ class Commands:
 
 def command_id(text: Any) -> UUID:
     """A command's id: a UUID as it is, and any other text by the rule `derived("command", text)`."""
-    text = _text(MAX_LINE)(text, "commandId")
-    try:
-        return UUID(text)
-    except ValueError:
-        return derived("command", text)
+    text = _PLAIN[str](text, "commandId")
+    if len(text) >= SHORTEST_UUID:
+        try:
+            return UUID(text)
+        except ValueError:
+            pass
+    return derived("command", text)
 
 
 def identify(noun: str, value: Any, path: str = "id") -> UUID:
@@ -107,7 +110,7 @@ def _object(made: type) -> Convert:
     )
 
     def read(value: Any, path: str) -> Any:
-        if not isinstance(value, Mapping):
+        if type(value) is not dict and not isinstance(value, Mapping):  # the first is the rule, and quick to see
             raise Refused(f"{_place(path)} is an object with fields, not {_shown(value)}.", path or "input")
         found: dict[str, Any] = {}
         for key, given in value.items():

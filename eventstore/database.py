@@ -80,7 +80,9 @@ def reachable() -> Iterator[None]:
     try:
         yield
     except (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable) as error:
-        raise Unavailable(f"The database took too long to answer ({error.diag.message_primary}). Send it again.") from error
+        raise Unavailable(
+            f"The database took too long to answer ({error.diag.message_primary}). Send it again."
+        ) from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         raise Unavailable(
             "The database cannot be reached just now. Nothing is half done; send it again with the same command id."

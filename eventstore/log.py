@@ -71,7 +71,7 @@ class Log:
                     raise Conflict(
                         f"It has changed since: it is at version {version} now, not {request.expected_version}."
                     )
-                drafts = decide(decider, command, state, version, request, command_id)
+                drafts, _ = decide(decider, command, state, version, request, command_id)
                 if not drafts:
                     self.settle()
                     return Receipt(command_id, stream_id, 0, ())
@@ -170,8 +170,8 @@ class Log:
 
 def decide(
     decider: Decider[Any], command: Command, state: Any, version: int, request: Request, command_id: UUID
-) -> list[Draft]:
-    """What follows from a command in this state, ready to be appended. Raises `Refused`."""
+) -> tuple[list[Draft], Any]:
+    """What follows from a command in this state, ready to be appended, and the state after it. Raises `Refused`."""
     occurred_at = request.occurred_at or datetime.now(UTC)
     correlation_id = request.correlation_id or command_id
     stream_id = decider.stream_of(command)
@@ -187,7 +187,7 @@ def decide(
         )  # fmt: skip
     if len(drafts) > MAX_EVENTS_PER_COMMAND:
         raise Refused(f"This asks for {len(drafts)} events at once; {MAX_EVENTS_PER_COMMAND} is the limit. Send less.")
-    return drafts
+    return drafts, state
 
 
 def _subject(draft: Draft) -> UUID:

@@ -60,13 +60,11 @@ class Decisions:
             self.learn({stream_id: noun})
         state, version = self._states[stream_id]
         try:
-            drafts = decide(noun, command, state, version, request, request.command_id)
+            drafts, state = decide(noun, command, state, version, request, request.command_id)
         except Refused as refused:
             logger.warning("%s asked for %s and was refused: %s", request.actor, type(command).__name__, refused.reason)
             self.refused.append((command, refused))
             return []
-        for draft in drafts:
-            state = noun.evolve(state, draft.event)
         if drafts:
             self._states[stream_id] = (state, drafts[-1].version)
             self.drafts += drafts

@@ -42,11 +42,16 @@ def test_an_import_says_what_was_taken_what_was_there_and_what_was_refused(run: 
 def test_a_dry_run_decides_everything_and_writes_nothing(run: Run) -> None:
     dry = json.loads(run("import", "retail", str(SAMPLE), "--dry-run", "--json").stdout)
     assert (dry["taken"], dry["refused"]) == (13, 1)
-    assert json.loads(run("query", "{ customers(first: 1) { totalCount } }").stdout)["data"]["customers"]["totalCount"] == 0
+    assert (
+        json.loads(run("query", "{ customers(first: 1) { totalCount } }").stdout)["data"]["customers"]["totalCount"]
+        == 0
+    )
 
 
 def test_a_question_is_answered_with_variables_and_an_error_ends_with_one(shop: Run) -> None:
-    asked = shop("query", "query ($id: Ref) { customer(id: $id) { country revenue } }", "--variables", '{"id": "retail:502"}')
+    asked = shop(
+        "query", "query ($id: Ref) { customer(id: $id) { country revenue } }", "--variables", '{"id": "retail:502"}'
+    )
     assert json.loads(asked.stdout) == {"data": {"customer": {"country": "Portugal", "revenue": "267.00"}}}
     assert shop("query", "{ nonsense }").exit_code == 1
     assert "not JSON" in shop("query", "{ __typename }", "--variables", "{").stderr
@@ -101,7 +106,9 @@ def test_commands_come_in_as_lines_and_a_bad_line_loses_no_good_one(run: Run, tm
     assert "interaction.logged.v1" in run("events", "--after", "0").stdout
 
 
-def test_the_catalogue_and_the_schema_in_the_tree_are_what_the_code_says(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_catalogue_and_the_schema_in_the_tree_are_what_the_code_says(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(SAMPLE.parent.parent.parent)
     assert run("events", "--write", "docs/events.md", "--check").exit_code == 0
     assert run("export-schema", "--check").exit_code == 0

@@ -3,7 +3,7 @@
 import gc
 import json
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from api.importers.lines import Source
 from domain.kernel import Command, Refused
-from eventstore.bulk import BATCH_COMMANDS, Bulk, Outcome
+from eventstore.bulk import BATCH_COMMANDS, Asked, Bulk, Outcome
 from eventstore.commands import Commands, camel
 from eventstore.database import Unavailable
 from eventstore.envelope import Origin, Request
@@ -25,8 +25,6 @@ MAX_REPORTED_REFUSALS = 100
 """How many refusals a report carries; `refusals` writes all of them to a file."""
 MAX_REASON = 1_000
 RETRY_FOR_S = 120.0
-FIRST_WAIT_S = 0.25
-LONGEST_WAIT_S = 10.0
 GARBAGE_OBJECTS = 200_000
 
 
@@ -183,29 +181,32 @@ def run(
     source = Source(path)
     context = Context(commands, actor or f"import:{importer.name}", origin, datetime.now(UTC))
     report = Report(importer.name, dry_run)
-    bulk = Bulk(log, dry_run=dry_run)
+    bulk = Bulk(log, dry_run=dry_run, retry_for_s=retry_for_s)
     found = importer.read(source, context)
+    waiting: deque[list[Read]] = deque()
+
+    def asked(reader: ThreadPoolExecutor) -> Iterator[list[Asked]]:
+        ahead = reader.submit(_batch, found)  # while one batch is decided, the next one is read
+        while batch := ahead.result():
+            ahead = reader.submit(_batch, found)
+            waiting.append(batch)
+            yield [(line.command, line.request) for line in batch if type(line) is Line]
+
     with ExitStack() as stack:
         file = stack.enter_context(refusals.open("w", encoding="utf-8")) if refusals else None
         stack.enter_context(few_collections())
         reader = stack.enter_context(ThreadPoolExecutor(1, "import"))
-        # While the database takes one batch, the next one is read.
-        ahead = reader.submit(_batch, found)
-        while batch := ahead.result():
-            ahead = reader.submit(_batch, found)
-            lines = [each for each in batch if type(each) is Line]
-            try:
-                outcomes = _insist(bulk, lines, retry_for_s) if lines else []
-            except (Unavailable, Conflict) as error:
-                report.stopped = f"Stopped at line {lines[0].number:,}: {error} What was taken stays taken. " + (
-                    "Run the same command again when it is back: it goes on from there."
-                )
-                break
-            for rejected in report.note(batch, outcomes):
-                if file is not None:
-                    file.write(json.dumps(_as_json(rejected), ensure_ascii=False) + "\n")
-            if progress is not None:
-                progress(Progress(source.bytes_read, source.size, source.lines_read))
+        try:
+            for outcomes in bulk.do_all(asked(reader)):
+                for rejected in report.note(waiting.popleft(), outcomes):
+                    if file is not None:
+                        file.write(json.dumps(_as_json(rejected), ensure_ascii=False) + "\n")
+                if progress is not None:
+                    progress(Progress(source.bytes_read, source.size, source.lines_read))
+        except (Unavailable, Conflict) as error:
+            report.stopped = f"Stopped at line {waiting[0][0].number:,}: {error} What was taken stays taken. " + (
+                "Run the same command again when it is back: it goes on from there."
+            )
     report.read_lines = source.lines_read
     report.damage = source.damage
     report.seconds = time.monotonic() - began
@@ -231,20 +232,6 @@ def few_collections() -> Iterator[None]:
 
 def _as_json(rejected: Rejected) -> dict[str, Any]:
     return {"line": rejected.number, "field": rejected.field, "reason": rejected.reason}
-
-
-def _insist(bulk: Bulk, batch: list[Line], retry_for_s: float) -> list[Outcome]:
-    """Does a batch, again and again while the database is away: every command has an id, so that is harmless."""
-    asked = [(command, request) for _, command, request in batch]
-    until, wait_s = time.monotonic() + retry_for_s, FIRST_WAIT_S
-    while True:
-        try:
-            return bulk.do(asked)
-        except Unavailable:
-            if time.monotonic() + wait_s > until:
-                raise
-            time.sleep(wait_s)
-            wait_s = min(2 * wait_s, LONGEST_WAIT_S)
 
 
 def refusal(number: int, refused: Refused) -> Rejected:

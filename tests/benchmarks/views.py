@@ -20,7 +20,7 @@ from domain.interaction import Direction, LogInteraction
 from domain.kernel import Command, derived
 from domain.order import OrderLine, PlaceOrder
 from domain.values import Channel
-from eventstore.bulk import Bulk
+from eventstore.bulk import Bulk, in_batches
 from eventstore.database import KEYS_SCHEMA, LOG_SCHEMA, VIEWS_SCHEMA, migrate, open_pool
 from eventstore.embedded import EmbeddedServer
 from eventstore.envelope import Origin, Request
@@ -85,7 +85,7 @@ def house() -> Iterator[tuple[str, Log, ConnectionPool]]:
 
 def load(log: Log, events: int) -> None:
     """Orders of three lines and touchpoints, one event each, spread over the customers."""
-    for outcomes in Bulk(log).do_all((asked(n), request(n)) for n in range(events)):
+    for outcomes in Bulk(log).do_all(in_batches((asked(n), request(n)) for n in range(events))):
         assert all(outcome.events == 1 for outcome in outcomes)
 
 
@@ -156,7 +156,7 @@ def looking_back(log: Log, pool: ConnectionPool) -> Figure:
         )
         for n in range(1_000)
     )
-    for _ in Bulk(log).do_all(commands):
+    for _ in Bulk(log).do_all(in_batches(commands)):
         pass
     lists = Lists(log, pool)
     times = []

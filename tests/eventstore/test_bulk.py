@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain.kernel import Command
-from eventstore.bulk import BATCH_COMMANDS, Bulk, Outcome
+from eventstore.bulk import BATCH_COMMANDS, Bulk, Outcome, in_batches
 from eventstore.database import open_pool
 from eventstore.envelope import Origin, Request
 from eventstore.log import Conflict
@@ -119,7 +119,7 @@ def test_a_dry_run_writes_nothing_and_says_what_would_be(log: Accounts) -> None:
 def test_many_commands_go_in_several_batches(accounts: Accounts) -> None:
     account = uuid4()
     asked = ((Deposit(account_id=account, customer_id=account), Request()) for _ in range(BATCH_COMMANDS + 1))
-    assert [len(batch) for batch in Bulk(accounts).do_all(asked)] == [BATCH_COMMANDS, 1]
+    assert [len(batch) for batch in Bulk(accounts).do_all(in_batches(asked))] == [BATCH_COMMANDS, 1]
     assert [at.version for _, at in accounts.reader.stream(account)] == list(range(1, BATCH_COMMANDS + 2))
 
 

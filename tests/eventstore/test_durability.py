@@ -156,8 +156,8 @@ def test_an_answer_that_appends_nothing_makes_durable_what_it_rests_on() -> None
             with open_pool(dsn, size=1) as pool:
                 log = Accounts(pool)
                 with pool.connection() as db, db.transaction():  # somebody else's, committed and not yet on the disk
-                    log.append_within(db, decide(decider, deposit, Account(), 0, Request(), command_id))
-                    log.append_within(db, decide(decider, close, Account(), 1, Request(), uuid4()))
+                    log.append_within(db, decide(decider, deposit, Account(), 0, Request(), command_id)[0])
+                    log.append_within(db, decide(decider, close, Account(), 1, Request(), uuid4())[0])
                 match answer:
                     case "the same again":
                         log.ask(deposit, command_id=command_id)

@@ -13,6 +13,8 @@ from typing import Any, cast
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from psycopg import sql
+
 from domain.customer import RegisterCustomer
 from domain.kernel import Command, derived
 from domain.order import CancelOrder, OrderLine, PlaceOrder, ReturnLines
@@ -140,6 +142,4 @@ def _parse(file: Any) -> EmailMessage:
 
 
 def _all(table: Table[LedgerEntry]) -> Any:
-    from psycopg import sql
-
     return sql.SQL("select {} from {} order by trigger_position, step").format(table.selected, table.identifier)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from email.message import EmailMessage
 from pathlib import Path
 from threading import Event as Signal
 from threading import Thread
@@ -10,9 +11,12 @@ from uuid import UUID
 
 import psycopg
 
+from domain.follow_up import FollowUpDeliveryUncertain
 from eventstore.database import Unavailable
 from processes.clock import Clock
+from processes.transports import Answer
 from tests.conftest import House
+from tests.processes.doomed import Postbox
 from tests.processes.shop import Shop, moment
 
 WITHIN_S = 20.0
@@ -23,6 +27,26 @@ def wait_for(what: Callable[[], object]) -> None:
     while not what():
         assert time.monotonic() < until, "It did not happen."
         time.sleep(0.02)
+
+
+class Slow(Postbox):
+    """A mail server that takes so long that another worker comes by meanwhile."""
+
+    shop: Shop
+
+    def send(self, follow_up_id: UUID, message: EmailMessage) -> Answer:
+        self.shop.hire().step()
+        return super().send(follow_up_id, message)
+
+
+def test_what_one_worker_is_sending_the_others_leave_alone(house: House, tmp_path: Path) -> None:
+    slow = Slow(tmp_path / "box")
+    slow.shop = shop = Shop(house.log, tmp_path, slow)
+    order = shop.order(shop.customer(), "2026-01-10 12:00")
+    shop.until("2026-02-10 10:00")
+    assert shop.outcome(order) == ("DELIVERED", None)
+    assert slow.sent() == [str(shop.entry(order).follow_up_id)]
+    assert not any(isinstance(event, FollowUpDeliveryUncertain) for event, _ in shop.events())
 
 
 def test_a_year_passes_in_seconds(shop: Shop) -> None:
