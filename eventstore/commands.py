@@ -4,10 +4,12 @@ import difflib
 import re
 import types
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
+from functools import lru_cache, partial
 from typing import Annotated, Any, Union, cast, get_args, get_origin, get_type_hints
 from uuid import UUID
 
@@ -19,13 +21,35 @@ from eventstore.envelope import Origin, Request
 MAX_ITEMS = 5_000
 MAX_ID = 300
 SHORTEST_UUID = 32
+IDS_KNOWN = 16_384
 MAX_DECIMAL_DIGITS = 30
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 LATEST_AHEAD = timedelta(days=1)
+MIN_INT, MAX_INT = -(2**63), 2**63 - 1
+LATEST_DATE = date(2200, 1, 1)
 SOURCE = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 
-Convert = Callable[[Any, str], Any]
-"""(value, path) -> what the command holds; raises Refused with the path."""
+Convert = Callable[[Any], Any]
+"""A value -> what the command holds; raises `Wrong`, which learns its path on the way out."""
+
+
+class Wrong(Exception):
+    """What is wrong with a value. `reason` has braces where its place goes; `path` grows from the inside."""
+
+    def __init__(self, reason: str, path: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.path = path
+
+    def under(self, step: str) -> "Wrong":
+        """The same, seen from one step further out: a field's name, or `[n]`."""
+        self.path = step + self.path if not self.path or self.path.startswith("[") else f"{step}.{self.path}"
+        return self
+
+    def refused(self, path: str = "") -> Refused:
+        """As the one who asked is told it."""
+        whole = self.under(path).path if path else self.path
+        return Refused(self.reason.replace("{}", whole or "The input", 1), whole or "input")
 
 
 def camel(name: str) -> str:
@@ -48,7 +72,10 @@ class Commands:
         reader = self._readers.get(name) if isinstance(name, str) else None
         if reader is None:
             raise Refused(f"There is no command {_shown(name)}{_did_you_mean(str(name), self._readers)}.", "command")
-        return cast(Command, reader(raw, ""))
+        try:
+            return cast(Command, reader(raw))
+        except Wrong as wrong:
+            raise wrong.refused() from None
 
     def request(self, raw: Mapping[str, Any], *, actor: str, origin: Origin, now: datetime) -> Request:
         """Who asks and when it was so, from `commandId`, `occurredAt` and `expectedVersion`."""
@@ -67,33 +94,30 @@ class Commands:
 
 def command_id(text: Any) -> UUID:
     """A command's id: a UUID as it is, and any other text by the rule `derived("command", text)`."""
-    text = _PLAIN[str](text, "commandId")
+    try:
+        text = _PLAIN[str](text)
+    except Wrong as wrong:
+        raise wrong.refused("commandId") from None
     if len(text) >= SHORTEST_UUID:
-        try:
+        with suppress(ValueError):
             return UUID(text)
-        except ValueError:
-            pass
     return derived("command", text)
 
 
 def identify(noun: str, value: Any, path: str = "id") -> UUID:
     """The id of a noun from a UUID or from `source:key`, by the rule of `domain.kernel.reference`."""
-    if isinstance(value, UUID):
-        return value
-    if not isinstance(value, str) or not 0 < len(value) <= MAX_ID:
-        raise Refused(f"{_shown(value)} is not an id. Give a UUID, or source:key as in shop:1234.", path)
-    source, colon, key = value.partition(":")
-    if colon and key and SOURCE.fullmatch(source):
-        return reference(noun, source, _text(MAX_ID)(key, path))
     try:
-        return UUID(value)
-    except ValueError:
-        raise Refused(f"{_shown(value)} is not an id. Give a UUID, or source:key as in shop:1234.", path) from None
+        return _id(noun, value)
+    except Wrong as wrong:
+        raise wrong.refused(path) from None
 
 
 def moment(value: Any, path: str, *, now: datetime) -> datetime:
     """A moment in UTC, with its zone, not before 1900 and not later than a day from now."""
-    found = _datetime(value, path)
+    try:
+        found = _datetime(value)
+    except Wrong as wrong:
+        raise wrong.refused(path) from None
     if not EARLIEST <= found <= now + LATEST_AHEAD:
         raise Refused(f"{found.date()} cannot be: dates from 1900 to tomorrow are taken.", path)
     return found
@@ -109,23 +133,20 @@ def _object(made: type) -> Convert:
         camel(f.name) for f in fields(cast(Any, made)) if f.default is MISSING and f.default_factory is MISSING
     )
 
-    def read(value: Any, path: str) -> Any:
+    def read(value: Any) -> Any:
         if type(value) is not dict and not isinstance(value, Mapping):  # the first is the rule, and quick to see
-            raise Refused(f"{_place(path)} is an object with fields, not {_shown(value)}.", path or "input")
+            raise Wrong(f"{{}} is an object with fields, not {_shown(value)}.")
         found: dict[str, Any] = {}
         for key, given in value.items():
             entry = known.get(key)
             if entry is None:
-                raise Refused(
-                    f"There is no field {_shown(key)}{_did_you_mean(str(key), known)}.",
-                    _below(path, str(key)[:MAX_LINE]),
-                )
-            name, convert = entry
-            found[name] = convert(given, f"{path}.{key}" if path else key)
-        if len(found) < len(known):
-            missing = required - value.keys()
-            if missing:
-                raise Refused(f"{min(missing)} is missing.", _below(path, min(missing)))
+                raise Wrong(f"There is no field {_shown(key)}{_did_you_mean(str(key), known)}.", str(key)[:MAX_LINE])
+            try:
+                found[entry[0]] = entry[1](given)
+            except Wrong as wrong:
+                raise wrong.under(key) from None
+        if len(found) < len(known) and (missing := required - value.keys()):
+            raise Wrong(f"{min(missing)} is missing.", min(missing))
         return made(**found)
 
     return read
@@ -137,14 +158,13 @@ def _converter(hint: Any) -> Convert:
         inner, words = args[0], args[1:]
         for word in words:
             if isinstance(word, Ref):
-                noun = word.noun
-                return lambda value, path: identify(noun, value, path)
+                return partial(_id, word.noun)
             if isinstance(word, Limit):
                 return _text(word.characters)
         return _converter(inner)
     if origin in (Union, types.UnionType):
         inner = _converter(next(arg for arg in args if arg is not type(None)))
-        return lambda value, path: None if value is None else inner(value, path)
+        return lambda value: None if value is None else inner(value)
     if origin is tuple:
         return _list(_converter(args[0]))
     if origin is not None and issubclass(origin, Mapping):
@@ -156,31 +176,60 @@ def _converter(hint: Any) -> Convert:
     return _PLAIN[hint]
 
 
+def _id(noun: str, value: Any) -> UUID:
+    if isinstance(value, UUID):
+        return value
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_ID:
+        raise Wrong(f"{_shown(value)} is not an id. Give a UUID, or source:key as in shop:1234.")
+    return _named(noun, value)
+
+
+@lru_cache(IDS_KNOWN)
+def _named(noun: str, value: str) -> UUID:
+    """The id behind a text; lines that follow one another often name the same customer."""
+    source, colon, key = value.partition(":")
+    if colon and key and SOURCE.fullmatch(source):
+        return reference(noun, source, _KEY(key))
+    try:
+        return UUID(value)
+    except ValueError:
+        raise Wrong(f"{_shown(value)} is not an id. Give a UUID, or source:key as in shop:1234.") from None
+
+
 def _text(limit: int) -> Convert:
-    def read(value: Any, path: str) -> str:
+    def read(value: Any) -> str:
         if type(value) is not str:
-            raise Refused(f"{_place(path)} is a text, not {_shown(value)}.", path)
+            raise Wrong(f"{{}} is a text, not {_shown(value)}.")
         if len(value) > limit:
-            raise Refused(f"{_place(path)} has {len(value)} characters; {limit} is the limit.", path)
+            raise Wrong(f"{{}} has {len(value)} characters; {limit} is the limit.")
         if not value.isascii():
             try:
                 value.encode()
             except UnicodeEncodeError:
-                raise Refused(f"{_place(path)} holds half of a character (an unpaired surrogate).", path) from None
+                raise Wrong("{} holds half of a character (an unpaired surrogate).") from None
         if "\0" in value:
-            raise Refused(f"{_place(path)} holds a NUL character, which no text may.", path)
+            raise Wrong("{} holds a NUL character, which no text may.")
         return value
 
     return read
 
 
+_KEY = _text(MAX_ID)
+
+
 def _list(item: Convert) -> Convert:
-    def read(value: Any, path: str) -> tuple[Any, ...]:
+    def read(value: Any) -> tuple[Any, ...]:
         if not isinstance(value, (list, tuple)):
-            raise Refused(f"{_place(path)} is a list, not {_shown(value)}.", path)
+            raise Wrong(f"{{}} is a list, not {_shown(value)}.")
         if len(value) > MAX_ITEMS:
-            raise Refused(f"{_place(path)} has {len(value)} entries; {MAX_ITEMS} is the limit.", path)
-        return tuple([item(each, f"{path}[{n}]") for n, each in enumerate(value)])
+            raise Wrong(f"{{}} has {len(value)} entries; {MAX_ITEMS} is the limit.")
+        found: list[Any] = []
+        try:
+            for each in value:
+                found.append(item(each))
+        except Wrong as wrong:
+            raise wrong.under(f"[{len(found)}]") from None
+        return tuple(found)
 
     return read
 
@@ -188,10 +237,16 @@ def _list(item: Convert) -> Convert:
 def _mapping(item: Convert) -> Convert:
     key_of = _text(MAX_LINE)
 
-    def read(value: Any, path: str) -> dict[str, Any]:
+    def read(value: Any) -> dict[str, Any]:
         if not isinstance(value, Mapping) or len(value) > MAX_ITEMS:
-            raise Refused(f"{_place(path)} is an object of at most {MAX_ITEMS} entries, not {_shown(value)}.", path)
-        return {key_of(key, path): item(each, f"{path}.{key}") for key, each in value.items()}
+            raise Wrong(f"{{}} is an object of at most {MAX_ITEMS} entries, not {_shown(value)}.")
+        found: dict[str, Any] = {}
+        for key, each in value.items():
+            try:
+                found[key_of(key)] = item(each)
+            except Wrong as wrong:
+                raise wrong.under(str(key)[:MAX_LINE]) from None
+        return found
 
     return read
 
@@ -199,83 +254,79 @@ def _mapping(item: Convert) -> Convert:
 def _enum(kind: type[Enum]) -> Convert:
     members = {member.value: member for member in kind}
 
-    def read(value: Any, path: str) -> Enum:
+    def read(value: Any) -> Enum:
         if isinstance(value, kind):
             return value
         member = members.get(value) if isinstance(value, str) else None
         if member is None:
-            raise Refused(f"{_place(path)} is one of {', '.join(members)}, not {_shown(value)}.", path)
+            raise Wrong(f"{{}} is one of {', '.join(members)}, not {_shown(value)}.")
         return member
 
     return read
 
 
-def _decimal(value: Any, path: str) -> Decimal:
+def _decimal(value: Any) -> Decimal:
     if type(value) is str and len(value) <= MAX_ID:
         try:
             value = msgspec.convert(value, Decimal)
         except msgspec.ValidationError:
-            raise Refused(f"{_place(path)} is a number, not {_shown(value)}.", path) from None
+            raise Wrong(f"{{}} is a number, not {_shown(value)}.") from None
     elif type(value) is int and abs(value) < 10**MAX_DECIMAL_DIGITS:
         value = Decimal(value)
     if type(value) is not Decimal:
-        raise Refused(f"{_place(path)} is a decimal number, best written as a text, not {_shown(value)}.", path)
+        raise Wrong(f"{{}} is a decimal number, best written as a text, not {_shown(value)}.")
     if (
         not value.is_finite()
         or value.adjusted() > MAX_DECIMAL_DIGITS
         or cast(int, value.as_tuple().exponent) < -MAX_DECIMAL_DIGITS
     ):
-        raise Refused(f"{_place(path)} is a number of at most {MAX_DECIMAL_DIGITS} digits, not {_shown(value)}.", path)
+        raise Wrong(f"{{}} is a number of at most {MAX_DECIMAL_DIGITS} digits, not {_shown(value)}.")
     return value
 
 
-def _int(value: Any, path: str) -> int:
-    if type(value) is not int or not -(2**63) <= value < 2**63:
-        raise Refused(f"{_place(path)} is a whole number, not {_shown(value)}.", path)
+def _int(value: Any) -> int:
+    if type(value) is not int or not MIN_INT <= value <= MAX_INT:
+        raise Wrong(f"{{}} is a whole number, not {_shown(value)}.")
     return value
 
 
-def _bool(value: Any, path: str) -> bool:
+def _bool(value: Any) -> bool:
     if type(value) is not bool:
-        raise Refused(f"{_place(path)} is true or false, not {_shown(value)}.", path)
+        raise Wrong(f"{{}} is true or false, not {_shown(value)}.")
     return value
 
 
-def _uuid(value: Any, path: str) -> UUID:
+def _uuid(value: Any) -> UUID:
     if isinstance(value, UUID):
         return value
     try:
         return UUID(value)
     except (ValueError, TypeError, AttributeError):
-        raise Refused(f"{_place(path)} is a UUID, not {_shown(value)}.", path) from None
+        raise Wrong(f"{{}} is a UUID, not {_shown(value)}.") from None
 
 
-def _datetime(value: Any, path: str) -> datetime:
+def _datetime(value: Any) -> datetime:
     if type(value) is str and len(value) <= MAX_LINE:
         try:
             value = msgspec.convert(value, datetime)
         except msgspec.ValidationError:
-            raise Refused(
-                f"{_place(path)} is a moment as 2026-01-31T18:00:00+01:00, not {_shown(value)}.", path
-            ) from None
+            raise Wrong(f"{{}} is a moment as 2026-01-31T18:00:00+01:00, not {_shown(value)}.") from None
     if type(value) is not datetime or value.tzinfo is None:
-        raise Refused(
-            f"{_place(path)} is a moment with its zone, as 2026-01-31T18:00:00+01:00, not {_shown(value)}.", path
-        )
+        raise Wrong(f"{{}} is a moment with its zone, as 2026-01-31T18:00:00+01:00, not {_shown(value)}.")
     try:
         return value.astimezone(UTC)
     except OverflowError:
-        raise Refused(f"{_shown(value)} is beyond the calendar.", path) from None
+        raise Wrong(f"{_shown(value)} is beyond the calendar.") from None
 
 
-def _date(value: Any, path: str) -> date:
+def _date(value: Any) -> date:
     if type(value) is str and len(value) <= MAX_LINE:
         try:
             value = date.fromisoformat(value)
         except ValueError:
             value = None
-    if type(value) is not date or not EARLIEST.date() <= value <= date(2200, 1, 1):
-        raise Refused(f"{_place(path)} is a date as 1980-12-31, from 1900 on.", path)
+    if type(value) is not date or not EARLIEST.date() <= value <= LATEST_DATE:
+        raise Wrong("{} is a date as 1980-12-31, from 1900 on.")
     return value
 
 
@@ -287,14 +338,6 @@ _PLAIN: dict[Any, Convert] = {
 def _shown(value: Any) -> str:
     text = ascii(value) if isinstance(value, (bytes, dict, list)) or value is None else repr(str(value)[:60])
     return text[:60]
-
-
-def _place(path: str) -> str:
-    return path or "The input"
-
-
-def _below(path: str, key: str) -> str:
-    return f"{path}.{key}" if path else key
 
 
 def _did_you_mean(word: str, known: Iterable[str]) -> str:

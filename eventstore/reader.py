@@ -66,6 +66,11 @@ class AsOf:
 NOW = AsOf()
 
 
+def id_array(ids: Iterable[UUID]) -> str:
+    """An array of ids as PostgreSQL writes it: thousands of them go faster as one text."""
+    return "{" + ",".join([id.hex for id in ids]) + "}"
+
+
 class Reader:
     """Reads the log through a pool. Personal values are deciphered only when `disclose` asks for them."""
 
@@ -114,8 +119,9 @@ class Reader:
         with self.pool.connection() as db:
             rows = self._rows(
                 db,
-                f"select {ENVELOPE}, null, null, null, body from es.event where stream_id = any(%s) order by stream_id, version",
-                [list(stream_ids)],
+                f"select {ENVELOPE}, null, null, null, body from es.event "
+                "where stream_id = any(%s::uuid[]) order by stream_id, version",
+                [id_array(stream_ids)],
             )
         return self._read(rows, disclose)
 
@@ -153,8 +159,9 @@ class Reader:
         with self.pool.connection() as db:
             rows = self._rows(
                 db,
-                f"select {WHOLE}, body from es.event where customer_id = any(%s) and {kind} and {where} order by position",
-                [list(customer_ids), *([] if types is None else [list(types)]), *parameters],
+                f"select {WHOLE}, body from es.event "
+                f"where customer_id = any(%s::uuid[]) and {kind} and {where} order by position",
+                [id_array(customer_ids), *([] if types is None else [list(types)]), *parameters],
             )
         return self._read(rows, disclose)
 

@@ -8,6 +8,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from api.importers import importing
 from api.importers.importing import MAX_REPORTED_REFUSALS, Progress
 from domain.kernel import Refused
 from tests.conftest import House
@@ -38,6 +39,13 @@ def test_a_report_carries_the_first_refusals_and_a_file_all_of_them(load: Import
     )
 
 
+@pytest.fixture
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches of 2,000, so that a few seconds hold several."""
+    monkeypatch.setattr(importing, "BATCH_COMMANDS", 2_000)
+
+
+@pytest.mark.usefixtures("small_batches")
 def test_progress_is_told_batch_by_batch_up_to_the_end(load: Import) -> None:
     told: list[Progress] = []
     text = lines(9000)
@@ -91,6 +99,7 @@ class Outage:
             db.execute(sql.SQL("alter database {} allow_connections {}").format(name, sql.Literal(allowed)))
 
 
+@pytest.mark.usefixtures("small_batches")
 def test_a_database_that_goes_away_stops_the_import_with_a_sentence_and_the_next_run_goes_on(
     house: House, load: Import
 ) -> None:
@@ -107,6 +116,7 @@ def test_a_database_that_goes_away_stops_the_import_with_a_sentence_and_the_next
     assert house.log.reader.head() == 9000
 
 
+@pytest.mark.usefixtures("small_batches")
 def test_a_database_that_comes_back_in_time_costs_nothing_but_time(house: House, load: Import) -> None:
     outage = Outage(house, for_s=1.0)
     report = load("commands", lines(9000), retry_for_s=60, progress=outage)
