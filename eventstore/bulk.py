@@ -223,9 +223,11 @@ class Bulk:
 
 def _event_line(n: int, draft: Draft, body: bytes, digest: bytes | None) -> str:
     stream_id, version, event, customer_id, occurred_at, actor, origin, command_id, correlation_id, because = draft
+    command = command_id.hex
+    correlation = command if correlation_id is command_id else correlation_id.hex
     return (
         f"{n}\t{stream_id.hex}\t{version}\t{event.stored_as}\t{customer_id.hex if customer_id else _NULL}\t"
-        f"{occurred_at.isoformat()}\t{_escaped(actor)}\t{origin}\t{command_id.hex}\t{correlation_id.hex}\t"
+        f"{occurred_at.isoformat()}\t{_escaped(actor)}\t{origin}\t{command}\t{correlation}\t"
         f"{_NULL if because is None else because}\t\\\\x{body.hex()}\t{_NULL if digest is None else _bytes(digest)}\n"
     )
 

@@ -27,6 +27,7 @@ EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 LATEST_AHEAD = timedelta(days=1)
 MIN_INT, MAX_INT = -(2**63), 2**63 - 1
 LATEST_DATE = date(2200, 1, 1)
+NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)([eE][+-]?\d{1,6})?", re.ASCII)
 SOURCE = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 
 Convert = Callable[[Any], Any]
@@ -266,22 +267,24 @@ def _enum(kind: type[Enum]) -> Convert:
 
 
 def _decimal(value: Any) -> Decimal:
+    plain = False
     if type(value) is str and len(value) <= MAX_ID:
-        try:
-            value = msgspec.convert(value, Decimal)
-        except msgspec.ValidationError:
-            raise Wrong(f"{{}} is a number, not {_shown(value)}.") from None
+        number = NUMBER.fullmatch(value)
+        if number is None:
+            raise Wrong(f"{{}} is a number, not {_shown(value)}.")
+        plain = len(value) <= MAX_DECIMAL_DIGITS and not number[1]  # without an exponent its size is plain to see
+        value = Decimal(value)
     elif type(value) is int and abs(value) < 10**MAX_DECIMAL_DIGITS:
         value = Decimal(value)
     if type(value) is not Decimal:
         raise Wrong(f"{{}} is a decimal number, best written as a text, not {_shown(value)}.")
-    if (
-        not value.is_finite()
-        or value.adjusted() > MAX_DECIMAL_DIGITS
-        or cast(int, value.as_tuple().exponent) < -MAX_DECIMAL_DIGITS
-    ):
+    if not value.is_finite() or not (plain or _is_small(value)):
         raise Wrong(f"{{}} is a number of at most {MAX_DECIMAL_DIGITS} digits, not {_shown(value)}.")
     return value
+
+
+def _is_small(value: Decimal) -> bool:
+    return value.adjusted() <= MAX_DECIMAL_DIGITS and cast(int, value.as_tuple().exponent) >= -MAX_DECIMAL_DIGITS
 
 
 def _int(value: Any) -> int:

@@ -137,15 +137,19 @@ class Log:
 
     def sealed(self, drafts: Sequence[Draft]) -> list[tuple[Draft, bytes, bytes | None, list[SealedValue]]]:
         """Each draft with its body, the digest of its personal values and these values, enciphered."""
-        encoded = [(draft, *self.codec.encode(draft.event)) for draft in drafts]
+        encode = self.codec.encode
+        encoded = [(draft, *encode(draft.event)) for draft in drafts]
         wanted = {(_subject(draft), field.key_class) for draft, _, values in encoded for field, _ in values}
         keys = self.keys.for_writing(wanted) if wanted else {}
-        result = []
+        result: list[tuple[Draft, bytes, bytes | None, list[SealedValue]]] = []
         for draft, body, values in encoded:
+            if not values:
+                result.append((draft, body, None, []))
+                continue
             kept = [
                 _encipher(draft, field.slot, keys[_subject(draft), field.key_class], value) for field, value in values
             ]
-            result.append((draft, body, digest(kept) if kept else None, kept))
+            result.append((draft, body, digest(kept), kept))
         return result
 
     def _call(self, events: str) -> Placed:
