@@ -126,8 +126,7 @@ def _catch_up(opened: House) -> None:
     """Brings the views to where the log is, with a bar; others that follow the log may do a part of it."""
     head = opened.log.reader.head()
     with progress("Bringing the views up to date", "events") as tell:
-        while opened.engine.advance():
-            tell(min(standing.position for standing in opened.engine.standings()), head)
+        opened.engine.catch_up(moved=lambda: tell(min(each.position for each in opened.engine.standings()), head))
 
 
 @app.command()

@@ -10,7 +10,7 @@ from domain.kernel import Refused
 from eventstore.commands import identify
 from eventstore.reader import AsOf
 from projections import customer_360, customers, orders, timeline
-from projections.lists import Order
+from projections.selecting import Order
 
 SHOWN_LINES = 20
 

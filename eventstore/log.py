@@ -106,18 +106,23 @@ class Log:
         """Appends as the last statement of a transaction that the caller began on `db`; returns the last position.
 
         The caller commits at once. The log's lock is held until then, so the transaction commits without waiting for
-        the disk, and `flush` is what makes it durable. Raises `Outdated` if more is known than `known`.
+        the disk, and `flush` is what makes it durable. Raises `Outdated` if more is known than `known`, and
+        `UniqueViolation` if one of the commands has been done before or a stream has moved on.
         """
         if self.early:
             db.execute("set local synchronous_commit = off")
         try:
-            row = db.execute("select last from es.append_core(%s::jsonb, %s)", [self.seal(drafts), known]).fetchone()
+            row = db.execute(
+                "select last, duplicate from es.append_core(%s::jsonb, %s)", [self.seal(drafts), known]
+            ).fetchone()
         except psycopg.DatabaseError as error:
             if error.sqlstate == KNOWN_LESS:
                 raise Outdated from error
             raise
-        db.execute("notify es_event")
         assert row is not None
+        if row[1]:
+            raise psycopg.errors.UniqueViolation("one of these commands has been done before")
+        db.execute("notify es_event")
         return int(row[0])
 
     def flush(self, db: Connection) -> None:

@@ -21,7 +21,8 @@ from domain.kernel import Refused
 from domain.order import GoodsReturned, LinesReturned, OrderCancelled, OrderPlaced
 from domain.values import empty
 from eventstore.envelope import Recorded
-from projections.lists import Condition, Lists, Operator, Order
+from projections.lists import Lists
+from projections.selecting import Condition, Operator, Order
 from projections.takings import take
 from projections.view import Row, View
 

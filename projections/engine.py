@@ -1,6 +1,7 @@
 """The engine: keeps every view up to date with the log, in batches, data and checkpoint in one transaction."""
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,7 @@ from projections.table import Table
 from projections.view import Fold, Key, View
 
 MAX_ERROR_TEXT = 2_000
+ELSEWHERE_S = 0.002
 
 logger = logging.getLogger(__name__)
 
@@ -83,26 +85,37 @@ class Engine:
         return outdated
 
     def advance(self, only: Sequence[View[Any]] | None = None) -> int:
-        """Folds the next batch into the views that are furthest behind; returns how many events it was, 0 at the head."""
-        views = self.views if only is None else only
+        """Folds the next batch into the views that are furthest behind.
+
+        Returns how many events it was: 0 at the head, or where another engine is at them.
+        """
+        return self._step(self.views if only is None else only) or 0
+
+    def catch_up(self, only: Sequence[View[Any]] | None = None, *, moved: Callable[[], None] = lambda: None) -> None:
+        """Advances until there is nothing more, whether it is this engine or another that does it."""
+        while (events := self._step(self.views if only is None else only)) is not None:
+            if events:
+                moved()
+            else:
+                time.sleep(ELSEWHERE_S)
+
+    def _step(self, views: Sequence[View[Any]]) -> int | None:
+        """One batch; None at the head, 0 if another engine is at it."""
         with reachable():
             positions = self._positions(views)
             if not positions:
-                return 0
+                return None
             start = min(positions.values())
             behind = [view for view in views if positions.get(view.name) == start]
             personal = self.log.codec.names([event for view in behind if view.personal for event in view.events])
             page = self.log.reader.page(start, self.batch, disclose=personal)
             if not page:
-                return 0
-            for pool in {id(self.pool_of(view)): self.pool_of(view) for view in behind}.values():
+                return None
+            taken = [
                 self._take(pool, [view for view in behind if self.pool_of(view) is pool], start, page)
-            return len(page)
-
-    def catch_up(self, only: Sequence[View[Any]] | None = None) -> None:
-        """Advances until there is nothing more."""
-        while self.advance(only):
-            pass
+                for pool in {id(self.pool_of(view)): self.pool_of(view) for view in behind}.values()
+            ]
+            return len(page) if any(taken) else 0
 
     def follow(self, dsn: str, stop: Signal, *, moved: Callable[[], None] = lambda: None) -> None:
         """Keeps the views up to date until `stop`; comes back by itself when the database was away."""
@@ -153,10 +166,10 @@ class Engine:
                     found[view.name] = position
         return found
 
-    def _take(self, pool: ConnectionPool, views: Sequence[View[Any]], start: int, page: list[Happened]) -> None:
+    def _take(self, pool: ConnectionPool, views: Sequence[View[Any]], start: int, page: list[Happened]) -> bool:
         """One batch into several views. If the database refuses it, ever smaller parts, until the one event is found."""
         try:
-            self._fold_in(pool, views, start, page)
+            return self._fold_in(pool, views, start, page)
         except (psycopg.DataError, psycopg.IntegrityError, UnicodeError) as error:
             if len(views) > 1:
                 for view in views:
@@ -167,8 +180,9 @@ class Engine:
                 self._take(pool, views, page[middle - 1].at.position, page[middle:])
             else:
                 self._park_event(pool, views[0], start, page[0], error)
+            return True
 
-    def _fold_in(self, pool: ConnectionPool, views: Sequence[View[Any]], start: int, page: list[Happened]) -> None:
+    def _fold_in(self, pool: ConnectionPool, views: Sequence[View[Any]], start: int, page: list[Happened]) -> bool:
         with pool.connection() as db, db.transaction():
             # What a view commits has a later place in the write-ahead log than what it was made of: no need to wait.
             db.execute("set local synchronous_commit = off")
@@ -186,6 +200,7 @@ class Engine:
                 "update views.checkpoint set position = %s, changed_at = now() where name = any(%s)",
                 [page[-1].at.position, list(ours)],
             )
+            return bool(ours)
 
     def _fold_view(self, db: Connection, view: View[Any], page: list[Happened], parked: set[str]) -> None:
         table = Table(view)

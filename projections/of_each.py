@@ -9,7 +9,8 @@ from psycopg import Connection, sql
 from domain.kernel import Refused
 from eventstore.log import Log
 from eventstore.reader import NOW, AsOf
-from projections.lists import MAX_PAGE, Condition, Lists, Operator, Order, Page, _cursor, _terms, _where
+from projections.lists import MAX_PAGE, Lists, Page
+from projections.selecting import Condition, Operator, Order, cursor_of, terms_of, where_of
 from projections.table import Table
 from projections.view import Fold, Key, R, View
 
@@ -37,8 +38,8 @@ def first_of_each(
         raise Refused(f"Ask for 1 to {MAX_PAGE} rows at a time.", "first")
     theirs = [*conditions, Condition("customer_id", Operator.IN, list(customer_ids))]
     with _opened(lists, view, customer_ids, as_of) as (db, table, position):
-        terms = _terms(table, order)
-        where, parameters = _where(table, theirs)
+        terms = terms_of(table, order)
+        where, parameters = where_of(table, theirs)
         sorting = sql.SQL(", ").join(
             sql.SQL("{} {}").format(term.expression, sql.SQL("desc" if term.descending else "asc")) for term in terms
         )
@@ -60,7 +61,7 @@ def first_of_each(
             page = pages[customer_id]
             if len(page.rows) < first:
                 page.rows.append(table.row(values))
-                page.cursors.append(_cursor(place, terms))
+                page.cursors.append(cursor_of(place, terms))
             else:
                 pages[customer_id] = Page(page.rows, page.cursors, True, position)
     return pages
@@ -77,7 +78,7 @@ def count_of_each(
     """How many rows each customer has."""
     theirs = [*conditions, Condition("customer_id", Operator.IN, list(customer_ids))]
     with _opened(lists, view, customer_ids, as_of) as (db, table, _):
-        where, parameters = _where(table, theirs)
+        where, parameters = where_of(table, theirs)
         query = sql.SQL("select customer_id, count(*) from {} where {} group by customer_id").format(
             table.identifier, where
         )
@@ -90,12 +91,12 @@ def _opened(
     lists: Lists, view: View[R], customer_ids: Sequence[UUID], as_of: AsOf
 ) -> Iterator[tuple[Connection, Table[R], int]]:
     if as_of == NOW:
-        with lists._table(view, NOW, None) as opened:
+        with lists.opened(view, NOW, None) as opened:
             yield opened
         return
     rows = rows_as_of(lists.log, view, customer_ids, as_of)
     position = as_of.position if as_of.position is not None else lists.log.reader.head()
-    with lists._pool(view).connection() as db, db.transaction():
+    with lists.pool_of(view).connection() as db, db.transaction():
         past = Table(view, f"{view.name}__as_of", schema="pg_temp")
         past.create(db, temporary=True)
         past.copy_in(db, rows.values(), temporary=True)

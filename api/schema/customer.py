@@ -17,7 +17,7 @@ from domain.kernel import Refused
 from eventstore.commands import MAX_ID, identify
 from eventstore.reader import NOW
 from projections import customer_360, customers
-from projections.lists import Condition, Operator
+from projections.selecting import Condition, Operator
 from projections.view import Column, View
 
 VIEWS: tuple[View[Any], ...] = (customers.view, customer_360.view)

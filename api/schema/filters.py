@@ -16,7 +16,7 @@ from api.schema.shapes import REQUIRED, Shapes, asked
 from domain.kernel import MAX_TEXT, Ref, Refused
 from eventstore.commands import identify
 from projections.customers import folded
-from projections.lists import MAX_VALUES, Condition, Operator, Order
+from projections.selecting import MAX_VALUES, Condition, Operator, Order
 from projections.view import Column
 
 

@@ -3,7 +3,7 @@
 from api.schema.customer import customer_of
 from api.schema.noun import Noun
 from projections import due, follow_ups
-from projections.lists import Order
+from projections.selecting import Order
 
 sheet = Noun(due.view, "Due", order=(Order("due_at"),), fields=lambda lists: [customer_of(lists)])
 ledger = Noun(

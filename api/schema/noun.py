@@ -8,7 +8,7 @@ from strawberry.types.field import StrawberryField
 
 from api.schema.shapes import sentence_of
 from eventstore.commands import camel
-from projections.lists import Order
+from projections.selecting import Order
 from projections.view import Column, View
 
 

@@ -3,6 +3,6 @@
 from api.schema.customer import customer_of
 from api.schema.noun import Noun
 from projections import orders
-from projections.lists import Order
+from projections.selecting import Order
 
 noun = Noun(orders.view, "Order", order=(Order("placed_at", True),), fields=lambda lists: [customer_of(lists)])

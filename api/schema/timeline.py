@@ -11,7 +11,7 @@ from api.schema.shapes import answered
 from api.schema.views import Lists
 from domain.kernel import sealed_fields
 from projections import timeline
-from projections.lists import Order
+from projections.selecting import Order
 from projections.timeline import Entry
 
 SAID = ("text", "answer")

@@ -17,8 +17,9 @@ from api.schema.scalars import Long, Position
 from api.schema.shapes import Argument, Shapes, answered, output, shown
 from eventstore.reader import NOW
 from eventstore.reader import AsOf as Moment
-from projections.lists import Condition, Order, Page
+from projections.lists import Page
 from projections.of_each import count_of_each, first_of_each
+from projections.selecting import Condition, Order
 from projections.view import Column, R
 
 

@@ -64,7 +64,7 @@ def test_live_one_by_one_live_in_batches_rebuilt_and_as_of_the_head_are_the_same
             batched.catch_up()
             for view in VIEWS:
                 assert held(pool, view) == singly[view.name]
-                past = Lists(log, pool)._fold(view, AsOf(position=head), None)
+                past = Lists(log, pool).fold(view, AsOf(position=head))
                 assert past.rows == singly[view.name]
                 assert rebuild(batched, view).unchanged
                 assert held(pool, view) == singly[view.name]

@@ -22,7 +22,8 @@ from eventstore.reader import AsOf
 from projections import VIEWS, customers, orders
 from projections.customers import find, search
 from projections.engine import Engine
-from projections.lists import Condition, Lists, Operator, Order
+from projections.lists import Lists
+from projections.selecting import Condition, Operator, Order
 from projections.table import Table
 from tests.conftest import KEK, House
 from tests.projections.histories import histories, live_through
@@ -205,7 +206,7 @@ def test_looking_back_to_any_position_is_replaying_up_to_it(new_database: Callab
             engine.advance()
             for view in VIEWS:
                 reached = Lists(log, pool).position(view)
-                past = Lists(log, pool)._fold(view, AsOf(position=reached), None).rows
+                past = Lists(log, pool).fold(view, AsOf(position=reached)).rows
                 assert Lists(log, pool).get(view, list(past)) == past
 
     check()
