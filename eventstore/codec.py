@@ -1,6 +1,6 @@
 """Events to bytes and back: the body without personal values, and each personal value by itself."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from decimal import Decimal
 from typing import Any, NamedTuple, cast, get_type_hints
@@ -48,13 +48,33 @@ def _default(value: object) -> object:
     raise TypeError(f"{type(value).__name__} cannot be stored")
 
 
+class Decoders(dict[str, Callable[[bytes], Event]]):
+    """By stored name: how a body is read. An older name is read through its upcasts."""
+
+    def __init__(self, codec: "Codec") -> None:
+        super().__init__()
+        self._codec = codec
+
+    def __missing__(self, stored_as: str) -> Callable[[bytes], Event]:
+        def read(body: bytes) -> Event:
+            newest, changed = upcast(self._codec.upcasts, stored_as, body)
+            if newest not in self._codec.shapes:
+                raise UnknownEvent(
+                    f"{stored_as} is not known to this version of Bitácora. Update it, then go on: nothing is lost."
+                )
+            return msgspec.convert(changed, self._codec.shapes[newest].event, strict=False)
+
+        return read
+
+
 class Codec:
     """Every event that the given nouns can have, by the name under which it is stored."""
 
     def __init__(self, deciders: Iterable[Decider[Any]], upcasts: Upcasts = UPCASTS) -> None:
         self.shapes = {event.stored_as: Shape(event) for decider in deciders for event in decider.events}
         self.upcasts = upcasts
-        self._decoders = {stored_as: shape.decode for stored_as, shape in self.shapes.items()}
+        self.decoders = Decoders(self)
+        self.decoders.update({stored_as: shape.decode for stored_as, shape in self.shapes.items()})
 
     def encode(self, event: Event) -> tuple[bytes, list[tuple[PersonalField, bytes]]]:
         """The body, and the personal values that are kept apart from it."""
@@ -67,15 +87,7 @@ class Codec:
 
     def decode(self, stored_as: str, body: bytes) -> Event:
         """The event without its personal values. Raises `UnknownEvent`."""
-        known = self._decoders.get(stored_as)
-        if known is not None:
-            return known(body)
-        newer, changed = upcast(self.upcasts, stored_as, body)
-        if newer not in self.shapes:
-            raise UnknownEvent(
-                f"{stored_as} is not known to this version of Bitácora. Update it, then go on: nothing is lost."
-            )
-        return msgspec.convert(changed, self.shapes[newer].event, strict=False)
+        return self.decoders[stored_as](body)
 
     def names(self, events: Iterable[type[Event]]) -> list[str]:
         """Every stored name that is read as one of these classes, the older ones too."""

@@ -18,7 +18,10 @@ class Origin(StrEnum):
 
 
 class Recorded(NamedTuple):
-    """The envelope of a stored event. The last three are None where a reader did not ask for the whole of it."""
+    """The envelope of a stored event, and the exact bytes of its body.
+
+    `command_id`, `correlation_id` and `because` are None where a reader did not ask for the whole of it.
+    """
 
     position: int
     stream_id: UUID
@@ -32,6 +35,7 @@ class Recorded(NamedTuple):
     command_id: UUID | None = None
     correlation_id: UUID | None = None
     because: int | None = None
+    body: bytes = b""
 
 
 class Happened(NamedTuple):

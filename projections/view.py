@@ -107,7 +107,10 @@ class View(Generic[R]):
     beside_log: bool = False
     indexes: tuple[str, ...] = ()
     key: Callable[[Event, Recorded], Key] | None = None
-    handlers: dict[type[Event], list[tuple[Callable[[Any, Recorded], Key], Handler]]] = field(default_factory=dict)
+    handlers: dict[type[Event], list[tuple[Callable[[Any, Recorded], Key] | None, Handler]]] = field(
+        default_factory=dict
+    )
+    """By event: under which key, None being its customer's, and what it does."""
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -125,14 +128,10 @@ class View(Generic[R]):
 
         def register(handler: H) -> H:
             for event in events:
-                self.handlers.setdefault(event, []).append((key or self.key or _customer, handler))
+                self.handlers.setdefault(event, []).append((key or self.key, handler))
             return handler
 
         return register
-
-
-def _customer(_: Event, at: Recorded) -> Key:
-    return at.customer_id
 
 
 class Fold(Generic[R]):
@@ -158,7 +157,7 @@ class Fold(Generic[R]):
             key
             for event, at in page
             for key_of, _ in self.view.handlers.get(type(event), ())
-            if (key := key_of(event, at)) is not None
+            if (key := at.customer_id if key_of is None else key_of(event, at)) is not None
         }
 
     def apply(self, page: Iterable[Happened]) -> None:
@@ -166,7 +165,7 @@ class Fold(Generic[R]):
         handlers, rows, make, tracking = self.view.handlers, self.rows, self._make, self.tracking
         for event, at in page:
             for key_of, handle in handlers.get(type(event), ()):
-                key = key_of(event, at)
+                key = at.customer_id if key_of is None else key_of(event, at)
                 if key is None or (self.parked and key in self.parked):
                     continue
                 row = rows.get(key)
