@@ -75,6 +75,19 @@ class AsOf:
 NOW = AsOf()
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Every event whose customer or stream falls to part `number` of `of`: what shares one falls to the same part."""
+
+    column: str
+    number: int
+    of: int
+
+    def where(self) -> tuple[str, list[object]]:
+        """The condition on `es.event`, and its parameters."""
+        return f"mod(uuid_hash({self.column}) & 2147483647, %s) = %s", [self.of, self.number]
+
+
 _recorded: Callable[[tuple[Any, ...]], Recorded] = partial(tuple.__new__, Recorded)
 _happened: Callable[[tuple[Any, ...]], Happened] = partial(tuple.__new__, Happened)
 
@@ -176,10 +189,19 @@ class Reader:
         return self._read(rows, disclose)
 
     def fold(
-        self, *, types: Sequence[str], as_of: AsOf = NOW, after: int = 0, disclose: Disclose = False
+        self,
+        *,
+        types: Sequence[str],
+        as_of: AsOf = NOW,
+        after: int = 0,
+        disclose: Disclose = False,
+        part: Part | None = None,
     ) -> Iterator[list[Happened]]:
         """All events of some types, page by page in one pass, with the short envelope: what a fold needs and no more."""
         where, parameters = as_of.where()
+        if part is not None:
+            within, numbers = part.where()
+            where, parameters = f"{where} and {within}", [*parameters, *numbers]
         query = (  # a range of positions is read by the index, however many of its events are asked for
             f"select {SHORT} from es.event "
             f"where position > %s and position <= %s and type = any(%s) and {where} order by position"

@@ -46,6 +46,7 @@ view = View(
     version=1,
     beside_log=True,
     key=lambda _, at: at.stream_id,
+    follows="stream_id",
     indexes=("(status, due_at)", "(customer_id)"),
 )
 

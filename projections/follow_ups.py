@@ -52,6 +52,7 @@ view = View(
     LedgerEntry,
     version=1,
     key=lambda _, at: at.stream_id,
+    follows="stream_id",
     indexes=("(customer_id, due_at)", "(policy, status)", "(trigger)"),
 )
 

@@ -54,6 +54,7 @@ view = View(
     OrderSheet,
     version=1,
     key=lambda _, at: at.stream_id,
+    follows="stream_id",
     indexes=("(customer_id, placed_at desc)", "(placed_at desc, order_id)"),
 )
 

@@ -1,28 +1,24 @@
 """Rebuild: makes a view anew from the whole log beside the one that serves, checks it, and swaps the two."""
 
-import gc
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 from psycopg import Connection, sql
+from psycopg_pool import ConnectionPool
 
 from domain.kernel import Refused
 from eventstore.reader import AsOf
 from projections.engine import Engine
+from projections.parts import PartFailed, Progress, fold_in_parts, fold_into, worth_parts
 from projections.table import Table
 from projections.view import Fold, View
 
 CHECKED_KEYS = 20
-FLUSH_ROWS = 20_000
 SWITCH_TRIES = 50
 SWITCH_LOCK_TIMEOUT_MS = 500
-
-Progress = Callable[[int, int], None]
-"""Told how many positions of how many are folded in."""
 
 
 class RebuildFailed(Exception):
@@ -56,7 +52,12 @@ def rebuild(engine: Engine, view: View[Any], *, progress: Progress = lambda done
         if taken is None or not taken[0]:
             raise Refused(f"Somebody is rebuilding {view.name} already. Wait for it to end.")
         try:
-            position, events = _bulk(engine, view, build, progress)
+            try:
+                position, events = _bulk(engine, view, build, progress)
+            except PartFailed as failed:
+                raise RebuildFailed(
+                    f"{view.name} cannot be folded ({failed}). The old view goes on serving."
+                ) from failed
             _check(engine, view, build, position)
             unchanged, rows, digest = _switch(engine, view, build, position)
         finally:
@@ -66,55 +67,30 @@ def rebuild(engine: Engine, view: View[Any], *, progress: Progress = lambda done
     )  # fmt: skip
 
 
-def fold_all(
-    engine: Engine, view: View[Any], *, flush: Callable[[Fold[Any]], None], as_of: AsOf, progress: Progress
-) -> int:
-    """One pass over the log into memory; rows that are only ever added are flushed as they come. Returns the events folded."""
-    fold = Fold(view)
-    head = as_of.position or 0
-    events = 0
-    for page in engine.log.reader.fold(
-        types=engine.log.codec.names(view.events), as_of=as_of, disclose=bool(view.personal)
-    ):
-        fold.apply(page)
-        events += len(page)
-        progress(page[-1].at.position, head)
-        if view.appends and len(fold.rows) >= FLUSH_ROWS:
-            flush(fold)
-    flush(fold)
-    progress(head, head)
-    return events
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Without the cyclic garbage collector: a fold makes no cycles, and walking a million rows again and again costs a third."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
-
-
 def _bulk(engine: Engine, view: View[Any], build: Table[Any], progress: Progress) -> tuple[int, int]:
-    """The new table filled up to the head, and indexed."""
+    """The new table filled up to the head, and indexed. Returns the head and how many events were folded."""
     pool = engine.pool_of(view)
     head = engine.log.reader.head()
+    parts = worth_parts(view, head)
     with pool.connection() as db:
-        db.execute(sql.SQL("drop table if exists {}").format(build.identifier))
-        build.create(db)
-
-        def flush(fold: Fold[Any]) -> None:
-            build.copy_in(db, fold.rows.values())
-            fold.rows.clear()
-
-        with uncollected():
-            events = fold_all(engine, view, flush=flush, as_of=AsOf(position=head), progress=progress)
-        build.index(db)
-        db.execute(sql.SQL("analyze {}").format(build.identifier))
+        db.execute("set statement_timeout = 0")
+        try:
+            db.execute(sql.SQL("drop table if exists {}").format(build.identifier))
+            build.create(db)
+            if parts > 1:
+                events = fold_in_parts(_dsn(engine.log.pool), _dsn(pool), build, head, parts, progress)
+            else:
+                events = fold_into(engine.log.reader, db, build, head, None, progress)
+            build.index(db)
+            db.execute(sql.SQL("analyze {}").format(build.identifier))
+        finally:
+            db.execute("reset statement_timeout")
     return head, events
+
+
+def _dsn(pool: ConnectionPool) -> str:
+    assert isinstance(pool.conninfo, str)
+    return pool.conninfo
 
 
 def _check(engine: Engine, view: View[Any], build: Table[Any], position: int) -> None:

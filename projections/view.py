@@ -96,7 +96,8 @@ class View(Generic[R]):
 
     `personal` names the columns that hold personal values: the view's events are read with theirs, and forgetting knows
     what to purge. `appends`: rows are only ever added, one for one event. `beside_log`: its table is what workers claim
-    from, so it stays in the log's own database. `indexes` are lists of columns, each an index of the table.
+    from, so it stays in the log's own database. `indexes` are lists of columns, each an index of the table. `follows` is
+    the column of the envelope that decides on a row: events that differ in it can be folded apart.
     """
 
     name: str
@@ -106,6 +107,7 @@ class View(Generic[R]):
     appends: bool = False
     beside_log: bool = False
     indexes: tuple[str, ...] = ()
+    follows: str = "customer_id"
     key: Callable[[Event, Recorded], Key] | None = None
     handlers: dict[type[Event], list[tuple[Callable[[Any, Recorded], Key] | None, Handler]]] = field(
         default_factory=dict

@@ -1,0 +1,70 @@
+"""A long log is folded by several processes, and comes out as if one had done it."""
+
+import pytest
+from psycopg import Connection, sql
+
+from domain.kernel import derived
+from eventstore.reader import Part
+from projections import VIEWS, customer_360, parts
+from projections.engine import Engine
+from projections.rebuild import RebuildFailed, rebuild
+from projections.table import Table
+from tests.conftest import House
+from tests.projections.test_engine import order
+
+SEVERAL = 3
+
+
+@pytest.fixture
+def full(house: House, monkeypatch: pytest.MonkeyPatch) -> Engine:
+    """A log of a few orders that is taken for a long one."""
+    for n in range(1, 25):
+        house.log.do(order(n, customer=n % 7))
+    engine = Engine(house.log, house.pool, VIEWS)
+    engine.prepare()
+    engine.catch_up()
+    monkeypatch.setattr(parts, "EVENTS_WORTH_PARTS", 1)
+    return engine
+
+
+def test_views_folded_in_parts_are_the_same(full: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "MAX_PARTS", SEVERAL)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: range(SEVERAL), raising=False)
+    for view in VIEWS:
+        assert parts.worth_parts(view, 24) == (1 if view.personal else SEVERAL)
+        told: list[tuple[int, int]] = []
+        built = rebuild(full, view, progress=lambda done, of, told=told: told.append((done, of)))  # type: ignore[misc]
+        assert built.unchanged, view.name
+        assert told[-1] == (24, 24)
+        assert built.events == (24 if view.name in ("customers", "customer_360", "timeline", "orders") else 0)
+
+
+def test_every_event_falls_to_exactly_one_part(full: Engine) -> None:
+    names = full.log.codec.names(customer_360.view.events)
+    for column in ("customer_id", "stream_id"):
+        found = [
+            at.position
+            for number in range(SEVERAL)
+            for page in full.log.reader.fold(types=names, part=Part(column, number, SEVERAL))
+            for _, at in page
+        ]
+        assert sorted(found) == list(range(1, 25))
+
+
+def test_a_part_that_fails_leaves_the_old_view_and_says_why(full: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: range(2), raising=False)
+    held = Table(customer_360.view)
+    keys = [derived("customer", n) for n in range(7)]
+    with full.pool.connection() as db:
+        before = held.load(db, keys)
+    make = Table.create
+
+    def narrow(table: Table[customer_360.CustomerCard], db: Connection, *, temporary: bool = False) -> None:
+        make(table, db, temporary=temporary)
+        db.execute(sql.SQL("alter table {} add check (orders < 0)").format(table.identifier))
+
+    monkeypatch.setattr(Table, "create", narrow)
+    with pytest.raises(RebuildFailed, match=r"check constraint.*The old view goes on serving"):
+        rebuild(full, customer_360.view)
+    with full.pool.connection() as db:
+        assert held.load(db, keys) == before
