@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import ssl
 from dataclasses import dataclass
 from email.message import EmailMessage
@@ -30,6 +31,7 @@ SMTP_TOTAL_S = 120.0
 SMTP_PORT, SUBMISSION_PORT, SMTPS_PORT = 25, 587, 465
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 MAX_ERROR_TEXT = 200
+ADDRESS = re.compile(r"<?[^\s<>:]+@[^\s<>:]+>?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,11 @@ def _flush(folder: Path) -> None:
         os.close(handle)
 
 
+def told(answer: str) -> str:
+    """What a mail server said, as it may be kept in the clear: without addresses, and not too long."""
+    return ADDRESS.sub("(address)", answer)[:MAX_ERROR_TEXT]
+
+
 class SmtpTransport:
     """Hands messages to an SMTP server: `smtp://user:password@host:port`, or `smtps://` for TLS from the first byte.
 
@@ -156,15 +163,15 @@ class SmtpTransport:
                 text_begun = True
                 response = await server.data(wire(message))
         except SMTPResponseException as error:
-            text = f"{error.code} {error.message}"[:MAX_ERROR_TEXT]
+            text = told(f"{error.code} {error.message}")
             about_the_mail = isinstance(error, SMTPSenderRefused | SMTPRecipientRefused | SMTPDataError)
             return Rejected(text) if about_the_mail and error.code >= 500 else Deferred(text)
         except (SMTPException, OSError, TimeoutError) as error:
-            text = (str(error) or type(error).__name__)[:MAX_ERROR_TEXT]
+            text = told(str(error) or type(error).__name__)
             return Unclear(f"No answer after the text was sent: {text}") if text_begun else Deferred(text)
         finally:
             await self._leave(server)
-        return Taken(f"{response.code} {response.message}"[:MAX_ERROR_TEXT])
+        return Taken(told(f"{response.code} {response.message}"))
 
     def _server(self) -> SMTP:
         start_tls: bool | None = None

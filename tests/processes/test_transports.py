@@ -150,12 +150,12 @@ def test_a_letter_that_was_let_go_by_day_is_not_sent_by_night(shop: Shop, inbox:
 
 @pytest.mark.parametrize("step", ["RCPT", "DATA"])
 def test_never_means_never(shop: Shop, inbox: Inbox, step: str) -> None:
-    inbox.answers[step] = ["550 Nobody here"]
+    inbox.answers[step] = ["550 <nobody@example.com>: nobody here"]
     order = shop.order(shop.customer(), "2026-01-10 12:00")
     for day in ("2026-02-10 10:00", "2026-02-10 12:00"):
         shop.until(day)
     assert shop.outcome(order) == ("FAILED", None)
-    assert last_failure(shop) == FollowUpFailed(attempt=1, error="550 Nobody here", retry_at=None)
+    assert last_failure(shop) == FollowUpFailed(attempt=1, error="550 (address): nobody here", retry_at=None)
     assert inbox.taken == []
 
 
