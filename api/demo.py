@@ -224,10 +224,12 @@ def _loaded(log: Log) -> Loaded | None:
 
 
 def _take_in(log: Log, happened: Sequence[Happened]) -> None:
-    """Appends what happened on the stage in one transaction. If its first command was done before, nothing is."""
+    """Appends what happened on the stage in one transaction, unless somebody did so meanwhile."""
     with reachable(), log.pool.connection() as db:
         with db.transaction():
             db.execute("select pg_advisory_xact_lock(%s)", [LOCK])
+            if _loaded(log) is not None:
+                return
             try:
                 log.append_within(db, list(_as_drafts(log, happened)))
             except UniqueViolation:

@@ -42,7 +42,7 @@ class CustomerCard(Row, key="customer_id"):
 
     customer_id: UUID
     since: datetime | None = None
-    orders: int = 0
+    order_count: int = 0
     open_orders: int = 0
     cancelled_orders: int = 0
     returns: int = 0
@@ -56,7 +56,7 @@ class CustomerCard(Row, key="customer_id"):
     last_order_at: datetime | None = None
     last_order_total: Decimal | None = None
     sales_channels: dict[str, int] = field(default_factory=dict)
-    interactions: int = 0
+    interaction_count: int = 0
     inbound: int = 0
     channels: dict[str, int] = field(default_factory=dict)
     last_contact_at: datetime | None = None
@@ -94,7 +94,7 @@ def note_preference(card: CustomerCard, stated: PreferenceStated, at: Recorded) 
 
 @view.on(OrderPlaced)
 def count_order(card: CustomerCard, placed: OrderPlaced, at: Recorded) -> None:
-    card.orders += 1
+    card.order_count += 1
     card.open_orders += 1
     for line in placed.lines:
         card.pieces += line.quantity
@@ -130,7 +130,7 @@ def count_return(card: CustomerCard, back: LinesReturned | GoodsReturned, at: Re
 
 @view.on(InteractionLogged, InteractionStarted)
 def count_contact(card: CustomerCard, contact: InteractionLogged | InteractionStarted, at: Recorded) -> None:
-    card.interactions += 1
+    card.interaction_count += 1
     card.inbound += contact.direction is Direction.IN
     count(card.channels, contact.channel.value)
     if card.last_contact_at is None or at.occurred_at >= card.last_contact_at:

@@ -45,7 +45,7 @@ class CustomerLine(Row, key="customer_id"):
     territory: str | None = None
     source: str | None = None
     registered_at: datetime | None = None
-    orders: int = 0
+    order_count: int = 0
     currency: str | None = None
     revenue: Decimal = Decimal(0)
     other_revenue: Mapping[str, Decimal] = field(default_factory=empty)
@@ -110,7 +110,7 @@ def remove_identifier(line: CustomerLine, removed: IdentifierRemoved, at: Record
 
 @view.on(OrderPlaced)
 def count_order(line: CustomerLine, placed: OrderPlaced, at: Recorded) -> None:
-    line.orders += 1
+    line.order_count += 1
     take(line, placed.total)
     line.last_order_at = later(line.last_order_at, at.occurred_at)
 

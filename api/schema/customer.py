@@ -22,8 +22,6 @@ from projections.view import Column, View
 
 VIEWS: tuple[View[Any], ...] = (customers.view, customer_360.view)
 """What a customer is shown from: the line in the list, and the card."""
-COUNTED = (("orders", "orderCount"), ("interactions", "interactionCount"))
-"""Counts whose plain name is that of a list."""
 HOME = "ES"
 """The region of a phone number without a country code, as long as it is not known whose it is."""
 
@@ -50,7 +48,6 @@ noun = Noun(
     customers.view,
     "Customer",
     hidden=("search",),
-    renamed=COUNTED,
     fields=fields,
     searched="search",
     words=sentence_of(customer_360.CustomerCard),
@@ -63,10 +60,8 @@ def _from_card(lists: Lists, column: Column) -> StrawberryField:
         card = await info.context.row(customer_360.view, key, root.as_of)
         return getattr(card if card is not None else customer_360.CustomerCard(key), column.name)
 
-    called = dict(COUNTED).get(column.name)
     field = answered(column.name, lists.shapes.output(column.hint, column.name), "", read, within=lists.types)
     field.description = None
-    field.graphql_name = called or field.graphql_name
     return field
 
 

@@ -14,12 +14,11 @@ from projections.view import Column, View
 
 @dataclass(frozen=True)
 class Noun:
-    """The name of a view's type, what is hidden or called otherwise, its order, and fields made by hand."""
+    """The name of a view's type, what is hidden, its order, and fields made by hand."""
 
     view: View[Any]
     type: str
     hidden: tuple[str, ...] = ()
-    renamed: tuple[tuple[str, str], ...] = ()
     order: tuple[Order, ...] = ()
     fields: Callable[[Any], list[StrawberryField]] = lambda lists: []
     searched: str | None = None
@@ -39,4 +38,4 @@ class Noun:
 
     def called(self, column: str) -> str:
         """The name of a column in GraphQL."""
-        return dict(self.renamed).get(column) or camel(column)
+        return camel(column)

@@ -172,7 +172,7 @@ def looking_back(log: Log, pool: ConnectionPool) -> Figure:
         )
         times.append((time.perf_counter() - began) * 1000)
         assert card is not None
-        assert card.interactions > 0
+        assert card.interaction_count > 0
     return Figure(
         "one customer of 1,000 events as of a day: limit / measured median", 50, statistics.median(times), "ms", 1
     )

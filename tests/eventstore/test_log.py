@@ -57,7 +57,7 @@ def test_the_envelope_says_who_when_and_why(log: Accounts) -> None:
     )  # fmt: skip
     [(_, at)] = log.reader.stream(account)
     assert at[:6] == (2, account, 1, "account.deposited.v1", account, then)
-    assert at[7:] == ("import:shop", "import", command_id, correlation_id, 1)
+    assert at[7:12] == ("import:shop", "import", command_id, correlation_id, 1)
     assert abs(at.recorded_at - datetime.now(UTC)) < timedelta(minutes=5)
 
 

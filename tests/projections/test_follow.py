@@ -74,7 +74,7 @@ def test_a_killed_server_costs_nobody_an_event(own_server: EmbeddedServer) -> No
             while lists.position(customer_360.view) < log.reader.head() and time.monotonic() < until:
                 time.sleep(0.05)
             card = lists.get(customer_360.view, [CUSTOMER])[CUSTOMER]
-            assert (card.orders, card.gross) == (30, sum(range(1, 31)))
+            assert (card.order_count, card.gross) == (30, sum(range(1, 31)))
             assert log.reader.head() == 30
         finally:
             stop.set()

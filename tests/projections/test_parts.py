@@ -61,7 +61,7 @@ def test_a_part_that_fails_leaves_the_old_view_and_says_why(full: Engine, monkey
 
     def narrow(table: Table[customer_360.CustomerCard], db: Connection, *, temporary: bool = False) -> None:
         make(table, db, temporary=temporary)
-        db.execute(sql.SQL("alter table {} add check (orders < 0)").format(table.identifier))
+        db.execute(sql.SQL("alter table {} add check (order_count < 0)").format(table.identifier))
 
     monkeypatch.setattr(Table, "create", narrow)
     with pytest.raises(RebuildFailed, match=r"check constraint.*The old view goes on serving"):
