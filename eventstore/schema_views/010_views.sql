@@ -10,6 +10,9 @@ begin
       exception when duplicate_object or unique_violation then null;
       end;
     end if;
+    if not (select rolsuper from pg_roles where rolname = current_user) then  -- to hand things over, and to become it
+      execute format('grant %I to current_user', wanted);
+    end if;
   end loop;
 end $$;
 create schema views authorization es_app;

@@ -182,11 +182,11 @@ def rotated(strings: list[str], start: int) -> Iterator[str]:
         yield strings[(start + n) % len(strings)]
 
 
-@pytest.mark.parametrize("name", WITH_TEXTS)
-def test_every_text_field_of_a_mutation_gives_back_what_was_written(name: str, house: House, ask: Ask):
+def takes_all(name: str, house: House, ask: Ask, strings: list[str], step: int) -> None:
+    """Gives the strings to every text field of a mutation, all of them in turn if the step is 1, and reads them back."""
     scene = Scene(house, ask)
-    free, taken = [text for text in OWN if text.strip()], 0
-    for start in range(0, len(free), 2):
+    free, taken = [text for text in strings if text.strip() and len(text) <= MAX_LINE and "\0" not in text], 0
+    for start in range(0, len(free), step):
         used: list[str] = []
         given = filled(scene.prepared(name), texts(WITH_TEXTS[name]), rotated(free, start), used, meaning(name))
         if not used:
@@ -196,6 +196,18 @@ def test_every_text_field_of_a_mutation_gives_back_what_was_written(name: str, h
         taken += 1
         assert set(used) - stored(ask, found["position"]) == set()
     assert taken or set(cast(dict[str, Any], texts(WITH_TEXTS[name]))) <= meaning(name)
+
+
+@pytest.mark.parametrize("name", WITH_TEXTS)
+def test_every_text_field_of_a_mutation_gives_back_what_was_written(name: str, house: House, ask: Ask):
+    takes_all(name, house, ask, OWN, 2)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", WITH_TEXTS)
+def test_every_text_field_of_a_mutation_gives_back_every_naughty_string(name: str, house: House, ask: Ask):
+    takes_all(name, house, ask, everything(), 1)
 
 
 @pytest.mark.parametrize(
