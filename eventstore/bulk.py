@@ -16,7 +16,6 @@ from eventstore.database import Unavailable, reachable
 from eventstore.envelope import Draft, Request
 from eventstore.log import Conflict, Log, decide
 from eventstore.personal import SealedValue
-from eventstore.reader import id_array
 
 BATCH_COMMANDS = 10_000
 MAX_TRIES = 10
@@ -143,7 +142,8 @@ class Bulk:
             return None
 
     def _decide(self, asked: Sequence[Asked]) -> tuple[list[Outcome], list[Draft]]:
-        done = self._done({request.command_id for _, request in asked if request.command_id is not None})
+        named = {request.command_id for _, request in asked if request.command_id is not None}
+        done = self.log.done(named) | (named & self._commands_ahead)
         states = self._states(command for command, request in asked if request.command_id not in done)
         outcomes: list[Outcome] = []
         drafts: list[Draft] = []
@@ -154,7 +154,7 @@ class Bulk:
                 continue
             decider = self.log.deciders[type(command)]
             stream_id = decider.stream_of(command)
-            state, version = states.get(stream_id) or (decider.initial, 0)
+            state, version = states[stream_id]
             try:
                 if request.expected_version is not None and request.expected_version != version:
                     raise Conflict(f"It is at version {version}, not {request.expected_version}.", "expectedVersion")
@@ -173,29 +173,14 @@ class Bulk:
         self._commands_ahead |= done
         return outcomes, drafts
 
-    def _done(self, command_ids: set[UUID]) -> set[UUID]:
-        with self.log.pool.connection() as db, db.cursor(binary=True) as cursor:
-            rows = cursor.execute(
-                "select command_id from es.command where command_id = any(%s::uuid[])", [id_array(command_ids)]
-            ).fetchall()
-        return {row[0] for row in rows} | (command_ids & self._commands_ahead)
-
     def _states(self, commands: Iterable[Command]) -> dict[UUID, tuple[Any, int]]:
-        """What is remembered of every stream that the commands name, in one query for each way of reading."""
+        """What is remembered of every stream that the commands name, and what will be once that is appended."""
         wanted: dict[UUID, Decider[Any]] = {}
         for command in commands:
             decider = self.log.deciders[type(command)]
             wanted[decider.stream_of(command)] = decider
-        states = {stream_id: self._ahead[stream_id] for stream_id in wanted.keys() & self._ahead.keys()}
-        for disclose in (False, True):
-            ids = [
-                stream for stream, decider in wanted.items() if decider.disclose is disclose and stream not in states
-            ]
-            for event, at in self.log.reader.streams(ids, disclose=disclose) if ids else ():
-                decider = wanted[at.stream_id]
-                state, _ = states.get(at.stream_id) or (decider.initial, 0)
-                states[at.stream_id] = (decider.evolve(state, event), at.version)
-        return states
+        ahead = {stream_id: self._ahead[stream_id] for stream_id in wanted.keys() & self._ahead.keys()}
+        return ahead | self.log.states({stream: decider for stream, decider in wanted.items() if stream not in ahead})
 
     def _append(self, drafts: Sequence[Draft]) -> None:
         if not drafts:

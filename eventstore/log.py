@@ -4,7 +4,7 @@ import base64
 import os
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -19,7 +19,7 @@ from eventstore.codec import Codec
 from eventstore.database import reachable
 from eventstore.envelope import Appended, Draft, Receipt, Request
 from eventstore.personal import KeyRing, SealedValue, SubjectKey, context, digest
-from eventstore.reader import Reader
+from eventstore.reader import Reader, id_array
 from eventstore.together import Placed, Together
 
 MAX_TRIES = 20
@@ -87,6 +87,26 @@ class Log:
         for event, at in self.reader.stream(stream_id, disclose=decider.disclose):
             state, version = decider.evolve(state, event), at.version
         return state, version
+
+    def states(self, streams: Mapping[UUID, Decider[Any]]) -> dict[UUID, tuple[Any, int]]:
+        """What is remembered of many streams, and their versions, in one query for each way of reading."""
+        found: dict[UUID, tuple[Any, int]] = {stream: (decider.initial, 0) for stream, decider in streams.items()}
+        for disclose in (False, True):
+            wanted = [stream for stream, decider in streams.items() if decider.disclose is disclose]
+            for event, at in self.reader.streams(wanted, disclose=disclose) if wanted else ():
+                state, _ = found[at.stream_id]
+                found[at.stream_id] = (streams[at.stream_id].evolve(state, event), at.version)
+        return found
+
+    def done(self, command_ids: Collection[UUID]) -> set[UUID]:
+        """Those of these commands that are in the log already."""
+        if not command_ids:
+            return set()
+        with self.pool.connection() as db, db.cursor(binary=True) as cursor:
+            rows = cursor.execute(
+                "select command_id from es.command where command_id = any(%s::uuid[])", [id_array(command_ids)]
+            ).fetchall()
+        return {row[0] for row in rows}
 
     def receipt(self, command_id: UUID, stream_id: UUID | None = None) -> Receipt | None:
         """What an earlier command of this id led to."""

@@ -28,17 +28,8 @@ class Decisions:
         self._states: dict[UUID, tuple[Any, int]] = {}
 
     def learn(self, streams: Mapping[UUID, Decider[Any]]) -> None:
-        """Reads the states of these streams, in one query for each way of reading."""
-        for disclose in (False, True):
-            wanted = [
-                stream for stream, noun in streams.items() if noun.disclose is disclose and stream not in self._states
-            ]
-            if not wanted:
-                continue
-            self._states |= {stream: (streams[stream].initial, 0) for stream in wanted}
-            for event, at in self.log.reader.streams(wanted, disclose=disclose):
-                state, _ = self._states[at.stream_id]
-                self._states[at.stream_id] = (streams[at.stream_id].evolve(state, event), at.version)
+        """Reads the states of these streams, all of them at once."""
+        self._states |= self.log.states({id: noun for id, noun in streams.items() if id not in self._states})
 
     def learn_for(self, commands: Iterable[Command]) -> None:
         """Reads the states that these commands are decided on."""
@@ -72,19 +63,8 @@ class Decisions:
 
     def already(self) -> set[UUID]:
         """Those of the commands that led to something whose ids are in the log before it was appended."""
-        return done(self.log, {draft.command_id for draft in self.drafts})
+        return self.log.done({draft.command_id for draft in self.drafts})
 
     def append(self, db: Connection, known: int | None = None) -> int:
         """Appends what was decided, last in a transaction on `db`. Raises `Outdated` and `UniqueViolation`."""
         return self.log.append_within(db, self.drafts, known=known)
-
-
-def done(log: Log, command_ids: Collection[UUID]) -> set[UUID]:
-    """Those of these commands that are in the log already."""
-    if not command_ids:
-        return set()
-    with log.pool.connection() as db:
-        rows = db.execute(
-            "select command_id from es.command where command_id = any(%s::uuid[])", [list(command_ids)]
-        ).fetchall()
-    return {row[0] for row in rows}

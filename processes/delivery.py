@@ -28,7 +28,7 @@ from eventstore.envelope import Request
 from eventstore.log import Log, Outdated
 from processes import points
 from processes.clock import Now
-from processes.decisions import Decisions, done
+from processes.decisions import Decisions
 from processes.letters import Stationery, Unwritable
 from processes.policy import Letter, Memories, Policy
 from processes.runner import correlations_of, pause
@@ -212,7 +212,7 @@ class Delivery:
             )
             for command in asked
         ]
-        decisions = Decisions(self.log, done(self.log, [each.command_id for each in requests if each.command_id]))
+        decisions = Decisions(self.log, self.log.done([each.command_id for each in requests if each.command_id]))
         decisions.learn_for(asked)
         for command, request in zip(asked, requests, strict=True):
             decisions.take(command, request)

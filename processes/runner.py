@@ -19,7 +19,7 @@ from eventstore.database import reachable
 from eventstore.envelope import Draft, Happened, Origin, Recorded, Request
 from eventstore.log import Conflict, Log, Outdated
 from processes import points
-from processes.decisions import Decisions, done
+from processes.decisions import Decisions
 from processes.policy import Memories, Policy
 from projections import due
 from projections.due import Due
@@ -175,7 +175,7 @@ class Runner:
             known = memories.of(at.customer_id, at.position)
             for step, command in enumerate(policy.reactions[type(event)](event, at, known)):
                 asked.append((command, _because_of(policy, at, step)))
-        decisions = Decisions(self.log, done(self.log, [_id(request) for _, request in asked]))
+        decisions = Decisions(self.log, self.log.done([_id(request) for _, request in asked]))
         decisions.learn_for(command for command, request in asked if request.command_id not in decisions.done)
         for command, request in asked:
             decisions.take(command, request)

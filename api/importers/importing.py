@@ -24,6 +24,7 @@ from eventstore.log import Conflict, Log
 MAX_REPORTED_REFUSALS = 100
 """How many refusals a report carries; `refusals` writes all of them to a file."""
 MAX_REASON = 1_000
+READ_AHEAD = 2
 RETRY_FOR_S = 120.0
 GARBAGE_OBJECTS = 200_000
 
@@ -186,9 +187,11 @@ def run(
     waiting: deque[list[Read]] = deque()
 
     def asked(reader: ThreadPoolExecutor) -> Iterator[list[Asked]]:
-        ahead = reader.submit(_batch, found)  # while one batch is decided, the next one is read
-        while batch := ahead.result():
-            ahead = reader.submit(_batch, found)
+        ahead = deque(
+            reader.submit(_batch, found) for _ in range(READ_AHEAD)
+        )  # while one batch is decided, others are read
+        while batch := ahead.popleft().result():
+            ahead.append(reader.submit(_batch, found))
             waiting.append(batch)
             yield [(line.command, line.request) for line in batch if type(line) is Line]
 
