@@ -73,7 +73,7 @@ class ExpireInvitation(Command):
 
 
 class SurveyInvitationSent(Event, stored_as="invitation.sent.v1"):
-    """A customer was asked to answer a survey."""
+    """A customer was asked to answer a survey; whether that arrived for sure, its follow-up says."""
 
     customer_id: CustomerId
     survey: str

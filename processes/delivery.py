@@ -22,6 +22,7 @@ from domain.follow_up import (
     RecordFollowUpFailed,
     RecordFollowUpUncertain,
 )
+from domain.invitation import SendInvitation
 from domain.kernel import Command, derived
 from eventstore.database import Unavailable, reachable
 from eventstore.envelope import Request
@@ -132,12 +133,12 @@ class Delivery:
             failed = RecordFollowUpFailed(follow_up_id=row.follow_up_id, error=error, retry_at=now if again else None)
             self._record(db, row, state.attempt, failed, (), now)
             return again
+        policy, known = self._known(row, self.log.reader.head())
         if sent is None:
             reason = "The worker ended while it was sending, and the mail server cannot say what became of it."
             uncertain = RecordFollowUpUncertain(follow_up_id=row.follow_up_id, reason=reason)
-            self._record(db, row, state.attempt, uncertain, (), now)
+            self._record(db, row, state.attempt, uncertain, policy.write(row, known).then, now)
             return False
-        policy, known = self._known(row, self.log.reader.head())
         delivered = RecordFollowUpDelivered(follow_up_id=row.follow_up_id, provider_ref=str(sent))
         self._record(db, row, state.attempt, delivered, policy.write(row, known).then, now)
         return False
@@ -190,7 +191,7 @@ class Delivery:
         """Writes down what became of an attempt, with what follows from it, in one append."""
         for _ in range(MAX_TRIES):
             try:
-                self._append(db, row, attempt, [outcome, *then] if _is_delivered(outcome) else [outcome], now)
+                self._append(db, row, attempt, [outcome, *_following(outcome, then)], now)
             except UniqueViolation:
                 time.sleep(pause())
                 continue
@@ -246,8 +247,13 @@ def _alone(db: Connection, follow_up_id: UUID) -> Iterator[bool]:
             db.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", [key])
 
 
-def _is_delivered(outcome: Command) -> bool:
-    return isinstance(outcome, RecordFollowUpDelivered)
+def _following(outcome: Command, then: Sequence[Command]) -> Iterator[Command]:
+    """What is recorded with an outcome. In doubt it is the invitation alone: if the letter did arrive, its link must work."""
+    for command in then:
+        if isinstance(outcome, RecordFollowUpDelivered) or (
+            isinstance(outcome, RecordFollowUpUncertain) and isinstance(command, SendInvitation)
+        ):
+            yield command
 
 
 def _outcome(row: Due, attempt: int, answer: Answer, letter: Letter, now: datetime) -> Command:

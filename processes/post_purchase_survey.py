@@ -72,11 +72,12 @@ def take_back(back: OrderCancelled | LinesReturned, at: Recorded, known: Known) 
 
 @policy.on(SurveyInvitationSent)
 def promise_reminder(sent: SurveyInvitationSent, at: Recorded, known: Known) -> Iterator[Command]:
-    if sent.follow_up_id not in known.promises:
+    if (ours := known.promises.get(sent.follow_up_id)) is None:
         return  # another policy's
-    remind_at = known.calendar.after(at.occurred_at, REMIND_AFTER, at=AT)
-    remind = Action(kind=ActionKind.REMIND_SURVEY, survey=sent.survey, invitation_id=at.stream_id)
-    yield promise(at, sent.customer_id, REMINDER, remind, remind_at, known.calendar.allowed(remind_at))
+    if ours.status is not FollowUpStatus.UNCERTAIN:  # nobody is reminded of what may never have come
+        remind_at = known.calendar.after(at.occurred_at, REMIND_AFTER, at=AT)
+        remind = Action(kind=ActionKind.REMIND_SURVEY, survey=sent.survey, invitation_id=at.stream_id)
+        yield promise(at, sent.customer_id, REMINDER, remind, remind_at, known.calendar.allowed(remind_at))
     expire_at = known.calendar.after(at.occurred_at, EXPIRE_AFTER)
     expire = Action(kind=ActionKind.EXPIRE_SURVEY, survey=sent.survey, invitation_id=at.stream_id)
     yield promise(at, sent.customer_id, EXPIRY, expire, expire_at, expire_at)

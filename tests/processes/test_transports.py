@@ -168,7 +168,9 @@ def test_a_server_that_hangs_up_after_the_text_leaves_doubt_and_nothing_is_repea
     assert status == "UNCERTAIN"
     assert (reason or "").startswith("No answer after the text was sent")
     assert len(inbox.taken) == 1
-    assert not any(isinstance(event, FollowUpDelivered | SurveyInvitationSent) for event, _ in shop.events())
+    assert not any(isinstance(event, FollowUpDelivered) for event, _ in shop.events())
+    assert sum(isinstance(event, SurveyInvitationSent) for event, _ in shop.events()) == 1  # its link must work
+    assert [each.step for each in shop.ledger()] == ["survey", "expiry"]  # and nobody is reminded of it
 
 
 def test_no_server_at_all_means_later(house: House, tmp_path: Path) -> None:
