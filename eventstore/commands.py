@@ -35,7 +35,7 @@ Convert = Callable[[Any], Any]
 
 
 class Wrong(Exception):
-    """What is wrong with a value. `reason` has braces where its place goes; `path` grows from the inside."""
+    """What is wrong with a value. `reason` may begin with `{}` for its place; `path` grows from the inside."""
 
     def __init__(self, reason: str, path: str = "") -> None:
         super().__init__(reason)
@@ -50,7 +50,8 @@ class Wrong(Exception):
     def refused(self, path: str = "") -> Refused:
         """As the one who asked is told it."""
         whole = self.under(path).path if path else self.path
-        return Refused(self.reason.replace("{}", whole or "The input", 1), whole or "input")
+        placed = self.reason.startswith("{}")  # only there: further on braces are what somebody sent
+        return Refused((whole or "The input") + self.reason[2:] if placed else self.reason, whole or "input")
 
 
 def camel(name: str) -> str:

@@ -44,7 +44,7 @@ class Lists:
 
     def get_as_of(self, view: View[R], key: Key, as_of: AsOf, *, customer_id: UUID) -> R | None:
         """One row as it was, folded from its customer's events alone."""
-        return self.fold(view, as_of, customer_id).rows.get(key)
+        return self.fold(view, as_of, [customer_id]).rows.get(key)
 
     def page(
         self,
@@ -66,7 +66,7 @@ class Lists:
             raise Refused(f"Ask for 1 to {MAX_PAGE} rows at a time.", "first")
         if customer_id is not None:
             conditions = [*conditions, Condition("customer_id", Operator.EQ, customer_id)]
-        with self.opened(view, as_of, customer_id) as (db, table, position):
+        with self.opened(view, as_of, None if customer_id is None else [customer_id]) as (db, table, position):
             terms = terms_of(table, order)
             where, parameters = where_of(table, conditions)
             if after is not None:
@@ -101,7 +101,7 @@ class Lists:
         """How many rows there are."""
         if customer_id is not None:
             conditions = [*conditions, Condition("customer_id", Operator.EQ, customer_id)]
-        with self.opened(view, as_of, customer_id) as (db, table, _):
+        with self.opened(view, as_of, None if customer_id is None else [customer_id]) as (db, table, _):
             where, parameters = where_of(table, conditions)
             row = db.execute(
                 sql.SQL("select count(*) from {} where {}").format(table.identifier, where), parameters
@@ -120,29 +120,32 @@ class Lists:
 
     @contextmanager
     def opened(
-        self, view: View[R], as_of: AsOf, customer_id: UUID | None
+        self, view: View[R], as_of: AsOf, customer_ids: Sequence[UUID] | None = None
     ) -> Iterator[tuple[Connection, Table[R], int]]:
-        """The view's table, or one of the same shape that holds what the view held then and goes with the transaction."""
+        """The view's table, or one of the same shape that holds what the view held then and goes with the transaction.
+
+        Also how far the log is folded in. Looking back, `customer_ids` is whose events are folded: everybody's, if None.
+        """
         if as_of == NOW:
             with self.pool_of(view).connection() as db, db.transaction():
                 row = db.execute("select position from views.checkpoint where name = %s", [view.name]).fetchone()
                 yield db, Table(view), int(row[0]) if row else 0
             return
-        fold = self.fold(view, as_of, customer_id)
         position = as_of.position if as_of.position is not None else self.log.reader.head()
+        fold = self.fold(view, as_of, customer_ids)
         with self.pool_of(view).connection() as db, db.transaction():
             past = Table(view, f"{view.name}__as_of", schema="pg_temp")
             past.create(db, temporary=True)
             past.copy_in(db, fold.rows.values(), temporary=True)
             yield db, past, position
 
-    def fold(self, view: View[R], as_of: AsOf, customer_id: UUID | None = None) -> Fold[R]:
-        """A view as it was, in memory; of one customer, if one is named."""
+    def fold(self, view: View[R], as_of: AsOf, customer_ids: Sequence[UUID] | None = None) -> Fold[R]:
+        """A view as it was, in memory; folded from some customers' events alone, if they are named."""
         names = self.log.codec.names(view.events)
         disclose = bool(view.personal)
         fold = Fold(view)
-        if customer_id is not None:
-            fold.apply(self.log.reader.customers([customer_id], types=names, as_of=as_of, disclose=disclose))
+        if customer_ids is not None:
+            fold.apply(self.log.reader.customers(customer_ids, types=names, as_of=as_of, disclose=disclose))
         else:
             for page in self.log.reader.fold(types=names, as_of=as_of, disclose=disclose):
                 fold.apply(page)

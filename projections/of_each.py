@@ -1,26 +1,15 @@
 """The first rows of each of several customers, all in one statement: lists within a list."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from uuid import UUID
 
-from psycopg import Connection, sql
+from psycopg import sql
 
 from domain.kernel import Refused
-from eventstore.log import Log
 from eventstore.reader import NOW, AsOf
 from projections.lists import MAX_PAGE, Lists, Page
 from projections.selecting import Condition, Operator, Order, cursor_of, terms_of, where_of
-from projections.table import Table
-from projections.view import Fold, Key, R, View
-
-
-def rows_as_of(log: Log, view: View[R], customer_ids: Sequence[UUID], as_of: AsOf) -> dict[Key, R]:
-    """The rows of these customers as they were, folded from their events alone."""
-    fold = Fold(view)
-    types = log.codec.names(view.events)
-    fold.apply(log.reader.customers(customer_ids, types=types, as_of=as_of, disclose=bool(view.personal)))
-    return fold.rows
+from projections.view import R, View
 
 
 def first_of_each(
@@ -37,7 +26,7 @@ def first_of_each(
     if not 0 < first <= MAX_PAGE:
         raise Refused(f"Ask for 1 to {MAX_PAGE} rows at a time.", "first")
     theirs = [*conditions, Condition("customer_id", Operator.IN, list(customer_ids))]
-    with _opened(lists, view, customer_ids, as_of) as (db, table, position):
+    with lists.opened(view, as_of, customer_ids) as (db, table, position):
         terms = terms_of(table, order)
         where, parameters = where_of(table, theirs)
         sorting = sql.SQL(", ").join(
@@ -77,27 +66,10 @@ def count_of_each(
 ) -> dict[UUID, int]:
     """How many rows each customer has."""
     theirs = [*conditions, Condition("customer_id", Operator.IN, list(customer_ids))]
-    with _opened(lists, view, customer_ids, as_of) as (db, table, _):
+    with lists.opened(view, as_of, customer_ids) as (db, table, _):
         where, parameters = where_of(table, theirs)
         query = sql.SQL("select customer_id, count(*) from {} where {} group by customer_id").format(
             table.identifier, where
         )
         counted: dict[UUID, int] = dict(db.execute(query, parameters).fetchall())
     return {key: counted.get(key, 0) for key in customer_ids}
-
-
-@contextmanager
-def _opened(
-    lists: Lists, view: View[R], customer_ids: Sequence[UUID], as_of: AsOf
-) -> Iterator[tuple[Connection, Table[R], int]]:
-    if as_of == NOW:
-        with lists.opened(view, NOW, None) as opened:
-            yield opened
-        return
-    rows = rows_as_of(lists.log, view, customer_ids, as_of)
-    position = as_of.position if as_of.position is not None else lists.log.reader.head()
-    with lists.pool_of(view).connection() as db, db.transaction():
-        past = Table(view, f"{view.name}__as_of", schema="pg_temp")
-        past.create(db, temporary=True)
-        past.copy_in(db, rows.values(), temporary=True)
-        yield db, past, position
