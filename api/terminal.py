@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from eventstore.codec import json_form
+
 PLAIN_EVERY_S = 5.0
 
 console = Console(highlight=False)
@@ -47,13 +49,7 @@ def progress(title: str, unit: str = "") -> Iterator[Callable[[int, int], None]]
 def as_json(value: Any, *, indent: bool = True) -> str:
     """A value as JSON; decimals and ids as texts."""
     option = orjson.OPT_INDENT_2 if indent else 0
-    return orjson.dumps(value, default=_default, option=option | orjson.OPT_NON_STR_KEYS).decode()
-
-
-def _default(value: object) -> object:
-    if hasattr(value, "keys"):
-        return dict(value)  # type: ignore[call-overload]  # a mapping of whatever kind
-    return str(value)
+    return orjson.dumps(value, default=json_form, option=option | orjson.OPT_NON_STR_KEYS).decode()
 
 
 def show(value: Any) -> None:

@@ -40,12 +40,13 @@ class Shape:
         )
 
 
-def _default(value: object) -> object:
+def json_form(value: object) -> object:
+    """What JSON does not know, as something that it does; for `orjson.dumps(default=...)`. Raises TypeError."""
     if type(value) is Decimal:
         return str(value)  # digits, never a float
     if isinstance(value, Mapping):
         return dict(value)
-    raise TypeError(f"{type(value).__name__} cannot be stored")
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
 class Decoders(dict[str, Callable[[bytes], Event]]):
@@ -80,10 +81,10 @@ class Codec:
         """The body, and the personal values that are kept apart from it."""
         shape = self.shapes[event.stored_as]
         if not shape.personal:
-            return orjson.dumps(event, default=_default), []
-        body = orjson.dumps({name: getattr(event, name) for name in shape.plain}, default=_default)
+            return orjson.dumps(event, default=json_form), []
+        body = orjson.dumps({name: getattr(event, name) for name in shape.plain}, default=json_form)
         kept = [(field, getattr(event, field.name)) for field in shape.personal]
-        return body, [(field, orjson.dumps(value, default=_default)) for field, value in kept if value is not None]
+        return body, [(field, orjson.dumps(value, default=json_form)) for field, value in kept if value is not None]
 
     def decode(self, stored_as: str, body: bytes) -> Event:
         """The event without its personal values. Raises `UnknownEvent`."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
-from decimal import Decimal
 from operator import attrgetter
 from typing import Any, Generic, cast
 from uuid import UUID
@@ -10,17 +9,14 @@ from uuid import UUID
 import orjson
 from psycopg import Connection, sql
 
+from eventstore.codec import json_form
 from projections.view import Column, Key, R, View
 
 COPY_ROWS = 5_000
 
 
 def _json(value: object) -> str:
-    return orjson.dumps(value, default=_json_default, option=orjson.OPT_NON_STR_KEYS).decode()
-
-
-def _json_default(value: object) -> object:
-    return str(value) if isinstance(value, Decimal) else dict(cast(Any, value))
+    return orjson.dumps(value, default=json_form, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
 class Table(Generic[R]):

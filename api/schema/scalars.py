@@ -12,6 +12,7 @@ import strawberry
 from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
+from eventstore.codec import json_form
 from eventstore.commands import MAX_DECIMAL_DIGITS, MAX_ID
 
 LAST_POSITION = 2**63 - 1
@@ -91,11 +92,7 @@ def _instant(value: datetime) -> str:
 
 def plain(value: object) -> Any:
     """A value as JSON has it: decimals and ids as texts, moments in ISO 8601."""
-    return orjson.loads(orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS))
-
-
-def _plain(value: object) -> object:
-    return dict(value) if hasattr(value, "keys") else str(value)  # type: ignore[call-overload]  # a mapping, by its keys
+    return orjson.loads(orjson.dumps(value, default=json_form, option=orjson.OPT_NON_STR_KEYS))
 
 
 def _scalar(
