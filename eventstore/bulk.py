@@ -1,17 +1,19 @@
 """Bulk: many commands decided at once and appended by COPY, each with its own answer."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
+import orjson
 import psycopg
 from psycopg import Connection
 
 from domain.kernel import Command, Decider, Refused
+from domain.values import EMPTY
 from eventstore.database import Unavailable, reachable
 from eventstore.envelope import Draft, Request
 from eventstore.log import Conflict, Log, decide
@@ -30,7 +32,8 @@ STAGING = (
     "  body bytea, personal bytea)",
     "create temp table if not exists staged_personal (n bigint, slot smallint, subject_id uuid, key_id bigint, "
     "  nonce bytea, ciphertext bytea)",
-    "grant select on staged_event, staged_personal to es_owner",
+    "create temp table if not exists staged_claim (n bigint, m int, claim jsonb)",
+    "grant select on staged_event, staged_personal, staged_claim to es_owner",
 )
 
 
@@ -114,16 +117,24 @@ class Bulk:
 
     def _do(self, asked: Sequence[Asked]) -> list[Outcome]:
         with reachable():
-            for attempt in range(MAX_TRIES):
+            asked = [(command, _named(request)) for command, request in asked]
+            attempt, refused = 0, dict[UUID, Refused]()
+            while attempt < MAX_TRIES:
                 if not self.dry_run:
                     self._forget()
-                outcomes, drafts = self._decide(asked)
+                outcomes, drafts = self._decide(asked, refused)
                 if self.dry_run:
                     return outcomes
                 try:
                     self._append(drafts)
-                except psycopg.errors.UniqueViolation:  # somebody wrote to one of these streams meanwhile: look again
-                    time.sleep(0.01 * attempt)
+                except psycopg.DatabaseError as error:
+                    if (found := self.log.claimant(drafts, error)) is not None:  # that one is refused: go on without it
+                        refused[found[0].command_id] = Refused(found[1].refusal, found[1].field)
+                    elif isinstance(error, psycopg.errors.UniqueViolation):
+                        attempt += 1  # somebody wrote to one of these streams meanwhile: look again
+                        time.sleep(0.01 * attempt)
+                    else:
+                        raise
                 else:
                     self._forget()
                     return outcomes
@@ -141,7 +152,9 @@ class Bulk:
         except psycopg.Error:
             return None
 
-    def _decide(self, asked: Sequence[Asked]) -> tuple[list[Outcome], list[Draft]]:
+    def _decide(
+        self, asked: Sequence[Asked], turned_down: Mapping[UUID, Refused] = EMPTY
+    ) -> tuple[list[Outcome], list[Draft]]:
         named = {request.command_id for _, request in asked if request.command_id is not None}
         done = self.log.done(named) | (named & self._commands_ahead)
         states = self._states(command for command, request in asked if request.command_id not in done)
@@ -151,6 +164,9 @@ class Bulk:
             command_id = request.command_id or uuid4()
             if command_id in done:
                 outcomes.append(Outcome(already=True))
+                continue
+            if command_id in turned_down:
+                outcomes.append(Outcome(refused=turned_down[command_id]))
                 continue
             decider = self.log.deciders[type(command)]
             stream_id = decider.stream_of(command)
@@ -188,26 +204,35 @@ class Bulk:
             return
         events: list[str] = []
         personal: list[str] = []
+        claims: list[str] = []
         for n, (draft, body, digest, kept) in enumerate(self.log.sealed(drafts), 1):
             events.append(_event_line(n, draft, body, digest))
             personal.extend(_personal_line(n, value) for value in kept)
+            if draft.claims:
+                claims.extend(_claim_line(n, m, claim) for m, claim in enumerate(self.log.claims_of(draft)))
         with self.log.pool.connection() as db:
             self._stage(db, "staged_event", events)
             if personal:
                 self._stage(db, "staged_personal", personal)
+            if claims:
+                self._stage(db, "staged_claim", claims)
             db.execute("call es.append_staged(%s, null, null)", [self.log.early])
 
     def _stage(self, db: Connection, table: str, lines: list[str]) -> None:
         if table == "staged_event":
             for statement in STAGING:
                 db.execute(statement)
-            db.execute("truncate staged_event, staged_personal")
+            db.execute("truncate staged_event, staged_personal, staged_claim")
         with db.cursor() as cursor, cursor.copy(f"copy {table} from stdin") as copy:
             copy.write("".join(lines))
 
 
+def _named(request: Request) -> Request:
+    return request if request.command_id is not None else replace(request, command_id=uuid4())
+
+
 def _event_line(n: int, draft: Draft, body: bytes, digest: bytes | None) -> str:
-    stream_id, version, event, customer_id, occurred_at, actor, origin, command_id, correlation_id, because = draft
+    stream_id, version, event, customer_id, occurred_at, actor, origin, command_id, correlation_id, because, _ = draft
     command = command_id.hex
     correlation = command if correlation_id is command_id else correlation_id.hex
     return (
@@ -220,6 +245,10 @@ def _event_line(n: int, draft: Draft, body: bytes, digest: bytes | None) -> str:
 def _personal_line(n: int, value: SealedValue) -> str:
     slot, subject_id, key_id, nonce, ciphertext = value
     return f"{n}\t{slot}\t{subject_id.hex}\t{key_id}\t{_bytes(nonce)}\t{_bytes(ciphertext)}\n"
+
+
+def _claim_line(n: int, m: int, claim: dict[str, object]) -> str:
+    return f"{n}\t{m}\t{_escaped(orjson.dumps(claim).decode())}\n"
 
 
 _NULL = r"\N"

@@ -16,6 +16,7 @@ from uuid import UUID
 import msgspec
 
 from domain.kernel import MAX_LINE, MAX_TEXT, Command, Decider, Limit, Ref, Refused, derived, reference
+from domain.values import EMPTY
 from eventstore.envelope import Origin, Request
 
 MAX_ITEMS = 5_000
@@ -23,6 +24,8 @@ MAX_ID = 300
 SHORTEST_UUID = 32
 IDS_KNOWN = 16_384
 MAX_DECIMAL_DIGITS = 30
+MAX_NESTING = 32
+"""How deep lists and objects may lie within a value whose type holds itself, as a predicate does."""
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 LATEST_AHEAD = timedelta(days=1)
 MIN_INT, MAX_INT = -(2**63), 2**63 - 1
@@ -128,9 +131,17 @@ def moment(value: Any, path: str, *, now: datetime) -> datetime:
 # How each type of field is read. Built once for every command class.
 
 
-def _object(made: type) -> Convert:
+def _object(made: type, around: Mapping[type, Convert] = EMPTY) -> Convert:
+    """Reads a class. `around` are the readers of the classes that it lies within, which it may hold again."""
+
+    def again(value: Any) -> Any:
+        if _is_deeper(value, MAX_NESTING):
+            raise Wrong(f"{{}} is nested too deep: {MAX_NESTING} levels of lists and objects are the limit.")
+        return read(value)
+
     hints = get_type_hints(made, include_extras=True)
-    known = {camel(f.name): (f.name, _converter(hints[f.name])) for f in fields(cast(Any, made))}
+    within = {**around, made: again}
+    known = {camel(f.name): (f.name, _converter(hints[f.name], within)) for f in fields(cast(Any, made))}
     required = frozenset(
         camel(f.name) for f in fields(cast(Any, made)) if f.default is MISSING and f.default_factory is MISSING
     )
@@ -154,7 +165,7 @@ def _object(made: type) -> Convert:
     return read
 
 
-def _converter(hint: Any) -> Convert:
+def _converter(hint: Any, around: Mapping[type, Convert] = EMPTY) -> Convert:
     origin, args = get_origin(hint), get_args(hint)
     if origin is Annotated:
         inner, words = args[0], args[1:]
@@ -163,19 +174,28 @@ def _converter(hint: Any) -> Convert:
                 return partial(_id, word.noun)
             if isinstance(word, Limit):
                 return _text(word.characters)
-        return _converter(inner)
+        return _converter(inner, around)
     if origin in (Union, types.UnionType):
-        inner = _converter(next(arg for arg in args if arg is not type(None)))
+        inner = _converter(next(arg for arg in args if arg is not type(None)), around)
         return lambda value: None if value is None else inner(value)
     if origin is tuple:
-        return _list(_converter(args[0]))
+        return _list(_converter(args[0], around))
     if origin is not None and issubclass(origin, Mapping):
-        return _mapping(_converter(args[1]))
+        return _mapping(_converter(args[1], around))
     if is_dataclass(hint):
-        return _object(cast(type, hint))
+        made = cast(type, hint)
+        return around[made] if made in around else _object(made, around)
     if issubclass(hint, Enum):
         return _enum(hint)
     return _PLAIN[hint]
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Whether lists and objects lie more than so many levels within one another."""
+    if not isinstance(value, (list, tuple, Mapping)):
+        return False
+    inside = value.values() if isinstance(value, Mapping) else value
+    return not levels or any(_is_deeper(each, levels - 1) for each in inside)
 
 
 def _id(noun: str, value: Any) -> UUID:

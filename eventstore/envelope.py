@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
-from domain.kernel import Event
+from domain.kernel import Claim, Event
 
 
 class Origin(StrEnum):
@@ -71,6 +71,7 @@ class Draft(NamedTuple):
     command_id: UUID
     correlation_id: UUID
     because: int | None = None
+    claims: tuple[Claim, ...] = ()
 
 
 class Appended(NamedTuple):

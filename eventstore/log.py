@@ -14,12 +14,13 @@ import psycopg
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
-from domain.kernel import Command, Decider, Refused
+from domain.kernel import Claim, Command, Decider, Refused
 from eventstore.codec import Codec
+from eventstore.corrections import id_array
 from eventstore.database import reachable
 from eventstore.envelope import Appended, Draft, Receipt, Request
 from eventstore.personal import KeyRing, SealedValue, SubjectKey, context, digest
-from eventstore.reader import Reader, id_array
+from eventstore.reader import Reader
 from eventstore.together import Placed, Together
 
 MAX_TRIES = 20
@@ -28,6 +29,7 @@ MAX_EVENTS_PER_COMMAND = 1_000
 
 VERSION_GAP = "BT001"
 KNOWN_LESS = "BT002"
+CLAIMED = "BT003"
 
 
 class Conflict(Refused):
@@ -77,15 +79,48 @@ class Log:
                     return Receipt(command_id, stream_id, 0, ())
                 try:
                     return self._append(drafts)
-                except psycopg.errors.UniqueViolation:
+                except psycopg.DatabaseError as error:
+                    if (refused := self.claimed(drafts, error)) is not None:
+                        raise refused from None
+                    if not isinstance(error, psycopg.errors.UniqueViolation):
+                        raise
                     time.sleep(random.uniform(0, min(MAX_BACKOFF_S, 0.002 * 2**attempt)))  # noqa: S311  # only to spread out
         raise Conflict("Too many others change this at the same moment. Try again.")
 
+    def claimed(self, drafts: Sequence[Draft], error: psycopg.DatabaseError) -> Refused | None:
+        """The refusal, if the database turned these events down because something that they claim is another's."""
+        if (found := self.claimant(drafts, error)) is None:
+            return None
+        return Refused(found[1].refusal, found[1].field)
+
+    def claimant(self, drafts: Sequence[Draft], error: psycopg.DatabaseError) -> tuple[Draft, Claim] | None:
+        """Which of these events claims what is another's, if that is why the database turned them down."""
+        if error.sqlstate != CLAIMED or error.diag.message_detail is None:
+            return None
+        step, kind, key = error.diag.message_detail.split(" ", 2)
+        for draft in drafts:
+            for claim in draft.claims:
+                if (claim.step, claim.kind) == (step, kind) and self._key(claim) == key:
+                    return draft, claim
+        return None
+
+    def owner(self, kind: str, value: str) -> UUID | None:
+        """Whose an identifier is for good, by its normal form. None: nobody's, or not verified yet."""
+        with self.pool.connection() as db:
+            row = db.execute(
+                "select holder from es.claim where kind = %s and key = %s and owner and firm and until is null",
+                [kind, self.keys.hashed(kind, value)],
+            ).fetchone()
+        return None if row is None else row[0]
+
     def state(self, decider: Decider[Any], stream_id: UUID) -> tuple[Any, int]:
         """What is remembered of a stream, and its version (0: nothing yet)."""
+        found = self.reader.stream(stream_id, disclose=decider.disclose)
+        withdrawn = self.reader.withdrawn(found)
         state, version = decider.initial, 0
-        for event, at in self.reader.stream(stream_id, disclose=decider.disclose):
-            state, version = decider.evolve(state, event), at.version
+        for event, at in found:
+            state = state if at.correlation_id in withdrawn else decider.evolve(state, event)
+            version = at.version
         return state, version
 
     def states(self, streams: Mapping[UUID, Decider[Any]]) -> dict[UUID, tuple[Any, int]]:
@@ -93,9 +128,13 @@ class Log:
         found: dict[UUID, tuple[Any, int]] = {stream: (decider.initial, 0) for stream, decider in streams.items()}
         for disclose in (False, True):
             wanted = [stream for stream, decider in streams.items() if decider.disclose is disclose]
-            for event, at in self.reader.streams(wanted, disclose=disclose) if wanted else ():
+            read = self.reader.streams(wanted, disclose=disclose) if wanted else []
+            withdrawn = self.reader.withdrawn(read)
+            for event, at in read:
                 state, _ = found[at.stream_id]
-                found[at.stream_id] = (streams[at.stream_id].evolve(state, event), at.version)
+                if at.correlation_id not in withdrawn:
+                    state = streams[at.stream_id].evolve(state, event)
+                found[at.stream_id] = (state, at.version)
         return found
 
     def done(self, command_ids: Collection[UUID]) -> set[UUID]:
@@ -150,6 +189,34 @@ class Log:
         if self.early:
             db.execute("select pg_logical_emit_message(true, 'es', '')")
 
+    def rebuild_claims(self) -> int:
+        """Makes the index of claims anew from the log, in one transaction; nothing is appended meanwhile.
+
+        Returns how many events claim something.
+        """
+        deciders = {event: decider for decider in self.deciders.values() if decider.claims for event in decider.events}
+        names = self.codec.names(deciders)
+        disclosed = self.codec.names([event for event, decider in deciders.items() if decider.disclose])
+        states: dict[UUID, Any] = {}
+        events = 0
+        with self.pool.connection() as db, db.transaction():
+            db.execute("set local statement_timeout = 0")
+            db.execute("select es.replace_claims()")
+            position = 0
+            while page := self.reader.page(position, types=names, disclose=disclosed):
+                found: list[dict[str, object]] = []
+                for event, at in page:
+                    decider = deciders[type(event)]
+                    assert decider.claims is not None
+                    state = states[at.stream_id] = decider.evolve(states.get(at.stream_id, decider.initial), event)
+                    claims = [self._claim(claim) for claim in decider.claims(at.stream_id, event, state)]
+                    found += [{**claim, "position": at.position} for claim in claims]
+                    events += bool(claims)
+                if found:
+                    db.execute("select es.add_claims(%s::jsonb)", [orjson.dumps(found).decode()])
+                position = page[-1].at.position
+        return events
+
     def settle(self) -> None:
         """Makes durable what an answer rests on that appends nothing: it may have been committed only just now."""
         if self.early:
@@ -158,7 +225,18 @@ class Log:
 
     def seal(self, drafts: Sequence[Draft]) -> str:
         """The drafts as the JSON that the append routine takes, their personal values enciphered."""
-        return orjson.dumps([_as_json(*sealed) for sealed in self.sealed(drafts)]).decode()
+        return orjson.dumps([self._as_json(*sealed) for sealed in self.sealed(drafts)]).decode()
+
+    def claims_of(self, draft: Draft) -> list[dict[str, object]]:
+        """What an event claims, as JSON-like values."""
+        return [self._claim(claim) for claim in draft.claims]
+
+    def _claim(self, claim: Claim) -> dict[str, object]:
+        return {"kind": claim.kind, "key": self._key(claim), "holder": claim.holder, "step": claim.step}
+
+    def _key(self, claim: Claim) -> str:
+        key = claim.key.bytes if isinstance(claim.key, UUID) else self.keys.hashed(claim.kind, claim.key)
+        return base64.b64encode(key).decode()
 
     def sealed(self, drafts: Sequence[Draft]) -> list[tuple[Draft, bytes, bytes | None, list[SealedValue]]]:
         """Each draft with its body, the digest of its personal values and these values, enciphered."""
@@ -176,6 +254,27 @@ class Log:
             ]
             result.append((draft, body, digest(kept), kept))
         return result
+
+    def _as_json(self, draft: Draft, body: bytes, personal: bytes | None, kept: list[SealedValue]) -> dict[str, object]:
+        found: dict[str, object] = {
+            "stream_id": draft.stream_id,
+            "version": draft.version,
+            "type": draft.event.stored_as,
+            "customer_id": draft.customer_id,
+            "occurred_at": draft.occurred_at,
+            "actor": draft.actor,
+            "origin": draft.origin,
+            "command_id": draft.command_id,
+            "correlation_id": draft.correlation_id,
+            "because": draft.because,
+            "body": body.decode(),
+        }
+        if draft.claims:
+            found["claims"] = self.claims_of(draft)
+        if kept:
+            found["personal"] = base64.b64encode(personal or b"").decode()
+            found["sealed"] = [value.as_json() for value in kept]
+        return found
 
     def _call(self, events: str) -> Placed:
         with self.pool.connection() as db:
@@ -208,10 +307,11 @@ def decide(
     for event in decider.decide(command, state):
         state = decider.evolve(state, event)
         version += 1
+        claims = tuple(decider.claims(stream_id, event, state)) if decider.claims is not None else ()
         drafts.append(
             Draft(
                 stream_id, version, event, decider.customer_of(command, state), occurred_at,
-                request.actor, request.origin, command_id, correlation_id, request.because,
+                request.actor, request.origin, command_id, correlation_id, request.because, claims,
             )
         )  # fmt: skip
     if len(drafts) > MAX_EVENTS_PER_COMMAND:
@@ -228,23 +328,3 @@ def _encipher(draft: Draft, slot: int, key: SubjectKey, value: bytes) -> SealedV
     nonce = os.urandom(12)
     place = context(draft.stream_id, draft.version, draft.event.stored_as, slot, subject, key.key_id)
     return SealedValue(slot, subject, key.key_id, nonce, key.cipher.encrypt(nonce, value, place))
-
-
-def _as_json(draft: Draft, body: bytes, personal: bytes | None, kept: list[SealedValue]) -> dict[str, object]:
-    found: dict[str, object] = {
-        "stream_id": draft.stream_id,
-        "version": draft.version,
-        "type": draft.event.stored_as,
-        "customer_id": draft.customer_id,
-        "occurred_at": draft.occurred_at,
-        "actor": draft.actor,
-        "origin": draft.origin,
-        "command_id": draft.command_id,
-        "correlation_id": draft.correlation_id,
-        "because": draft.because,
-        "body": body.decode(),
-    }
-    if kept:
-        found["personal"] = base64.b64encode(personal or b"").decode()
-        found["sealed"] = [value.as_json() for value in kept]
-    return found

@@ -1,6 +1,7 @@
 """Personal values: enciphered under a key of their data subject, beside the log, so that a person can be forgotten."""
 
 import base64
+import hmac
 import os
 import struct
 from collections import OrderedDict
@@ -97,6 +98,7 @@ class KeyRing:
     def __init__(self, pool: ConnectionPool, kek: bytes) -> None:
         self._pool = pool
         self._kek = kek
+        self._index_key = hmac.digest(kek, b"bitacora-claim/1", "sha256")
         self._by_subject: OrderedDict[Subject, SubjectKey] = OrderedDict()
         self._by_id: OrderedDict[int, AESGCM] = OrderedDict()
         self._lock = Lock()
@@ -148,6 +150,10 @@ class KeyRing:
             for key_id, subject_id, key_class, wrapped in rows:
                 found[key_id] = self._keep((subject_id, key_class), key_id, wrapped).cipher
         return found
+
+    def hashed(self, kind: str, value: str) -> bytes:
+        """By what a value is found again without being kept: HMAC-SHA-256 of its kind and itself under the ring's own key."""
+        return hmac.digest(self._index_key, f"{kind}\0{value}".encode(), "sha256")
 
     def forget(self) -> None:
         """Drops every unwrapped key from memory."""

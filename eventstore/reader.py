@@ -1,7 +1,7 @@
 """Reading the log: by stream, by customer, by page, and as it was known at some moment."""
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,10 +13,14 @@ from cryptography.exceptions import InvalidTag
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
+from eventstore import corrections
 from eventstore.codec import Codec
-from eventstore.envelope import Happened, Recorded
+from eventstore.corrections import Changed, Corrections, id_array
+from eventstore.envelope import Happened, Origin, Recorded
 from eventstore.personal import KeyRing, context
 
+HEAD = 2**63 - 1
+"""A position beyond every other one."""
 PAGE_EVENTS = 2_000
 FOLD_PAGE_EVENTS = 10_000
 
@@ -28,7 +32,11 @@ WHOLE = (
     "position, stream_id, version, type, customer_id, occurred_at, recorded_at, actor, origin, "
     "command_id, correlation_id, because, body"
 )
-"""The columns of `Recorded`, in its order; SHORT is what a fold needs."""
+MIDDLING = (
+    "position, stream_id, version, type, customer_id, occurred_at, recorded_at, actor, origin, "
+    "null::uuid, correlation_id, null::bigint, body"
+)
+"""The columns of `Recorded`, in its order; SHORT is what a fold needs, MIDDLING what a state does."""
 
 
 Disclose = bool | Collection[str]
@@ -83,18 +91,19 @@ class Part:
     number: int
     of: int
 
-    def where(self) -> tuple[str, list[object]]:
-        """The condition on `es.event`, and its parameters."""
-        return f"mod(uuid_hash({self.column}) & 2147483647, %s) = %s", [self.of, self.number]
+    def where(self, same_as: Mapping[UUID, UUID]) -> tuple[str, list[object]]:
+        """The condition on `es.event`, and its parameters. A customer falls to the part of who it is taken to be."""
+        if self.column != "customer_id" or not same_as:
+            return f"mod(uuid_hash({self.column}) & 2147483647, %s) = %s", [self.of, self.number]
+        return (
+            "mod(uuid_hash(coalesce((select s.canonical from unnest(%s::uuid[], %s::uuid[]) s (id, canonical) "
+            "  where s.id = customer_id), customer_id)) & 2147483647, %s) = %s",
+            [id_array(same_as), id_array(same_as.values()), self.of, self.number],
+        )
 
 
 _recorded: Callable[[tuple[Any, ...]], Recorded] = partial(tuple.__new__, Recorded)
 _happened: Callable[[tuple[Any, ...]], Happened] = partial(tuple.__new__, Happened)
-
-
-def id_array(ids: Iterable[UUID]) -> str:
-    """An array of ids as PostgreSQL writes it: thousands of them go faster as one text."""
-    return "{" + ",".join([id.hex for id in ids]) + "}"
 
 
 class Reader:
@@ -143,7 +152,7 @@ class Reader:
         with self.pool.connection() as db:
             rows = self._rows(
                 db,
-                f"select {SHORT} from es.event where stream_id = any(%s::uuid[]) order by stream_id, version",
+                f"select {MIDDLING} from es.event where stream_id = any(%s::uuid[]) order by stream_id, version",
                 [id_array(stream_ids)],
             )
         return self._read(rows, disclose)
@@ -157,7 +166,7 @@ class Reader:
     def of_customer(
         self, customer_id: UUID, after: int, limit: int = PAGE_EVENTS, *, types: Sequence[str] | None = None
     ) -> list[Happened]:
-        """The next events that concern a customer after a position."""
+        """The next events that concern a customer after a position, as they were recorded."""
         kind = "true" if types is None else "type = any(%s)"
         with self.pool.connection() as db:
             rows = self._rows(
@@ -176,17 +185,85 @@ class Reader:
         as_of: AsOf = NOW,
         disclose: Disclose = False,
     ) -> list[Happened]:
-        """What concerns these customers, in the order in which it was recorded."""
-        where, parameters = as_of.where()
-        kind = "true" if types is None else "type = any(%s)"
+        """What concerns these customers and whoever is taken to be them, in the order in which it was recorded.
+
+        What was withdrawn is left out, and each event names the customer that its own one is taken to be.
+        """
+        position = self._position(as_of)
         with self.pool.connection() as db:
-            rows = self._rows(
-                db,
-                f"select {WHOLE} from es.event "
-                f"where customer_id = any(%s::uuid[]) and {kind} and {where} order by position",
-                [id_array(customer_ids), *([] if types is None else [list(types)]), *parameters],
-            )
+            members = id_array(corrections.members(db, customer_ids, position))
+            rows = self._corrected(db, "customer_id = any(%s::uuid[])", [members], types, as_of, position)
         return self._read(rows, disclose)
+
+    def of_streams(
+        self,
+        stream_ids: Collection[UUID],
+        *,
+        types: Sequence[str] | None = None,
+        as_of: AsOf = NOW,
+        disclose: Disclose = False,
+    ) -> list[Happened]:
+        """What happened to these streams, corrected as `customers` does, in the order in which it was recorded."""
+        position = self._position(as_of)
+        with self.pool.connection() as db:
+            streams = id_array(stream_ids)
+            rows = self._corrected(db, "stream_id = any(%s::uuid[])", [streams], types, as_of, position)
+        return self._read(rows, disclose)
+
+    def streams_of(self, customer_ids: Collection[UUID], position: int) -> set[UUID]:
+        """Every stream that had something to do with one of these customers by a position."""
+        with self.pool.connection() as db:
+            rows = db.execute(
+                "select distinct stream_id from es.event where customer_id = any(%s::uuid[]) and position <= %s",
+                [id_array(customer_ids), position],
+            ).fetchall()
+        return {row[0] for row in rows}
+
+    def canonical(self, customer_ids: Collection[UUID], position: int = HEAD) -> dict[UUID, UUID]:
+        """Whom each customer was taken to be at a position, or is now; those who are just themselves are left out."""
+        with self.pool.connection() as db:
+            return corrections.canonical(db, customer_ids, position)
+
+    def members(self, customer_ids: Collection[UUID], position: int = HEAD) -> set[UUID]:
+        """These customers and everybody who was taken to be the same as one of them at a position, or is now."""
+        with self.pool.connection() as db:
+            return corrections.members(db, customer_ids, position)
+
+    def whom(self, customer_ids: Collection[UUID], as_of: AsOf = NOW) -> dict[UUID, UUID]:
+        """Each of these customers with whom it was taken to be: itself, mostly."""
+        known = self.canonical(customer_ids, self._position(as_of))
+        return {id: known.get(id, id) for id in customer_ids}
+
+    def corrections(self, as_of: AsOf = NOW) -> Corrections:
+        """How the whole log is to be read, as of some moment."""
+        position = self._position(as_of)
+        with self.pool.connection() as db:
+            return corrections.of_all(db, position)
+
+    def withdrawn(self, found: Iterable[Happened]) -> frozenset[UUID]:
+        """The correlation ids of these events that count no longer. Only what was imported can be withdrawn."""
+        asked = {at.correlation_id for _, at in found if at.origin == Origin.IMPORT and at.correlation_id is not None}
+        if not asked:
+            return frozenset()
+        with self.pool.connection() as db:
+            return corrections.withdrawn(db, asked, HEAD)
+
+    def changed_by(self, position: int) -> Changed:
+        """Whom and what the correction at a position concerns."""
+        with self.pool.connection() as db:
+            return corrections.changed_by(db, position)
+
+    def as_known(self, found: Sequence[Happened], position: int) -> Sequence[Happened]:
+        """The same events, each naming whom its customer was taken to be at a position."""
+        customers = {at.customer_id for _, at in found if at.customer_id is not None}
+        same_as = self.canonical(customers, position) if customers else {}
+        if not same_as:
+            return found
+        return [
+            Happened(event, at._replace(customer_id=same_as[at.customer_id])) if at.customer_id in same_as
+            else Happened(event, at)
+            for event, at in found
+        ]  # fmt: skip
 
     def fold(
         self,
@@ -197,10 +274,16 @@ class Reader:
         disclose: Disclose = False,
         part: Part | None = None,
     ) -> Iterator[list[Happened]]:
-        """All events of some types, page by page in one pass, with the short envelope: what a fold needs and no more."""
+        """All events of some types, corrected, page by page in one pass, with the short envelope that a fold needs."""
         where, parameters = as_of.where()
+        corrected = self.corrections(as_of)
+        if corrected.withdrawn:
+            where, parameters = (
+                f"{where} and correlation_id <> all(%s::uuid[])",
+                [*parameters, id_array(corrected.withdrawn)],
+            )
         if part is not None:
-            within, numbers = part.where()
+            within, numbers = part.where(corrected.same_as)
             where, parameters = f"{where} and {within}", [*parameters, *numbers]
         query = (  # a range of positions is read by the index, however many of its events are asked for
             f"select {SHORT} from es.event "
@@ -222,13 +305,39 @@ class Reader:
                 if later is not None:
                     coming.append(ahead.submit(fetch, later))
                 if rows:
-                    yield self._read(rows, disclose)
+                    yield self._read(corrected.correct(rows), disclose)
 
     def position_at(self, moment: datetime) -> int:
         """The last position that was recorded by a moment; 0 before the first."""
         with self.pool.connection() as db:
             row = db.execute("select max(position) from es.event where recorded_at <= %s", [moment]).fetchone()
         return int(row[0] or 0) if row else 0
+
+    def _position(self, as_of: AsOf) -> int:
+        """Up to where corrections count that are looked for as of some moment."""
+        moments = [moment for moment in (as_of.time, as_of.known_at) if moment is not None]
+        return min([HEAD if as_of.position is None else as_of.position, *map(self.position_at, moments)])
+
+    def _corrected(
+        self,
+        db: Connection,
+        whose: str,
+        ids: list[object],
+        types: Sequence[str] | None,
+        as_of: AsOf,
+        position: int,
+    ) -> Sequence[tuple[Any, ...]]:
+        where, parameters = as_of.where()
+        kind = "true" if types is None else "type = any(%s)"
+        rows = self._rows(
+            db,
+            f"select {WHOLE} from es.event where {whose} and {kind} and {where} order by position",
+            [*ids, *([] if types is None else [list(types)]), *parameters],
+        )
+        withdrawn = corrections.withdrawn(db, {row[10] for row in rows if row[8] == Origin.IMPORT}, position)
+        kept = [row for row in rows if row[10] not in withdrawn] if withdrawn else rows
+        same_as = corrections.canonical(db, {row[4] for row in kept if row[4] is not None}, position)
+        return Corrections(same_as).correct(kept)
 
     def _rows(self, db: Connection, query: str, parameters: list[object]) -> list[tuple[Any, ...]]:
         with db.cursor(binary=True) as cursor:

@@ -17,6 +17,7 @@ from eventstore.envelope import Happened
 from eventstore.follower import Bell
 from eventstore.log import Log
 from eventstore.reader import PAGE_EVENTS
+from projections.pages import fold_page, key_text, until_correction
 from projections.table import Table
 from projections.view import Fold, Key, View
 
@@ -108,7 +109,7 @@ class Engine:
             start = min(positions.values())
             behind = [view for view in views if positions.get(view.name) == start]
             personal = self.log.codec.names([event for view in behind if view.personal for event in view.events])
-            page = self.log.reader.page(start, self.batch, disclose=personal)
+            page = until_correction(self.log.reader.page(start, self.batch, disclose=personal))
             if not page:
                 return None
             taken = [
@@ -203,21 +204,8 @@ class Engine:
             return bool(ours)
 
     def _fold_view(self, db: Connection, view: View[Any], page: list[Happened], parked: set[str]) -> None:
-        table = Table(view)
-        fold = Fold(view, strict=False, tracking=True)
-        keys = fold.keys(page)
-        if not keys:
-            return
-        if parked:
-            fold.parked = {key: (0, Exception()) for key in keys if _key_text(key) in parked}
-        if not view.appends:
-            fold.rows = table.load(db, keys)
-        fold.apply(page)
-        table.upsert(db, fold.changed())
-        table.delete(db, fold.gone)
-        for key, (position, error) in fold.parked.items():
-            if position:
-                self._park(db, view, key, position, error)
+        for key, position, error in fold_page(self.log, db, Table(view), page, parked):
+            self._park(db, view, key, position, error)
 
     def _park_event(
         self, pool: ConnectionPool, view: View[Any], start: int, happened: Happened, error: Exception
@@ -241,9 +229,5 @@ class Engine:
         logger.error("%s: row %s is parked at event %d: %s. The others go on.", view.name, key, position, text)
         db.execute(
             "insert into views.parked (view, key, position, error) values (%s, %s, %s, %s) on conflict do nothing",
-            [view.name, _key_text(key), position, text],
+            [view.name, key_text(key), position, text],
         )
-
-
-def _key_text(key: Key) -> str:
-    return "|".join(map(str, key)) if isinstance(key, tuple) else str(key)

@@ -12,6 +12,7 @@ from psycopg_pool import ConnectionPool
 from domain.kernel import Refused
 from eventstore.reader import AsOf
 from projections.engine import Engine
+from projections.pages import fold_page, until_correction
 from projections.parts import PartFailed, Progress, fold_in_parts, fold_into, worth_parts
 from projections.table import Table
 from projections.view import Fold, View
@@ -153,14 +154,10 @@ def _switch(engine: Engine, view: View[Any], build: Table[Any], position: int) -
 def _follow(engine: Engine, view: View[Any], build: Table[Any], position: int) -> int:
     """Folds what came since the bulk pass into the build, page by page."""
     names: Sequence[str] = engine.log.codec.names(view.events) if view.personal else ()
-    while page := engine.log.reader.page(position, engine.batch, disclose=names):
-        fold = Fold(view, tracking=True)
+    while page := until_correction(engine.log.reader.page(position, engine.batch, disclose=names)):
         with engine.pool_of(view).connection() as db, db.transaction():
-            keys = fold.keys(page)
-            fold.rows = {} if view.appends else build.load(db, keys)
-            fold.apply(page)
-            build.upsert(db, fold.changed())
-            build.delete(db, fold.gone)
+            for key, at, error in fold_page(engine.log, db, build, page):
+                raise RebuildFailed(f"{view.name}: row {key} cannot be folded at event {at} ({error}).") from error
         position = page[-1].at.position
     return position
 

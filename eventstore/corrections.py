@@ -1,0 +1,127 @@
+"""Corrections: how what was recorded before is to be read since it was learnt who is whom, and what counts no longer."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg_pool import ConnectionPool
+
+from domain.kernel import SAME_AS, WITHDRAWN
+from domain.values import EMPTY
+
+
+def id_array(ids: Iterable[UUID]) -> str:
+    """An array of ids as PostgreSQL writes it: thousands of them go faster as one text."""
+    return "{" + ",".join([id.hex for id in ids]) + "}"
+
+
+class Changed(NamedTuple):
+    """What a correction concerns: the customers, those of them who became another, and the streams that count no longer."""
+
+    customers: set[UUID]
+    identities: set[UUID]
+    streams: set[UUID]
+
+
+class Corrections(NamedTuple):
+    """How what was recorded is to be read: who is taken to be whom, and which correlation ids count no longer."""
+
+    same_as: Mapping[UUID, UUID] = EMPTY
+    withdrawn: frozenset[UUID] = frozenset()
+
+    def correct(self, rows: Sequence[tuple[Any, ...]]) -> Sequence[tuple[Any, ...]]:
+        """Rows of `Recorded` that name whom their customers are taken to be."""
+        same_as = self.same_as
+        return (
+            [(*row[:4], same_as[row[4]], *row[5:]) if row[4] in same_as else row for row in rows] if same_as else rows
+        )
+
+
+def of_all(db: Connection, position: int) -> Corrections:
+    """How the whole log was to be read at a position."""
+    rows = db.execute(
+        "select kind, encode(key, 'hex')::uuid, holder from es.claim "
+        " where kind in (%s, %s) and position <= %s and (until is null or until > %s)",
+        [SAME_AS, WITHDRAWN, position, position],
+    ).fetchall()
+    same_as = canonical(db, [key for kind, key, _ in rows if kind == SAME_AS], position)
+    return Corrections(same_as, frozenset(key for kind, key, _ in rows if kind == WITHDRAWN))
+
+
+def canonical(db: Connection, ids: Collection[UUID], position: int) -> dict[UUID, UUID]:
+    """Whom each customer was taken to be at a position; those who were just themselves are left out."""
+    if not ids:
+        return {}
+    return dict(
+        db.execute("select id, canonical from es.canonical(%s::uuid[], %s)", [id_array(ids), position]).fetchall()
+    )
+
+
+def members(db: Connection, ids: Collection[UUID], position: int) -> set[UUID]:
+    """These customers and everybody who was taken to be the same as one of them at a position."""
+    known = canonical(db, ids, position)
+    rows = db.execute(
+        "select id from es.members(%s::uuid[], %s)", [id_array({known.get(id, id) for id in ids}), position]
+    ).fetchall()
+    return {row[0] for row in rows}
+
+
+def withdrawn(db: Connection, correlation_ids: Collection[UUID], position: int) -> frozenset[UUID]:
+    """Those of these correlation ids under which nothing counted any longer at a position."""
+    if not correlation_ids:
+        return frozenset()
+    rows = db.execute(
+        "select encode(key, 'hex')::uuid from es.claim where kind = %s and position <= %s and key = any(%s)",
+        [WITHDRAWN, position, [id.bytes for id in correlation_ids]],
+    ).fetchall()
+    return frozenset(row[0] for row in rows)
+
+
+def changed_by(db: Connection, position: int) -> Changed:
+    """Whom and what the correction at a position concerns."""
+    rows = db.execute(
+        "select kind, encode(key, 'hex')::uuid, holder from es.claim "
+        " where kind in (%s, %s) and (position = %s or until = %s)",
+        [SAME_AS, WITHDRAWN, position, position],
+    ).fetchall()
+    identities = members(db, {id for kind, *both in rows if kind == SAME_AS for id in both}, position)
+    runs, batches = ([row[n] for row in rows if row[0] == WITHDRAWN] for n in (1, 2))
+    touched = db.execute(  # what was imported came after the first word about its import
+        "select distinct e.customer_id, e.stream_id from es.event e "
+        " where e.position > (select min(b.position) from es.event b where b.stream_id = any(%s::uuid[])) "
+        "   and e.position < %s and e.correlation_id = any(%s::uuid[])",
+        [id_array(batches), position, id_array(runs)],
+    ).fetchall()
+    customers = {customer for customer, _ in touched if customer is not None}
+    return Changed(identities | members(db, customers, position), identities, {stream for _, stream in touched})
+
+
+def taken_back(pool: ConnectionPool, command_ids: Collection[UUID]) -> set[UUID]:
+    """Those of these commands that were done, and count no longer."""
+    with pool.connection() as db:
+        rows = db.execute(
+            "select c.command_id from es.command c join es.event e on e.position = c.first "
+            "  join es.claim w on w.kind = %s and w.key = uuid_send(e.correlation_id) "
+            " where c.command_id = any(%s::uuid[])",
+            [WITHDRAWN, id_array(command_ids)],
+        ).fetchall()
+    return {row[0] for row in rows}
+
+
+def extent(pool: ConnectionPool, stream_id: UUID, correlation_id: UUID) -> tuple[int, int]:
+    """How many events came of what a stream began under a correlation id, and how many of their streams went on
+    in other ways since."""
+    with pool.connection() as db:
+        row = db.execute(
+            "with ours as materialized ("
+            "  select e.stream_id, e.version from es.event e "
+            "   where e.position > (select min(b.position) from es.event b where b.stream_id = %s) "
+            "     and e.correlation_id = %s) "
+            "select (select count(*) from ours), count(*) "
+            "  from (select o.stream_id, min(o.version) as first from ours o group by o.stream_id) s "
+            " where exists (select from es.event e where e.stream_id = s.stream_id and e.version > s.first "
+            "                  and e.correlation_id <> %s)",
+            [stream_id, correlation_id, correlation_id],
+        ).fetchone()
+    return (int(row[0]), int(row[1])) if row else (0, 0)
