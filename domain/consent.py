@@ -6,7 +6,8 @@ from enum import StrEnum
 from typing import assert_never
 from uuid import UUID
 
-from domain.kernel import Command, CustomerId, Decider, Event, Text, Told, derived
+from domain.kernel import Command, Decider, Event, Text, Told, derived
+from domain.references import CustomerId
 from domain.values import Channel, empty
 
 

@@ -4,14 +4,29 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
-from typing import Any, assert_never
+from typing import assert_never
+from uuid import UUID
 
-from domain.kernel import Command, Contact, CustomerId, Decider, Event, Personal, Refused, Told
+from domain import identifiers, merging
+from domain.identifiers import (
+    AddIdentifier,
+    IdentifierAdded,
+    IdentifierRemoved,
+    Identifiers,
+    IdentifierType,
+    IdentifierVerified,
+    RemoveIdentifier,
+    VerifyIdentifier,
+    known,
+)
+from domain.kernel import Claim, Command, Contact, Decider, Event, Personal, Refused, Told
+from domain.merging import CustomersMerged, CustomersUnmerged, MergeCustomers, UnmergeCustomers
+from domain.references import CustomerId
 from domain.values import EmailAddress, PhoneNumber, calling_region, empty, must_be_language, must_be_zone, must_say
 
-MAX_IDENTIFIERS = 1000
-"""How many identifiers a customer may be given in a lifetime."""
 MAX_PREFERENCES = 1000
+MAX_EVIDENCE = 100
+"""How many events an inference may cite."""
 EARLIEST_BIRTH = date(1850, 1, 1)
 
 PROFILE = ("name", "birth_date", "language", "timezone", "country", "territory", "sector", "size")
@@ -23,19 +38,6 @@ class CustomerKind(StrEnum):
 
     PERSON = "PERSON"
     ORGANISATION = "ORGANISATION"
-
-
-class IdentifierType(StrEnum):
-    """What a customer can be recognised by."""
-
-    EMAIL = "EMAIL"
-    PHONE = "PHONE"
-    TAX_ID = "TAX_ID"
-    LOYALTY_CARD = "LOYALTY_CARD"
-    EXTERNAL_ID = "EXTERNAL_ID"
-    COOKIE = "COOKIE"
-    DEVICE = "DEVICE"
-    SOCIAL = "SOCIAL"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,37 +94,21 @@ class ChangeAddress(Command):
     country: str
 
 
-class AddIdentifier(Command):
-    """Add something to recognise a customer by; a phone without a country code is of the customer's country."""
-
-    customer_id: CustomerId
-    type: IdentifierType
-    value: str
-
-
-class VerifyIdentifier(Command):
-    """Say that an identifier was proved to be the customer's, and by which method."""
-
-    customer_id: CustomerId
-    type: IdentifierType
-    value: str
-    method: str
-
-
-class RemoveIdentifier(Command):
-    """Say that an identifier is the customer's no longer."""
-
-    customer_id: CustomerId
-    type: IdentifierType
-    value: str
-
-
 class StatePreference(Command):
     """Note what a customer said to prefer on a topic, such as `contact-time` or `hobby`."""
 
     customer_id: CustomerId
     topic: str
     value: str
+
+
+class InferPreference(Command):
+    """Note what a customer seems to prefer; `evidence` names the events that say so by their positions in the log."""
+
+    customer_id: CustomerId
+    topic: str
+    value: str
+    evidence: tuple[int, ...]
 
 
 # What can have happened.
@@ -159,30 +145,6 @@ class AddressChanged(Event, stored_as="customer.address-changed.v1"):
     address: Contact[Address]
 
 
-class IdentifierAdded(Event, stored_as="customer.identifier-added.v1"):
-    """The customer can be recognised by something more; `normal` is the form for matching, `number` counts from 1."""
-
-    number: int
-    type: IdentifierType
-    value: Contact[str]
-    normal: Contact[str]
-
-
-class IdentifierVerified(Event, stored_as="customer.identifier-verified.v1"):
-    """An identifier was proved to be the customer's."""
-
-    number: int
-    type: IdentifierType
-    method: str
-
-
-class IdentifierRemoved(Event, stored_as="customer.identifier-removed.v1"):
-    """An identifier is the customer's no longer."""
-
-    number: int
-    type: IdentifierType
-
-
 class PreferenceStated(Event, stored_as="customer.preference-stated.v1"):
     """The customer said what they prefer."""
 
@@ -190,23 +152,20 @@ class PreferenceStated(Event, stored_as="customer.preference-stated.v1"):
     value: Told[str]
 
 
+class PreferenceInferred(Event, stored_as="customer.preference-inferred.v1"):
+    """The customer seems to prefer this, which they never said; `evidence` are positions in the log."""
+
+    topic: str
+    value: Told[str]
+    evidence: tuple[int, ...]
+
+
 # What must be remembered in order to decide.
 
 
 @dataclass(frozen=True, slots=True)
-class Identifier:
-    """One identifier, and whether it is still the customer's; `method` is how it was verified."""
-
-    number: int
-    type: IdentifierType
-    normal: str | None
-    method: str | None = None
-    live: bool = True
-
-
-@dataclass(frozen=True, slots=True)
 class Customer:
-    """`registered` is what was said first; the rest is what is true now."""
+    """`registered` is what was said first; the rest is true now. `stated` are the topics that are not just inferred."""
 
     registered: CustomerRegistered | None = None
     name: str | None = None
@@ -218,27 +177,29 @@ class Customer:
     sector: str | None = None
     size: str | None = None
     address: Address | None = None
-    identifiers: tuple[Identifier, ...] = ()
+    identifiers: Identifiers = ()
     preferences: Mapping[str, str | None] = field(default_factory=empty)
+    stated: frozenset[str] = frozenset()
+    merged_into: UUID | None = None
 
 
 Asked = (
     RegisterCustomer
     | ChangeCustomerProfile
     | ChangeAddress
-    | AddIdentifier
-    | VerifyIdentifier
-    | RemoveIdentifier
+    | identifiers.Asked
+    | merging.Asked
     | StatePreference
+    | InferPreference
 )
 Happened = (
     CustomerRegistered
     | CustomerProfileChanged
     | AddressChanged
-    | IdentifierAdded
-    | IdentifierVerified
-    | IdentifierRemoved
+    | identifiers.Happened
+    | merging.Happened
     | PreferenceStated
+    | PreferenceInferred
 )
 
 
@@ -256,33 +217,19 @@ def decide(asked: Asked, customer: Customer) -> Iterator[Event]:
             address = address_of(asked)
             if address != customer.address:
                 yield AddressChanged(address=address)
-        case AddIdentifier(type=type, value=value):
-            normal = normalised(type, value, calling_region(customer.country, customer.language))
-            found = known(customer, type, normal)
-            if found is None or not found.live:
-                if len(customer.identifiers) >= MAX_IDENTIFIERS:
-                    raise Refused(f"A customer may be given at most {MAX_IDENTIFIERS} identifiers.")
-                number = len(customer.identifiers) + 1
-                yield IdentifierAdded(number=number, type=type, value=value, normal=normal)
-        case VerifyIdentifier(type=type, value=value, method=method):
-            must_say(method, "The method", "method")
-            found = known(customer, type, normalised(type, value, calling_region(customer.country, customer.language)))
-            if found is None or not found.live:
-                raise Refused("This identifier is not the customer's: add it first.", "value")
-            if found.method != method:
-                yield IdentifierVerified(number=found.number, type=type, method=method)
-        case RemoveIdentifier(type=type, value=value):
-            found = known(customer, type, normalised(type, value, calling_region(customer.country, customer.language)))
-            if found is None:
-                raise Refused("This identifier was never the customer's.", "value")
-            if found.live:
-                yield IdentifierRemoved(number=found.number, type=type)
+        case AddIdentifier() | VerifyIdentifier() | RemoveIdentifier():
+            yield from identifiers.decide(asked, customer.identifiers, customer.country, customer.language)
+        case MergeCustomers() | UnmergeCustomers():
+            yield from merging.decide(asked, customer.merged_into, customer)
         case StatePreference(topic=topic, value=value):
-            must_say(topic, "The topic", "topic")
-            if len(customer.preferences) >= MAX_PREFERENCES and topic not in customer.preferences:
-                raise Refused(f"A customer may have preferences on at most {MAX_PREFERENCES} topics.", "topic")
-            if customer.preferences.get(topic) != value:
+            must_be_topic(topic, customer)
+            if topic not in customer.stated or customer.preferences[topic] != value:
                 yield PreferenceStated(topic=topic, value=value)
+        case InferPreference(topic=topic, value=value, evidence=evidence):
+            must_be_topic(topic, customer)
+            must_be_evident(evidence)
+            if topic not in customer.stated and customer.preferences.get(topic) != value:
+                yield PreferenceInferred(topic=topic, value=value, evidence=evidence)
         case _:
             assert_never(asked)
 
@@ -291,20 +238,34 @@ def evolve(customer: Customer, event: Happened) -> Customer:
     match event:
         case CustomerRegistered():
             return Customer(event, event.name, event.language, event.timezone, event.country, event.territory)
-        case IdentifierAdded(number=number, type=type, normal=normal):
-            return replace(customer, identifiers=(*customer.identifiers, Identifier(number, type, normal)))
-        case IdentifierVerified(number=number, method=method):
-            return with_identifier(customer, number, method=method)
-        case IdentifierRemoved(number=number):
-            return with_identifier(customer, number, live=False)
+        case IdentifierAdded() | IdentifierVerified() | IdentifierRemoved():
+            return replace(customer, identifiers=identifiers.evolve(customer.identifiers, event))
+        case CustomersMerged(survivor_id=survivor_id):
+            return replace(customer, merged_into=survivor_id)
+        case CustomersUnmerged():
+            return replace(customer, merged_into=None)
         case CustomerProfileChanged():
             return replace(customer, **{name: value for name in PROFILE if (value := getattr(event, name)) is not None})
         case AddressChanged(address=address):
             return replace(customer, address=address)
         case PreferenceStated(topic=topic, value=value):
+            preferences = {**customer.preferences, topic: value}
+            return replace(customer, preferences=preferences, stated=customer.stated | {topic})
+        case PreferenceInferred(topic=topic, value=value):
             return replace(customer, preferences={**customer.preferences, topic: value})
         case _:
             assert_never(event)
+
+
+def claims(customer_id: UUID, event: Happened, customer: Customer) -> Iterator[Claim]:
+    """What nobody else may hold as well."""
+    match event:
+        case IdentifierAdded() | IdentifierVerified() | IdentifierRemoved():
+            yield from identifiers.claims(customer_id, event, customer.identifiers)
+        case CustomersMerged() | CustomersUnmerged():
+            yield from merging.claims(customer_id, event)
+        case _:
+            return
 
 
 def register(asked: RegisterCustomer, customer: Customer) -> Iterator[Event]:
@@ -331,7 +292,9 @@ def register(asked: RegisterCustomer, customer: Customer) -> Iterator[Event]:
         yield registered
         for number, (type, value, normal) in enumerate(told, 1):
             yield IdentifierAdded(number=number, type=type, value=value, normal=normal)
-    elif registered != customer.registered or any(known(customer, type, normal) is None for type, _, normal in told):
+    elif registered != customer.registered or any(
+        known(customer.identifiers, type, normal) is None for type, _, normal in told
+    ):
         raise Refused("This customer is already registered. Change the profile instead.")
 
 
@@ -362,30 +325,19 @@ def address_of(asked: ChangeAddress) -> Address:
     )
 
 
-def normalised(type: IdentifierType, value: str, region: str) -> str:
-    """The form by which two identifiers are found to be the same."""
-    if type is IdentifierType.EMAIL:
-        return EmailAddress.parse(value, "value").normal
-    if type is IdentifierType.PHONE:
-        return PhoneNumber.parse(value, region, "value").normal
-    normal = "".join(value.split()).replace("-", "").upper()
-    if not normal:
-        raise Refused("The identifier must not be blank.", "value")
-    return normal
+def must_be_topic(topic: str, customer: Customer) -> None:
+    """Refused if a topic is blank, or one too many."""
+    must_say(topic, "The topic", "topic")
+    if len(customer.preferences) >= MAX_PREFERENCES and topic not in customer.preferences:
+        raise Refused(f"A customer may have preferences on at most {MAX_PREFERENCES} topics.", "topic")
 
 
-def with_identifier(customer: Customer, number: int, **changes: Any) -> Customer:
-    """The customer with one identifier changed."""
-    changed = (replace(each, **changes) if each.number == number else each for each in customer.identifiers)
-    return replace(customer, identifiers=tuple(changed))
+def must_be_evident(evidence: tuple[int, ...]) -> None:
+    """Refused if an inference cites no events, or too many, or what can be no position: they count from 1."""
+    if not 1 <= len(evidence) <= MAX_EVIDENCE:
+        raise Refused(f"Name from 1 to {MAX_EVIDENCE} events that say so.", "evidence")
+    if min(evidence) < 1:
+        raise Refused("Name the events by their positions in the log, which count from 1.", "evidence")
 
 
-def known(customer: Customer, type: IdentifierType, normal: str) -> Identifier | None:
-    """The last identifier of this kind and form that the customer was given, be it live or not."""
-    for each in reversed(customer.identifiers):
-        if each.type is type and each.normal == normal:
-            return each
-    return None
-
-
-decider = Decider("customer", Asked, Happened, Customer(), decide, evolve, disclose=True)
+decider = Decider("customer", Asked, Happened, Customer(), decide, evolve, disclose=True, claims=claims)

@@ -4,14 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, assert_never
+from typing import assert_never
 from uuid import UUID
 
-from domain.invitation import InvitationId
-from domain.kernel import Command, CustomerId, Decider, Event, Ref, Refused
+from domain.kernel import Command, Decider, Event, Refused
+from domain.references import CustomerId, FollowUpId, InvitationId
 from domain.values import must_know_zone, must_say
-
-FollowUpId = Annotated[UUID, Ref("follow_up")]
 
 
 class FollowUpStatus(StrEnum):

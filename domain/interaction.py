@@ -3,16 +3,19 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Annotated, assert_never
+from typing import assert_never
 from uuid import UUID
 
-from domain.kernel import Command, CustomerId, Decider, Event, Ref, Refused, Text, Told
-from domain.values import Channel, must_last, must_say
+from domain.kernel import Command, Contact, Decider, Event, Refused, Text, Told, as_asked
+from domain.references import CustomerId, InteractionId, StaffId
+from domain.values import Channel, must_be_within, must_last, must_say
 
-InteractionId = Annotated[UUID, Ref("interaction")]
-
-MAX_REMEMBERED = 10_000
+MAX_REMEMBERED = 1_000
 """How many messages, links and requests an interaction may have, of each."""
+MAX_RECIPIENTS = 100
+MAX_ATTACHMENTS = 100
+MAX_ATTACHMENT_BYTES = 2**40
+MAX_SCRIPT_VERSION = 10_000
 
 
 class Direction(StrEnum):
@@ -30,11 +33,20 @@ class Sentiment(StrEnum):
     NEGATIVE = "NEGATIVE"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A file that came with a message: its name, its type such as application/pdf, and its size. It is not kept."""
+
+    name: str
+    media_type: str | None = None
+    size_bytes: int | None = None
+
+
 # What can be asked.
 
 
 class LogInteraction(Command):
-    """Note a contact after the fact; `topic` and `campaign` are codes, not words about the customer."""
+    """Note a contact after the fact: `topic` and `campaign` are codes; `staff_id` is who met the customer, or says so."""
 
     interaction_id: InteractionId
     customer_id: CustomerId
@@ -45,10 +57,12 @@ class LogInteraction(Command):
     topic: str | None = None
     campaign: str | None = None
     duration_s: int | None = None
+    staff_id: StaffId | None = None
+    place: str | None = None
 
 
 class StartInteraction(Command):
-    """Begin a contact that goes on: a call, a chat, a thread of mails."""
+    """Begin a contact that goes on: a chat, a thread of mails; `script` is the key of what the staff are to say."""
 
     interaction_id: InteractionId
     customer_id: CustomerId
@@ -57,26 +71,37 @@ class StartInteraction(Command):
     topic: str | None = None
     campaign: str | None = None
     queue: str | None = None
+    staff_id: StaffId | None = None
+    script: str | None = None
+    script_version: int | None = None
 
 
 class ReceiveMessage(Command):
-    """Note what the customer wrote; a message with an id is taken once, and one without is a fact of its own."""
+    """Note what the customer wrote; what has a Message-ID is taken once. `in_reply_to` is the one that it answers."""
 
     interaction_id: InteractionId
     subject: str | None = None
     text: Text
     thread: str | None = None
     message_id: str | None = None
+    in_reply_to: str | None = None
+    sender: str | None = None
+    recipients: tuple[str, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
 
 
 class SendMessage(Command):
-    """Note what the company wrote; a message with an id is taken once, and one without is a fact of its own."""
+    """Note what the company wrote; what has a Message-ID is taken once. `in_reply_to` is the one that it answers."""
 
     interaction_id: InteractionId
     subject: str | None = None
     text: Text
     thread: str | None = None
     message_id: str | None = None
+    in_reply_to: str | None = None
+    sender: str | None = None
+    recipients: tuple[str, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
 
 
 class EndInteraction(Command):
@@ -131,6 +156,8 @@ class InteractionLogged(Event, stored_as="interaction.logged.v1"):
     topic: str | None = None
     campaign: str | None = None
     duration_s: int | None = None
+    staff_id: StaffId | None = None
+    place: Contact[str] = None
 
 
 class InteractionStarted(Event, stored_as="interaction.started.v1"):
@@ -142,24 +169,35 @@ class InteractionStarted(Event, stored_as="interaction.started.v1"):
     topic: str | None = None
     campaign: str | None = None
     queue: str | None = None
+    staff_id: StaffId | None = None
+    script: str | None = None
+    script_version: int | None = None
 
 
 class MessageReceived(Event, stored_as="interaction.message-received.v1"):
-    """The customer wrote."""
+    """The customer wrote; no recipients or attachments are empty, as what is forgotten is."""
 
     subject: Told[str]
     text: Told[str]
     thread: str | None = None
     message_id: str | None = None
+    in_reply_to: str | None = None
+    sender: Contact[str] = None
+    recipients: Contact[tuple[str, ...]] = None
+    attachments: Told[tuple[Attachment, ...]] = None
 
 
 class MessageSent(Event, stored_as="interaction.message-sent.v1"):
-    """The company wrote."""
+    """The company wrote; no recipients or attachments are empty, as what is forgotten is."""
 
     subject: Told[str]
     text: Told[str]
     thread: str | None = None
     message_id: str | None = None
+    in_reply_to: str | None = None
+    sender: Contact[str] = None
+    recipients: Contact[tuple[str, ...]] = None
+    attachments: Told[tuple[Attachment, ...]] = None
 
 
 class InteractionEnded(Event, stored_as="interaction.ended.v1"):
@@ -201,13 +239,14 @@ class InteractionReattributed(Event, stored_as="interaction.reattributed.v1"):
 
 @dataclass(frozen=True, slots=True)
 class Interaction:
-    """`begun` is what was said first; `customer_id` is whose contact it is now."""
+    """`begun` is what was said first; `customer_id` is whose contact it is now; `messages` are those with an id."""
 
     begun: InteractionLogged | InteractionStarted | None = None
     customer_id: UUID | None = None
     ended: InteractionEnded | None = None
     summary: InteractionSummarised | None = None
     messages: frozenset[str] = frozenset()
+    message_count: int = 0
     links: frozenset[tuple[str, UUID]] = frozenset()
     requested: frozenset[str] = frozenset()
 
@@ -246,12 +285,15 @@ def decide(asked: Asked, interaction: Interaction) -> Iterator[Event]:
                 raise Refused("This interaction is already known. Give a new one an id of its own.", "interaction_id")
         case _ if interaction.customer_id is None:
             raise Refused("There is no such interaction: start it or log it first.", "interaction_id")
-        case ReceiveMessage(subject=subject, text=text, thread=thread, message_id=message_id):
-            if is_new(message_id, interaction.messages):
-                yield MessageReceived(subject=subject, text=text, thread=thread, message_id=message_id)
-        case SendMessage(subject=subject, text=text, thread=thread, message_id=message_id):
-            if is_new(message_id, interaction.messages):
-                yield MessageSent(subject=subject, text=text, thread=thread, message_id=message_id)
+        case ReceiveMessage() | SendMessage():
+            must_be_postable(asked)
+            if is_new(asked.message_id, interaction.messages, interaction.message_count):
+                yield as_asked(
+                    MessageReceived if isinstance(asked, ReceiveMessage) else MessageSent,
+                    asked,
+                    recipients=asked.recipients or None,
+                    attachments=asked.attachments or None,
+                )
         case EndInteraction(outcome=outcome, duration_s=duration_s):
             must_last(duration_s)
             ended = InteractionEnded(outcome=outcome, duration_s=duration_s)
@@ -268,11 +310,11 @@ def decide(asked: Asked, interaction: Interaction) -> Iterator[Event]:
                 yield summary
         case LinkInteraction(noun=noun, id=id):
             must_say(noun, "The noun", "noun")
-            if is_new((noun, id), interaction.links):
+            if is_new((noun, id), interaction.links, len(interaction.links)):
                 yield InteractionLinked(noun=noun, id=id)
         case RequestInformation(topic=topic):
             must_say(topic, "The topic", "topic")
-            if is_new(topic, interaction.requested):
+            if is_new(topic, interaction.requested, len(interaction.requested)):
                 yield InformationRequested(topic=topic)
         case ReattributeInteraction(customer_id=customer_id):
             if customer_id != interaction.customer_id:
@@ -286,9 +328,8 @@ def evolve(interaction: Interaction, event: Happened) -> Interaction:
         case InteractionLogged(customer_id=customer_id) | InteractionStarted(customer_id=customer_id):
             return Interaction(event, customer_id)
         case MessageReceived(message_id=message_id) | MessageSent(message_id=message_id):
-            if message_id is None:
-                return interaction
-            return replace(interaction, messages=interaction.messages | {message_id})
+            known = interaction.messages if message_id is None else interaction.messages | {message_id}
+            return replace(interaction, messages=known, message_count=interaction.message_count + 1)
         case InteractionEnded():
             return replace(interaction, ended=event)
         case InteractionSummarised():
@@ -305,33 +346,32 @@ def evolve(interaction: Interaction, event: Happened) -> Interaction:
 
 def begin(asked: LogInteraction | StartInteraction) -> InteractionLogged | InteractionStarted:
     """The first words about a contact."""
-    if isinstance(asked, StartInteraction):
-        return InteractionStarted(
-            customer_id=asked.customer_id,
-            channel=asked.channel,
-            direction=asked.direction,
-            topic=asked.topic,
-            campaign=asked.campaign,
-            queue=asked.queue,
-        )
-    must_last(asked.duration_s)
-    return InteractionLogged(
-        customer_id=asked.customer_id,
-        channel=asked.channel,
-        direction=asked.direction,
-        subject=asked.subject,
-        text=asked.text,
-        topic=asked.topic,
-        campaign=asked.campaign,
-        duration_s=asked.duration_s,
-    )
+    if isinstance(asked, LogInteraction):
+        must_last(asked.duration_s)
+        return as_asked(InteractionLogged, asked)
+    must_be_within(asked.script_version, 1, MAX_SCRIPT_VERSION, "script_version")
+    if asked.script is None and asked.script_version is not None:
+        raise Refused("Give the script that this is a version of.", "script")
+    return as_asked(InteractionStarted, asked)
 
 
-def is_new(thing: object, known: frozenset[object]) -> bool:
-    """Whether this was not noted before. Refused if no more can be noted."""
+def must_be_postable(asked: ReceiveMessage | SendMessage) -> None:
+    """Refused if a message goes to too many, or brings too many files or such as cannot be."""
+    if len(asked.recipients) > MAX_RECIPIENTS:
+        raise Refused(f"A message names at most {MAX_RECIPIENTS} recipients: leave the others out.", "recipients")
+    if len(asked.attachments) > MAX_ATTACHMENTS:
+        raise Refused(f"A message names at most {MAX_ATTACHMENTS} attachments: leave the others out.", "attachments")
+    for file in asked.attachments:
+        must_say(file.name, "The name of an attachment", "attachments")
+        if file.size_bytes is not None and not 0 <= file.size_bytes <= MAX_ATTACHMENT_BYTES:
+            raise Refused(f"An attachment has from 0 to {MAX_ATTACHMENT_BYTES} bytes.", "attachments")
+
+
+def is_new(thing: object, known: frozenset[object], count: int) -> bool:
+    """Whether this was not noted before. Refused if so many are noted that no more can be."""
     if thing in known:
         return False
-    if len(known) >= MAX_REMEMBERED:
+    if count >= MAX_REMEMBERED:
         raise Refused(f"An interaction holds at most {MAX_REMEMBERED} of these: start another one.")
     return True
 

@@ -6,11 +6,9 @@ from enum import StrEnum
 from typing import Annotated, assert_never
 from uuid import UUID
 
-from domain.kernel import Answered, Command, CustomerId, Decider, Event, Ref, Refused, Text
-from domain.order import OrderId
+from domain.kernel import Answered, Command, Decider, Event, Ref, Refused, Text
+from domain.references import CustomerId, InvitationId, OrderId
 from domain.values import Channel, must_be_language, must_say
-
-InvitationId = Annotated[UUID, Ref("invitation")]
 
 CSAT = range(1, 6)
 NPS = range(0, 11)

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from functools import cache
 from hashlib import sha1
 from operator import attrgetter
 from typing import (
@@ -20,6 +22,7 @@ from uuid import UUID, SafeUUID
 
 T = TypeVar("T")
 S = TypeVar("S")
+E = TypeVar("E", bound="Event")
 
 NAMESPACE = UUID("6f2c9d2e-5b1a-5f0e-9c57-b17ac04a0001")
 """The namespace of every id that is derived from a meaning. It never changes, or history would fall apart."""
@@ -63,8 +66,6 @@ MAX_TEXT = 20_000
 Text = Annotated[str, Limit(MAX_TEXT)]
 """A text of several lines. A plain `str` is one line of at most MAX_LINE characters."""
 
-CustomerId = Annotated[UUID, Ref("customer")]
-
 
 def derived(*meaning: object) -> UUID:
     """The id that follows from a meaning: `uuid5(NAMESPACE, "part:part:...")`."""
@@ -101,23 +102,40 @@ class Message(type):
         if "__slots__" in body:  # the second pass: `dataclass(slots=True)` makes the class anew
             return super().__new__(mcs, name, bases, body)
         stored_as = words.pop("stored_as", None)
+        corrects = words.pop("corrects", False)
         for key, hint in body.get("__annotations__", {}).items():
             if key not in body and sealed(hint) is not None:
                 body[key] = None
         made = super().__new__(mcs, name, bases, body, **words)
         if stored_as is not None:
             made.stored_as = stored_as  # type: ignore[attr-defined]  # declared by Event, which this makes
+            made.corrects = corrects  # type: ignore[attr-defined]  # as well
         return cast(Message, dataclass(frozen=True, slots=True, kw_only=True)(made))
 
 
 class Event(metaclass=Message):
-    """Something that happened. `stored_as` names it for ever: `noun.what-happened.v1`."""
+    """Something that happened. `stored_as` names it for ever: `noun.what-happened.v1`.
+
+    `corrects`: it changes how what was recorded before is read, so that views fold anew what it concerns.
+    """
 
     stored_as: ClassVar[str] = ""
+    corrects: ClassVar[bool] = False
 
 
 class Command(metaclass=Message):
     """Something that is asked for, and may be refused."""
+
+
+def as_asked(event: type[E], asked: Command, **known: Any) -> E:
+    """The event that says what was asked: every field that has the same name, and what is `known` besides."""
+    return event(**{name: getattr(asked, name) for name in _shared(event, type(asked)) if name not in known}, **known)
+
+
+@cache
+def _shared(event: type[Event], command: type[Command]) -> tuple[str, ...]:
+    asked = {f.name for f in fields(cast(Any, command))}
+    return tuple(f.name for f in fields(cast(Any, event)) if f.name in asked)
 
 
 def sealed(hint: Any) -> Sealed | None:
@@ -142,12 +160,49 @@ class Refused(Exception):
         self.field = field
 
 
+class ClaimStep(StrEnum):
+    """What is done about a claim.
+
+    SHARE: the first of those who hold it owns it. OWN: it is the holder's for good; refused if it is another's for good.
+    FREE: nothing; refused if it is anybody's for good. KNOWN: nothing; refused if the holder is no stream that exists.
+    RELEASE: the holder gives it back.
+    """
+
+    SHARE = "SHARE"
+    OWN = "OWN"
+    FREE = "FREE"
+    KNOWN = "KNOWN"
+    RELEASE = "RELEASE"
+
+
+SAME_AS = "SAME_AS"
+"""The kind of claim by which one customer is taken to be another: the key is the one, the holder the other."""
+WITHDRAWN = "WITHDRAWN"
+"""The kind of claim by which what was recorded under a correlation id counts no longer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Something that only one can hold at a time, whichever streams ask for it; decided where events are appended.
+
+    A text is a personal key, of which a keyed hash is kept. `refusal` is the sentence if it is another's, about `field`.
+    """
+
+    kind: str
+    key: str | UUID
+    holder: UUID
+    step: ClaimStep
+    refusal: str = ""
+    field: str | None = None
+
+
 @dataclass(frozen=True)
 class Decider(Generic[S]):
     """A noun: what can be asked of it, what can have happened to it, and the two functions between.
 
     `asked` and `happened` are unions of classes (or one class). A command names its stream by the field
-    `<noun>_id`, unless `stream` says otherwise. `disclose` loads personal values because deciding needs them.
+    `<noun>_id`, unless `stream` says otherwise. `disclose` loads personal values because deciding needs them. `claims`
+    are what an event of a stream, and the state after it, want settled where it is appended.
     """
 
     noun: str
@@ -158,6 +213,7 @@ class Decider(Generic[S]):
     evolve: Callable[[S, Any], S]
     stream: Callable[[Any], UUID] | None = None
     disclose: bool = False
+    claims: Callable[[UUID, Any, S], Iterator[Claim]] | None = None
     commands: tuple[type[Command], ...] = field(init=False)
     events: tuple[type[Event], ...] = field(init=False)
 

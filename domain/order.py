@@ -5,13 +5,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, assert_never
+from typing import assert_never
 from uuid import UUID
 
-from domain.kernel import Command, CustomerId, Decider, Event, Ref, Refused, Text, Told
-from domain.values import EXACT, MAX_QUANTITY, Money, empty, fault, money
-
-OrderId = Annotated[UUID, Ref("order")]
+from domain.kernel import Command, Decider, Event, Refused, Text, Told, as_asked
+from domain.references import CustomerId, OpportunityId, OrderId, QuoteId
+from domain.values import EXACT, MAX_QUANTITY, Money, empty, fault, money, must_be_amount
 
 MAX_LINES = 5000
 
@@ -53,7 +52,7 @@ class OrderLine:
 
 
 class PlaceOrder(Command):
-    """Take an order; `rate` and `base_currency` say what one unit of its currency is worth in the company's books."""
+    """Take an order; `rate` is what its currency is worth in `base_currency`, `cost` what its goods cost the company."""
 
     order_id: OrderId
     customer_id: CustomerId
@@ -65,6 +64,9 @@ class PlaceOrder(Command):
     number: str | None = None
     rep: str | None = None
     campaign: str | None = None
+    quote_id: QuoteId | None = None
+    opportunity_id: OpportunityId | None = None
+    cost: Decimal | None = None
 
 
 class ConfirmOrder(Command):
@@ -97,6 +99,14 @@ class CancelOrder(Command):
     """Call off whatever has not been returned yet, as long as nothing has been delivered."""
 
     order_id: OrderId
+    reason: Text | None = None
+
+
+class CancelOrderLines(Command):
+    """Call goods of an order off at the prices of these lines, before delivery; each time is a fact of its own."""
+
+    order_id: OrderId
+    lines: tuple[OrderLine, ...]
     reason: Text | None = None
 
 
@@ -133,6 +143,9 @@ class OrderPlaced(Event, stored_as="order.placed.v1"):
     number: str | None = None
     rep: str | None = None
     campaign: str | None = None
+    quote_id: QuoteId | None = None
+    opportunity_id: OpportunityId | None = None
+    cost: Decimal | None = None
 
 
 class OrderConfirmed(Event, stored_as="order.confirmed.v1"):
@@ -159,6 +172,15 @@ class OrderCancelled(Event, stored_as="order.cancelled.v1"):
 
     reason: Told[str]
     value: Money
+
+
+class OrderLinesCancelled(Event, stored_as="order.lines-cancelled.v1"):
+    """Goods were called off; `nothing_left` says that they were the last, so that the order is off as a whole."""
+
+    lines: tuple[OrderLine, ...]
+    value: Money
+    reason: Told[str]
+    nothing_left: bool
 
 
 class LinesReturned(Event, stored_as="order.lines-returned.v1"):
@@ -195,7 +217,17 @@ class Order:
     shipped: OrderShipped | None = None
 
 
-Asked = PlaceOrder | ConfirmOrder | PickOrder | ShipOrder | DeliverOrder | CancelOrder | ReturnLines | RecordReturn
+Asked = (
+    PlaceOrder
+    | ConfirmOrder
+    | PickOrder
+    | ShipOrder
+    | DeliverOrder
+    | CancelOrder
+    | CancelOrderLines
+    | ReturnLines
+    | RecordReturn
+)
 Happened = (
     OrderPlaced
     | OrderConfirmed
@@ -203,6 +235,7 @@ Happened = (
     | OrderShipped
     | OrderDelivered
     | OrderCancelled
+    | OrderLinesCancelled
     | LinesReturned
     | GoodsReturned
 )
@@ -221,22 +254,15 @@ def decide(asked: Asked, order: Order) -> Iterator[Event]:
     match asked:
         case PlaceOrder():
             total = money(worth(asked.lines), asked.currency, asked.rate, asked.base_currency)
+            must_be_amount(asked.cost, "cost")
             if order.status is OrderStatus.UNKNOWN:
-                yield OrderPlaced(
-                    customer_id=asked.customer_id,
-                    lines=asked.lines,
-                    total=total,
-                    channel=asked.channel,
-                    number=asked.number,
-                    rep=asked.rep,
-                    campaign=asked.campaign,
-                )
+                yield as_asked(OrderPlaced, asked, total=total)
             elif order.status is OrderStatus.RETURNED or not is_same(order, asked, total):
                 raise Refused("This order has already been placed.")
         case RecordReturn():
             value = money(worth(asked.lines), asked.currency, asked.rate, asked.base_currency)
             if order.status is OrderStatus.UNKNOWN:
-                yield GoodsReturned(customer_id=asked.customer_id, lines=asked.lines, value=value, reason=asked.reason)
+                yield as_asked(GoodsReturned, asked, value=value)
             elif order.status is not OrderStatus.RETURNED or not is_same(order, asked, value):
                 raise Refused("This return has already been recorded.")
         case ConfirmOrder():
@@ -255,19 +281,19 @@ def decide(asked: Asked, order: Order) -> Iterator[Event]:
             if is_ahead(order, OrderStatus.DELIVERED):
                 yield OrderDelivered()
         case CancelOrder(reason=reason):
-            total = ordered(order)
-            if order.status is OrderStatus.DELIVERED:
-                raise Refused("It has been delivered: return the lines instead.")
+            total = undelivered(order)
             if order.status is not OrderStatus.CANCELLED:
                 yield OrderCancelled(reason=reason, value=total.like(max(order.left, Decimal(0))))
-        case ReturnLines(lines=lines, reason=reason):
-            total = ordered(order)
+        case CancelOrderLines(lines=lines) | ReturnLines(lines=lines):
+            is_return = isinstance(asked, ReturnLines)
+            total = ordered(order) if is_return else undelivered(order)
             if order.status is OrderStatus.CANCELLED:
                 raise Refused("This order has been cancelled.")
             value = total.like(worth(lines))
             rest = without(order.remaining, lines)
-            must_cover(order.remaining, rest)
-            yield LinesReturned(lines=lines, value=value, reason=reason, nothing_left=not rest)
+            must_cover(order.remaining, rest, "return" if is_return else "cancel")
+            happened = LinesReturned if is_return else OrderLinesCancelled
+            yield as_asked(happened, asked, value=value, nothing_left=not rest)
         case _:
             assert_never(asked)
 
@@ -280,10 +306,11 @@ def evolve(order: Order, event: Happened) -> Order:
                 remaining[line.sku] = remaining.get(line.sku, 0) + line.quantity
             total = event.total
             return Order(OrderStatus.PLACED, event.customer_id, event.lines, total, remaining, total.amount)
-        case LinesReturned():
+        case LinesReturned() | OrderLinesCancelled():
             rest = without(order.remaining, event.lines)
             left = EXACT.subtract(order.left, event.value.amount) if rest else Decimal(0)
-            return replace(order, remaining=rest, left=left)
+            is_off = isinstance(event, OrderLinesCancelled) and event.nothing_left
+            return replace(order, status=OrderStatus.CANCELLED if is_off else order.status, remaining=rest, left=left)
         case OrderConfirmed():
             return replace(order, status=OrderStatus.CONFIRMED)
         case OrderPicked():
@@ -338,6 +365,13 @@ def ordered(order: Order) -> Money:
     return order.total
 
 
+def undelivered(order: Order) -> Money:
+    """What the order came to. Refused if there is none, or if the customer has the goods."""
+    if order.status is OrderStatus.DELIVERED:
+        raise Refused("It has been delivered: return the lines instead.")
+    return ordered(order)
+
+
 def without(remaining: Mapping[str, int], lines: tuple[OrderLine, ...]) -> Mapping[str, int]:
     """What remains after some lines have come back: below zero what is not covered, and nothing that is zero."""
     rest = Counter(remaining)
@@ -346,12 +380,12 @@ def without(remaining: Mapping[str, int], lines: tuple[OrderLine, ...]) -> Mappi
     return {sku: quantity for sku, quantity in rest.items() if quantity}
 
 
-def must_cover(remaining: Mapping[str, int], rest: Mapping[str, int]) -> None:
-    """Refused if more would come back than went out."""
+def must_cover(remaining: Mapping[str, int], rest: Mapping[str, int], what_for: str) -> None:
+    """Refused if more would come back, or be called off, than is left of the order."""
     for sku, quantity in rest.items():
         if quantity < 0:
             left = f"Only {remaining[sku]} of {sku} are" if sku in remaining else f"Nothing of {sku} is"
-            raise Refused(f"{left} left to return.", "lines")
+            raise Refused(f"{left} left to {what_for}.", "lines")
 
 
 decider = Decider("order", Asked, Happened, Order(), decide, evolve)

@@ -3,13 +3,12 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Annotated, assert_never
+from typing import assert_never
 from uuid import UUID
 
-from domain.kernel import Command, Decider, Event, Ref, Refused, reference
+from domain.kernel import Command, Decider, Event, Refused, reference
+from domain.references import SurveyId
 from domain.values import empty, must_be_language, must_say
-
-SurveyId = Annotated[UUID, Ref("survey")]
 
 MAX_QUESTIONS = 50
 MAX_LANGUAGES = 50

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from enum import StrEnum
@@ -14,6 +14,7 @@ from zoneinfo import available_timezones
 
 import email_validator
 import phonenumbers
+import stdnum.eu.vat
 
 from domain.currencies import EXPONENTS
 from domain.kernel import Refused
@@ -27,6 +28,8 @@ MAX_DURATION_S = 366 * 24 * 3600
 EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 """Wide enough for every sum and product of values within the limits above, so nothing is ever rounded by it."""
 
+ALPHA_2 = re.compile(r"[A-Z]{2}")
+TAX_ID_SEPARATORS = re.compile(r"[\s./-]")
 LANGUAGE = re.compile(r"[a-z]{2,3}(-([A-Z]{2}|[0-9]{3}))?")
 
 
@@ -157,6 +160,11 @@ def must_say(text: str | None, what: str, field: str) -> None:
         raise Refused(f"{what} must not be blank.", field)
 
 
+def without_query(url: str | None) -> str | None:
+    """A URL or a path up to its ? or #: what follows may say who somebody is. None if nothing is left."""
+    return None if url is None else url.partition("?")[0].partition("#")[0].strip() or None
+
+
 def must_be_language(code: str, field: str = "language") -> None:
     """Refused if this is not a language with or without a region, as BCP 47 writes them."""
     if LANGUAGE.fullmatch(code) is None:
@@ -182,6 +190,64 @@ def must_last(duration_s: int | None, field: str = "duration_s") -> None:
     """Refused if a number of seconds is negative, or more than a year."""
     if duration_s is not None and not 0 <= duration_s <= MAX_DURATION_S:
         raise Refused(f"The duration must be from 0 to {MAX_DURATION_S} seconds.", field)
+
+
+def must_be_amount(value: Decimal | None, field: str, limit: Decimal = MAX_AMOUNT) -> None:
+    """Refused if an amount was given, but is negative, not finite, too large or too fine."""
+    if value is not None and (wrong := fault(value, limit)):
+        raise Refused(f"The {field.replace('_', ' ')} {wrong}.", field)
+
+
+def payable(
+    amount: Decimal, currency: str, rate: Decimal | None = None, base_currency: str | None = None, what: str = "This"
+) -> Money:
+    """Money that can change hands. Refused if there is none, or if the currency has no coin so small (ISO 4217)."""
+    must_be_amount(amount, "amount")
+    paid = money(amount, currency, rate, base_currency).charged()
+    if paid.amount != amount:
+        decimals = EXPONENTS[currency]
+        raise Refused(f"{what} in {currency} has {f'at most {decimals}' if decimals else 'no'} decimals.", "amount")
+    if not amount:
+        raise Refused(f"{what} is more than zero.", "amount")
+    return paid
+
+
+def part(whole: Money, before: Decimal, amount: Decimal) -> Money:
+    """The next part of an amount after others that came to `before`.
+
+    Its worth in the base currency is what the parts are worth together, rounded, less what they were worth before,
+    rounded; so the parts of a whole are worth, to the last cent, what the whole is.
+    """
+    after = whole.like(EXACT.add(before, amount)).charged()
+    base = EXACT.subtract(after.base, whole.like(before).charged().base)
+    return replace(whole.like(amount).charged(), base=base)
+
+
+def must_be_share(value: Decimal | None, field: str) -> None:
+    """Refused if a share or a probability was given, but is not from 0 to 1."""
+    if value is not None and (fault(value) or value > 1):
+        raise Refused(f"The {field.replace('_', ' ')} must be from 0 to 1.", field)
+
+
+def must_be_within(value: int | None, low: int, high: int, field: str) -> None:
+    """Refused if a whole number was given, but is not from `low` to `high`."""
+    if value is not None and not low <= value <= high:
+        raise Refused(f"The {field.replace('_', ' ')} must be from {low} to {high}.", field)
+
+
+def must_be_worded(texts: Mapping[str, str], field: str) -> None:
+    """Refused if texts by language are none, not by language, or blank."""
+    if not texts:
+        raise Refused(f"Give the {field.replace('_', ' ')} in one language at least.", field)
+    for language, text in texts.items():
+        must_be_language(language, field)
+        must_say(text, f"The {field.replace('_', ' ')} in {language}", field)
+
+
+def must_follow(start: datetime, end: datetime | None, field: str) -> None:
+    """Refused if an end was given, but is not after its start."""
+    if end is not None and end <= start:
+        raise Refused(f"The {field.replace('_', ' ')} must be after the start.", field)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +292,39 @@ def calling_region(country: str | None, language: str) -> str:
         if region in phonenumbers.SUPPORTED_REGIONS:
             return region
     return "ES"
+
+
+@dataclass(frozen=True, slots=True)
+class TaxId:
+    """A tax id as it was given, with the form for matching, and whether its check digits were found right."""
+
+    given: str
+    normal: str
+    checked: bool
+
+    @classmethod
+    def parse(cls, text: str, country: str | None = None, field: str = "value") -> Self:
+        """By the rules of a country (ISO 3166, two letters), or of the EU member that the id begins with.
+
+        The prefix of the country is left out of the normal form. What follows no rule that is known stays as it is, in
+        capitals and without separators, for few countries give a VAT number to everybody who has a tax id.
+        """
+        plain = TAX_ID_SEPARATORS.sub("", text).upper()
+        if not plain:
+            raise Refused("The tax id must not be blank.", field)
+        code = (country or "").strip().upper()
+        national = stdnum.get_cc_module(code, "vat") if ALPHA_2.fullmatch(code) else None
+        if national is not None and national.is_valid(plain):
+            return cls(text, national.validate(plain), True)
+        if stdnum.eu.vat.is_valid(plain):
+            return cls(text, stdnum.eu.vat.validate(plain)[2:], True)
+        return cls(text, plain, False)
+
+
+def must_be_tax_id(text: str, country: str | None, field: str = "value") -> None:
+    """Refused if somebody of Spain is given what is no NIF, NIE or CIF, nor the VAT number of another EU member."""
+    if (country or "").strip().upper() == "ES" and not TaxId.parse(text, country, field).checked:
+        raise Refused("This is not a Spanish tax id: check its digits and its letter.", field)
 
 
 @dataclass(frozen=True, slots=True)

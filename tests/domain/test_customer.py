@@ -6,9 +6,8 @@ from uuid import UUID
 import pytest
 
 from domain.customer import (
-    MAX_IDENTIFIERS,
+    MAX_EVIDENCE,
     MAX_PREFERENCES,
-    AddIdentifier,
     Address,
     AddressChanged,
     ChangeAddress,
@@ -16,19 +15,23 @@ from domain.customer import (
     CustomerKind,
     CustomerProfileChanged,
     CustomerRegistered,
+    InferPreference,
+    PreferenceInferred,
+    PreferenceStated,
+    RegisterCustomer,
+    StatePreference,
+    decider,
+)
+from domain.identifiers import (
+    AddIdentifier,
     IdentifierAdded,
     IdentifierRemoved,
     IdentifierType,
-    IdentifierVerified,
-    PreferenceStated,
-    RegisterCustomer,
     RemoveIdentifier,
-    StatePreference,
     VerifyIdentifier,
-    decider,
 )
 from domain.kernel import Command
-from tests.domain.scenario import given
+from tests.domain.scenario import but, given
 
 ANA = UUID(int=1)
 EMAIL, PHONE = IdentifierType.EMAIL, IdentifierType.PHONE
@@ -125,6 +128,7 @@ def test_a_phone_without_a_country_code_is_of_the_country_of_the_customer() -> N
         VerifyIdentifier(customer_id=ANA, type=EMAIL, value="ana@example.com", method="link"),
         RemoveIdentifier(customer_id=ANA, type=EMAIL, value="ana@example.com"),
         StatePreference(customer_id=ANA, topic="hobby", value="chess"),
+        InferPreference(customer_id=ANA, topic="hobby", value="chess", evidence=(7,)),
     ],
 )
 def test_nothing_is_asked_of_a_customer_who_is_not_registered(command: Command) -> None:
@@ -181,78 +185,6 @@ def test_an_address_has_a_street() -> None:
     given(decider, REGISTERED).when(asked).refused("The street must not be blank.", "street")
 
 
-def test_an_identifier_is_added_once_however_it_is_written() -> None:
-    asked = AddIdentifier(customer_id=ANA, type=IdentifierType.LOYALTY_CARD, value=" ib-12 34x ")
-    added = IdentifierAdded(number=3, type=IdentifierType.LOYALTY_CARD, value=" ib-12 34x ", normal="IB1234X")
-    given(decider, REGISTERED, MAIL, CALL).when(asked).then(added)
-    for same in ("IB1234X", "ib 12 34 x"):
-        again = AddIdentifier(customer_id=ANA, type=IdentifierType.LOYALTY_CARD, value=same)
-        given(decider, REGISTERED, MAIL, CALL, added).when(again).then_nothing()
-    other = AddIdentifier(customer_id=ANA, type=IdentifierType.TAX_ID, value="IB1234X")
-    given(decider, REGISTERED, MAIL, CALL, added).when(other).then(
-        IdentifierAdded(number=4, type=IdentifierType.TAX_ID, value="IB1234X", normal="IB1234X")
-    )
-
-
-@pytest.mark.parametrize(
-    ("type", "sentence"),
-    [
-        (EMAIL, "This is not an e-mail address. An email address must have an @-sign."),
-        (PHONE, "This is not a phone number: write it as +34 600 123 456."),
-        (IdentifierType.COOKIE, "The identifier must not be blank."),
-    ],
-)
-@pytest.mark.parametrize("command", [AddIdentifier, RemoveIdentifier])
-def test_an_identifier_must_make_sense(
-    type: IdentifierType, sentence: str, command: type[AddIdentifier] | type[RemoveIdentifier]
-) -> None:
-    given(decider, REGISTERED).when(command(customer_id=ANA, type=type, value=" - ")).refused(sentence, "value")
-
-
-def test_a_customer_has_a_limited_number_of_identifiers() -> None:
-    many = [
-        IdentifierAdded(number=n, type=IdentifierType.COOKIE, value=str(n), normal=str(n))
-        for n in range(1, MAX_IDENTIFIERS + 1)
-    ]
-    given(decider, REGISTERED, *many).when(AddIdentifier(customer_id=ANA, type=EMAIL, value="a@example.com")).refused(
-        f"A customer may be given at most {MAX_IDENTIFIERS} identifiers."
-    )
-
-
-def test_an_identifier_is_verified_once_by_each_method() -> None:
-    asked = VerifyIdentifier(customer_id=ANA, type=EMAIL, value="ana@example.com", method="link")
-    verified = IdentifierVerified(number=1, type=EMAIL, method="link")
-    given(decider, REGISTERED, MAIL, CALL).when(asked).then(verified)
-    given(decider, REGISTERED, MAIL, CALL, verified).when(asked).then_nothing()
-
-
-@pytest.mark.parametrize("removed", [[], [MAIL, IdentifierRemoved(number=1, type=EMAIL)]])
-def test_only_what_is_the_customers_is_verified(removed: list[IdentifierAdded]) -> None:
-    asked = VerifyIdentifier(customer_id=ANA, type=EMAIL, value="ana@example.com", method="link")
-    given(decider, REGISTERED, *removed).when(asked).refused(
-        "This identifier is not the customer's: add it first.", "value"
-    )
-    blank = VerifyIdentifier(customer_id=ANA, type=EMAIL, value="ana@example.com", method="")
-    given(decider, REGISTERED, MAIL).when(blank).refused("The method must not be blank.", "method")
-
-
-def test_an_identifier_is_removed_once_and_may_come_back_under_another_number() -> None:
-    asked = RemoveIdentifier(customer_id=ANA, type=PHONE, value="+34 600-123-456")
-    removed = IdentifierRemoved(number=2, type=PHONE)
-    given(decider, REGISTERED, MAIL, CALL).when(asked).then(removed)
-    given(decider, REGISTERED, MAIL, CALL, removed).when(asked).then_nothing()
-    back = IdentifierAdded(number=3, type=PHONE, value="600123456", normal="+34600123456")
-    given(decider, REGISTERED, MAIL, CALL, removed).when(
-        AddIdentifier(customer_id=ANA, type=PHONE, value="600123456")
-    ).then(back)
-    given(decider, REGISTERED, MAIL, CALL, removed, back).when(asked).then(IdentifierRemoved(number=3, type=PHONE))
-
-
-def test_what_was_never_the_customers_is_not_removed() -> None:
-    asked = RemoveIdentifier(customer_id=ANA, type=PHONE, value="600 999 999")
-    given(decider, REGISTERED, MAIL, CALL).when(asked).refused("This identifier was never the customer's.", "value")
-
-
 def test_a_preference_is_stated_until_it_changes() -> None:
     asked = StatePreference(customer_id=ANA, topic="hobby", value="chess")
     stated = PreferenceStated(topic="hobby", value="chess")
@@ -273,6 +205,60 @@ def test_a_preference_has_a_topic() -> None:
     )
 
 
+INFER = InferPreference(customer_id=ANA, topic="hobby", value="chess", evidence=(7, 12))
+INFERRED = PreferenceInferred(topic="hobby", value="chess", evidence=(7, 12))
+
+
+def test_a_preference_is_inferred_until_something_else_is() -> None:
+    given(decider, REGISTERED).when(INFER).then(INFERRED)
+    given(decider, REGISTERED, INFERRED).when(INFER).then_nothing()
+    given(decider, REGISTERED, INFERRED).when(but(INFER, evidence=(99,))).then_nothing()
+    given(decider, REGISTERED, INFERRED).when(but(INFER, value="go")).then(
+        PreferenceInferred(topic="hobby", value="go", evidence=(7, 12))
+    )
+
+
+def test_what_a_customer_said_is_not_overruled_by_what_they_seem_to_prefer() -> None:
+    stated = PreferenceStated(topic="hobby", value="go")
+    given(decider, REGISTERED, stated).when(INFER).then_nothing()
+    given(decider, REGISTERED, stated, INFERRED).when(but(INFER, value="tennis")).then_nothing()
+    other = but(INFER, topic="contact-time")
+    given(decider, REGISTERED, stated).when(other).then(
+        PreferenceInferred(topic="contact-time", value="chess", evidence=(7, 12))
+    )
+
+
+def test_what_was_inferred_may_be_said_and_is_said_from_then_on() -> None:
+    state = StatePreference(customer_id=ANA, topic="hobby", value="chess")
+    stated = PreferenceStated(topic="hobby", value="chess")
+    given(decider, REGISTERED, INFERRED).when(state).then(stated)
+    given(decider, REGISTERED, INFERRED, stated).when(state).then_nothing()
+    given(decider, REGISTERED, INFERRED, stated).when(but(INFER, value="go")).then_nothing()
+
+
+@pytest.mark.parametrize("evidence", [(), tuple(range(1, MAX_EVIDENCE + 2))])
+def test_an_inference_cites_some_events_and_not_too_many(evidence: tuple[int, ...]) -> None:
+    given(decider, REGISTERED).when(but(INFER, evidence=evidence)).refused(
+        f"Name from 1 to {MAX_EVIDENCE} events that say so.", "evidence"
+    )
+
+
+def test_an_inference_cites_positions_in_the_log() -> None:
+    given(decider, REGISTERED).when(but(INFER, evidence=(7, 0))).refused(
+        "Name the events by their positions in the log, which count from 1.", "evidence"
+    )
+    most = but(INFER, evidence=tuple(range(1, MAX_EVIDENCE + 1)))
+    given(decider, REGISTERED).when(most).then(PreferenceInferred(topic="hobby", value="chess", evidence=most.evidence))
+
+
+def test_an_inference_has_a_topic() -> None:
+    given(decider, REGISTERED).when(but(INFER, topic="")).refused("The topic must not be blank.", "topic")
+    many = [PreferenceInferred(topic=str(n), value="x", evidence=(1,)) for n in range(MAX_PREFERENCES)]
+    given(decider, REGISTERED, *many).when(INFER).refused(
+        f"A customer may have preferences on at most {MAX_PREFERENCES} topics.", "topic"
+    )
+
+
 def test_a_customer_who_was_forgotten_can_still_be_folded() -> None:
     forgotten = [
         CustomerRegistered(kind=CustomerKind.PERSON, name=None, language="es", timezone="Europe/Madrid"),
@@ -280,6 +266,7 @@ def test_a_customer_who_was_forgotten_can_still_be_folded() -> None:
         CustomerProfileChanged(),
         AddressChanged(address=None),
         PreferenceStated(topic="hobby", value=None),
+        PreferenceInferred(topic="contact-time", value=None, evidence=(7,)),
     ]
     asked = AddIdentifier(customer_id=ANA, type=EMAIL, value="new@example.com")
     given(decider, *forgotten).when(asked).then(

@@ -1,11 +1,17 @@
 """Interactions."""
 
+from dataclasses import fields, replace
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
 
 from domain.interaction import (
+    MAX_ATTACHMENT_BYTES,
+    MAX_ATTACHMENTS,
+    MAX_RECIPIENTS,
     MAX_REMEMBERED,
+    Attachment,
     Direction,
     EndInteraction,
     InformationRequested,
@@ -28,9 +34,10 @@ from domain.interaction import (
     SummariseInteraction,
     decider,
 )
-from domain.kernel import Command
+from domain.kernel import Command, Event
 from domain.values import Channel
-from tests.domain.scenario import Given, given
+from eventstore.codec import Codec
+from tests.domain.scenario import Given, but, given
 
 CALL, ANA, EVA, ORDER = UUID(int=1), UUID(int=2), UUID(int=3), UUID(int=4)
 LOG = LogInteraction(
@@ -124,13 +131,163 @@ def test_a_message_without_an_id_is_a_fact_of_its_own() -> None:
     ).then(MessageSent(subject=None, text="Hello"))
 
 
+SHEET = Attachment(name="Ana García.pdf", media_type="application/pdf", size_bytes=1024)
+MAIL = ReceiveMessage(
+    interaction_id=CALL, subject="Re: Hi", text="Hello", message_id="<3@x>", in_reply_to="<2@x>",
+    sender="ana@example.com", recipients=("shop@example.com", "eva@example.com"), attachments=(SHEET,),
+)  # fmt: skip
+MAILED = MessageReceived(
+    subject="Re: Hi", text="Hello", message_id="<3@x>", in_reply_to="<2@x>",
+    sender="ana@example.com", recipients=("shop@example.com", "eva@example.com"), attachments=(SHEET,),
+)  # fmt: skip
+
+
+def test_a_mail_says_what_it_answers_who_wrote_it_and_which_files_came_with_it() -> None:
+    given(decider, STARTED).when(MAIL).then(MAILED)
+    given(decider, STARTED, MAILED).when(MAIL).then_nothing()
+    sent = MessageSent(
+        subject=None, text="Hello", message_id="<4@x>", in_reply_to="<3@x>", sender="shop@example.com",
+        recipients=("ana@example.com",), attachments=(SHEET,),
+    )  # fmt: skip
+    answer = SendMessage(
+        interaction_id=CALL, text="Hello", message_id="<4@x>", in_reply_to="<3@x>", sender="shop@example.com",
+        recipients=("ana@example.com",), attachments=(SHEET,),
+    )  # fmt: skip
+    given(decider, STARTED, MAILED).when(answer).then(sent)
+    given(decider, STARTED, MAILED, sent).when(answer).then_nothing()
+
+
+def test_no_attachments_take_no_room() -> None:
+    given(decider, STARTED).when(but(MAIL, attachments=(), recipients=())).then(
+        replace(MAILED, attachments=None, recipients=None)
+    )
+
+
+def kept(event: Event) -> Event:
+    """The event after it was written and read, its personal values with it."""
+    codec = Codec([decider])
+    body, personal = codec.encode(event)
+    assert not any(word in body for word in (b"Ana", b"example.com", b"Calle"))
+    read = codec.decode(event.stored_as, body)
+    for field, value in personal:
+        codec.disclose(read, field.slot, value)
+    return read
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        MAILED,
+        replace(MAILED, attachments=None),
+        MessageSent(subject=None, text="x", recipients=("a@example.com",), attachments=(SHEET,) * 2),
+    ],
+)
+def test_attachments_and_addresses_are_sealed_and_come_back_as_they_were(event: Event) -> None:
+    assert kept(event) == event
+
+
+def test_personal_values_keep_the_places_that_they_always_had() -> None:
+    shapes = Codec([decider]).shapes
+    for name in ("interaction.message-received.v1", "interaction.message-sent.v1"):
+        assert [field.name for field in shapes[name].personal] == [
+            "subject", "text", "sender", "recipients", "attachments",
+        ]  # fmt: skip
+    assert [field.name for field in shapes["interaction.logged.v1"].personal] == ["subject", "text", "place"]
+
+
+def test_what_was_stored_before_is_still_the_same_contact() -> None:
+    older = Codec([decider]).decode(
+        "interaction.started.v1",
+        b'{"customer_id":"%s","channel":"EMAIL","direction":"OUT","queue":"service"}' % str(ANA).encode(),
+    )
+    given(decider, older).when(START).then_nothing()
+    assert {each.name for each in fields(cast(Any, older))} > {"queue", "staff_id", "script", "script_version"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence", "field"),
+    [
+        (
+            {"attachments": (SHEET,) * (MAX_ATTACHMENTS + 1)},
+            "A message names at most 100 attachments: leave the others out.",
+            "attachments",
+        ),
+        (
+            {"recipients": ("a@example.com",) * (MAX_RECIPIENTS + 1)},
+            "A message names at most 100 recipients: leave the others out.",
+            "recipients",
+        ),
+        ({"attachments": (Attachment(name=" "),)}, "The name of an attachment must not be blank.", "attachments"),
+        (
+            {"attachments": (Attachment(name="a", size_bytes=-1),)},
+            f"An attachment has from 0 to {MAX_ATTACHMENT_BYTES} bytes.",
+            "attachments",
+        ),
+        (
+            {"attachments": (Attachment(name="a", size_bytes=MAX_ATTACHMENT_BYTES + 1),)},
+            f"An attachment has from 0 to {MAX_ATTACHMENT_BYTES} bytes.",
+            "attachments",
+        ),
+    ],
+)
+def test_a_message_must_make_sense(changes: dict[str, Any], sentence: str, field: str) -> None:
+    given(decider, STARTED).when(but(MAIL, **changes)).refused(sentence, field)
+
+
+def test_a_message_may_bring_as_many_files_as_are_named() -> None:
+    many: dict[str, Any] = {
+        "attachments": (SHEET,) * MAX_ATTACHMENTS,
+        "recipients": ("a@example.com",) * MAX_RECIPIENTS,
+    }
+    given(decider, STARTED).when(but(MAIL, **many)).then(replace(MAILED, **many))
+
+
+def test_it_is_noted_who_of_the_company_met_the_customer_and_where() -> None:
+    given(decider).when(but(LOG, staff_id=EVA, place="Calle Mayor 1")).then(
+        replace(LOGGED, staff_id=EVA, place="Calle Mayor 1")
+    )
+    assert kept(replace(LOGGED, staff_id=EVA, place="Calle Mayor 1")) == replace(
+        LOGGED, staff_id=EVA, place="Calle Mayor 1"
+    )
+    scripted: dict[str, Any] = {"staff_id": EVA, "script": "spring", "script_version": 2}
+    given(decider).when(but(START, **scripted)).then(replace(STARTED, **scripted))
+
+
+def test_the_version_of_a_script_is_one_of_a_script() -> None:
+    given(decider).when(but(START, script_version=1)).refused("Give the script that this is a version of.", "script")
+    given(decider).when(but(START, script="spring", script_version=0)).refused(
+        "The script version must be from 1 to 10000.", "script_version"
+    )
+
+
 def test_a_thread_has_a_limited_number_of_messages() -> None:
     state = decider.initial
     for event in (STARTED, *(MessageReceived(message_id=str(n), subject=None, text="") for n in range(MAX_REMEMBERED))):
         state = decider.evolve(state, event)
     assert len(state.messages) == MAX_REMEMBERED
-    one_more = ReceiveMessage(interaction_id=CALL, text="Hello", message_id="one more")
-    Given(decider, state).when(one_more).refused("An interaction holds at most 10000 of these: start another one.")
+    full = Given(decider, state)
+    full.when(ReceiveMessage(interaction_id=CALL, text="Hello", message_id="0")).then_nothing()
+    for message_id in ("one more", None):
+        full.when(ReceiveMessage(interaction_id=CALL, text="Hello", message_id=message_id)).refused(
+            "An interaction holds at most 1000 of these: start another one."
+        )
+
+
+def test_messages_without_an_id_fill_a_thread_as_well() -> None:
+    message = MessageSent(subject=None, text="")
+    given(decider, STARTED, *[message] * (MAX_REMEMBERED - 1)).when(SendMessage(interaction_id=CALL, text="")).then(
+        message
+    )
+    given(decider, STARTED, *[message] * MAX_REMEMBERED).when(SendMessage(interaction_id=CALL, text="")).refused(
+        "An interaction holds at most 1000 of these: start another one."
+    )
+
+
+def test_a_longer_thread_of_the_past_is_still_read() -> None:
+    past = [MessageReceived(message_id=str(n), subject=None, text="") for n in range(MAX_REMEMBERED + 5)]
+    past_is_full = given(decider, STARTED, *past)
+    past_is_full.when(EndInteraction(interaction_id=CALL)).then(InteractionEnded())
+    past_is_full.when(ReceiveMessage(interaction_id=CALL, text="", message_id="1004")).then_nothing()
 
 
 def test_a_contact_ends_once() -> None:

@@ -1,5 +1,6 @@
 """Orders."""
 
+from dataclasses import replace
 from decimal import Decimal
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from domain.kernel import Event
 from domain.order import (
     MAX_LINES,
     CancelOrder,
+    CancelOrderLines,
     ConfirmOrder,
     DeliverOrder,
     GoodsReturned,
@@ -17,6 +19,7 @@ from domain.order import (
     OrderConfirmed,
     OrderDelivered,
     OrderLine,
+    OrderLinesCancelled,
     OrderPicked,
     OrderPlaced,
     OrderShipped,
@@ -30,7 +33,7 @@ from domain.order import (
     decider,
 )
 from domain.values import Money, money
-from tests.domain.scenario import events_of, given
+from tests.domain.scenario import but, events_of, given
 
 ORDER, ANA, EVA = UUID(int=1), UUID(int=2), UUID(int=3)
 
@@ -59,6 +62,14 @@ def returns(*lines: OrderLine, reason: str | None = None) -> ReturnLines:
 
 def returned(*lines: OrderLine, value: str, nothing_left: bool = False) -> LinesReturned:
     return LinesReturned(lines=lines, value=euros(value), reason=None, nothing_left=nothing_left)
+
+
+def cancels(*lines: OrderLine, reason: str | None = None) -> CancelOrderLines:
+    return CancelOrderLines(order_id=ORDER, lines=lines, reason=reason)
+
+
+def called_off(*lines: OrderLine, value: str, nothing_left: bool = False, reason: str | None = None) -> Event:
+    return OrderLinesCancelled(lines=lines, value=euros(value), reason=reason, nothing_left=nothing_left)
 
 
 def test_an_order_is_placed_with_the_exact_sum_of_its_lines() -> None:
@@ -125,6 +136,7 @@ def test_lines_that_make_no_sense_are_refused(
 ) -> None:
     given(decider).when(command(order_id=ORDER, customer_id=ANA, lines=lines)).refused(sentence, "lines")
     given(decider, PLACED).when(returns(*lines)).refused(sentence, "lines")
+    given(decider, PLACED).when(cancels(*lines)).refused(sentence, "lines")
 
 
 def test_a_currency_must_exist() -> None:
@@ -176,7 +188,7 @@ def test_an_order_is_not_shipped_a_second_time_with_another_carrier() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [*(command for command, _ in STEPS), CancelOrder(order_id=ORDER), returns(line())],
+    [*(command for command, _ in STEPS), CancelOrder(order_id=ORDER), cancels(line()), returns(line())],
 )
 def test_what_was_not_placed_goes_no_way(command: ConfirmOrder) -> None:
     given(decider).when(command).refused("This order has not been placed yet.", "order_id")
@@ -212,8 +224,50 @@ def test_what_was_delivered_is_not_cancelled() -> None:
 
 def test_a_cancelled_order_stands_still() -> None:
     cancelled = OrderCancelled(reason=None, value=euros("6.251"))
-    for command in (*(command for command, _ in STEPS), returns(line())):
+    for command in (*(command for command, _ in STEPS), cancels(line()), returns(line())):
         given(decider, PLACED, cancelled).when(command).refused("This order has been cancelled.")
+
+
+def test_an_order_says_what_it_follows_from_and_what_it_costs() -> None:
+    asked = but(PLACE, quote_id=UUID(int=7), opportunity_id=UUID(int=8), cost=Decimal("4.5"))
+    given(decider).when(asked).then(
+        replace(PLACED, quote_id=UUID(int=7), opportunity_id=UUID(int=8), cost=Decimal("4.5"))
+    )
+    given(decider).when(but(PLACE, cost=Decimal(-1))).refused("The cost must be zero or more.", "cost")
+
+
+def test_some_of_an_order_is_called_off_and_the_rest_goes_its_way() -> None:
+    asked = cancels(line(quantity=2), reason="Too many")
+    off = called_off(line(quantity=2), value="2.50", reason="Too many")
+    state = given(decider, PLACED).when(asked).then(off)
+    assert (state.status, state.remaining, state.left) == (OrderStatus.PLACED, {"22139": 3, "M": 1}, Decimal("3.751"))
+    given(decider, PLACED, off).when(STEPS[3][0]).then(OrderDelivered())
+    given(decider, PLACED, off).when(CancelOrder(order_id=ORDER)).then(
+        OrderCancelled(reason=None, value=euros("3.751"))
+    )
+
+
+def test_an_order_of_which_nothing_is_left_is_cancelled() -> None:
+    rest = (line(quantity=3), line("M", 1, "0.001"))
+    off = called_off(line(quantity=2), value="2.50")
+    last = called_off(*rest, value="3.751", nothing_left=True)
+    state = given(decider, PLACED, off).when(cancels(*rest)).then(last)
+    assert (state.status, state.left) == (OrderStatus.CANCELLED, Decimal(0))
+    given(decider, PLACED, off, last).when(CancelOrder(order_id=ORDER)).then_nothing()
+    back = returned(*PLACE.lines, value="6.251", nothing_left=True)
+    assert given(decider, PLACED, back).state.status is OrderStatus.PLACED
+
+
+def test_no_more_is_called_off_than_is_left_and_nothing_that_was_delivered() -> None:
+    off = called_off(line(quantity=2), value="2.50")
+    for happened in (off, returned(line(quantity=2), value="2.50")):
+        given(decider, PLACED, happened).when(cancels(line(quantity=4))).refused(
+            "Only 3 of 22139 are left to cancel.", "lines"
+        )
+    given(decider, PLACED, off).when(returns(line(quantity=4))).refused("Only 3 of 22139 are left to return.", "lines")
+    given(decider, PLACED, OrderDelivered()).when(cancels(line())).refused(
+        "It has been delivered: return the lines instead."
+    )
 
 
 def test_lines_come_back_until_nothing_is_left() -> None:

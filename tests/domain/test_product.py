@@ -23,6 +23,10 @@ INTRODUCE = IntroduceProduct(
     product_id=LAMP, sku="L-1", name="Lamp", category="light", price=Decimal("9.5"), currency="EUR"
 )
 INTRODUCED = ProductIntroduced(sku="L-1", name="Lamp", category="light", price=Decimal("9.5"), currency="EUR")
+COSTING = IntroduceProduct(
+    product_id=LAMP, sku="L-1", name="Lamp", currency="EUR", tax_class="reduced", unit_cost=Decimal(4)
+)
+COSTS = ProductIntroduced(sku="L-1", name="Lamp", currency="EUR", tax_class="reduced", unit_cost=Decimal(4))
 BARE = ProductIntroduced(sku="L-1", name="Lamp")
 
 
@@ -67,6 +71,21 @@ def test_another_product_cannot_have_the_same_id() -> None:
             "The price must be zero or more.",
             "price",
         ),
+        (
+            IntroduceProduct(product_id=LAMP, sku="L-1", name="Lamp", unit_cost=Decimal(1)),
+            "Give the currency of the unit cost.",
+            "currency",
+        ),
+        (
+            IntroduceProduct(product_id=LAMP, sku="L-1", name="Lamp", unit_cost=Decimal(-1), currency="EUR"),
+            "The unit cost must be zero or more.",
+            "unit_cost",
+        ),
+        (
+            IntroduceProduct(product_id=LAMP, sku="L-1", name="Lamp", tax_class=" "),
+            "The tax class must not be blank.",
+            "tax_class",
+        ),
     ],
 )
 def test_a_product_must_make_sense(command: Command, sentence: str, field: str) -> None:
@@ -104,6 +123,36 @@ def test_a_first_price_needs_a_currency() -> None:
     given(decider, BARE).when(revise(price=Decimal(1), currency="EUR")).then(
         ProductRevised(price=Decimal(1), currency="EUR")
     )
+
+
+def test_what_a_product_costs_the_company_and_how_it_is_taxed_is_said_and_revised() -> None:
+    given(decider).when(COSTING).then(COSTS)
+    given(decider, COSTS).when(COSTING).then_nothing()
+    asked = revise(tax_class="general", unit_cost=Decimal(0), price=Decimal(9))
+    revised = ProductRevised(tax_class="general", unit_cost=Decimal(0), price=Decimal(9))
+    state = given(decider, COSTS).when(asked).then(revised)
+    assert (state.tax_class, state.unit_cost, state.currency) == ("general", Decimal(0), "EUR")
+    given(decider, COSTS, revised).when(asked).then_nothing()
+    given(decider, COSTS).when(revise(tax_class="reduced", unit_cost=Decimal("4.0"))).then_nothing()
+    state = given(decider, COSTS).when(revise(name="Big lamp")).then(ProductRevised(name="Big lamp"))
+    assert (state.tax_class, state.unit_cost) == ("reduced", Decimal(4))
+
+
+def test_the_price_and_the_cost_are_in_one_currency() -> None:
+    both = ProductRevised(price=Decimal(9))
+    given(decider, COSTS, both).when(revise(currency="USD", price=Decimal(10))).refused(
+        "Give the unit cost in USD as well.", "unit_cost"
+    )
+    given(decider, COSTS, both).when(revise(currency="USD", unit_cost=Decimal(5))).refused(
+        "Give the price in USD as well.", "price"
+    )
+    given(decider, COSTS, both).when(revise(currency="USD", price=Decimal(10), unit_cost=Decimal(5))).then(
+        ProductRevised(currency="USD", price=Decimal(10), unit_cost=Decimal(5))
+    )
+    given(decider, COSTS).when(revise(currency="USD", unit_cost=Decimal(5))).then(
+        ProductRevised(currency="USD", unit_cost=Decimal(5))
+    )
+    given(decider, BARE).when(revise(unit_cost=Decimal(5))).refused("Give the currency of the unit cost.", "currency")
 
 
 @pytest.mark.parametrize("command", [revise(name="Lamp"), DiscontinueProduct(product_id=LAMP)])

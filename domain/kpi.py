@@ -1,0 +1,106 @@
+"""KPIs: what a figure is called, how it is worked out, and which way is better, version by version."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+from domain.kernel import Command, Decider, Event, Ref, Refused, Text, as_asked, reference
+from domain.values import must_be_worded, must_say
+
+MAX_KPI_LANGUAGES = 50
+MAX_KPI_VERSIONS = 1000
+
+KpiId = Annotated[UUID, Ref("kpi")]
+
+
+class KpiDirection(StrEnum):
+    """Which way the figure should go."""
+
+    HIGHER_IS_BETTER = "HIGHER_IS_BETTER"
+    LOWER_IS_BETTER = "LOWER_IS_BETTER"
+
+
+# What can be asked.
+
+
+class DefineKpi(Command):
+    """Say how a figure is worked out; `kpi_id` is `bitacora:` and the key, and `unit` a code such as EUR, % or days.
+
+    `formula` says it in words, and `measure` is the name of the computation that does it. A definition holds from
+    `effective_from` on, or for the whole past."""
+
+    kpi_id: KpiId
+    key: str
+    title: Mapping[str, str]
+    formula: Text
+    measure: str
+    unit: str
+    direction: KpiDirection
+    effective_from: date | None = None
+
+
+# What can have happened.
+
+
+class KpiDefined(Event, stored_as="kpi.defined.v1"):
+    """A version of a definition, whole; versions count from 1, and what was reported cites the version of its time."""
+
+    key: str
+    version: int
+    title: Mapping[str, str]
+    formula: Text
+    measure: str
+    unit: str
+    direction: KpiDirection
+    effective_from: date | None
+
+
+# What must be remembered in order to decide.
+
+
+@dataclass(frozen=True, slots=True)
+class Kpi:
+    """The version in force."""
+
+    defined: KpiDefined | None = None
+
+
+Asked = DefineKpi
+Happened = KpiDefined
+
+
+def decide(asked: Asked, kpi: Kpi) -> Iterator[Event]:
+    must_make_sense(asked)
+    version = kpi.defined.version if kpi.defined else 0
+    if kpi.defined != as_asked(KpiDefined, asked, version=version):
+        if version >= MAX_KPI_VERSIONS:
+            raise Refused(f"A KPI has at most {MAX_KPI_VERSIONS} versions. Define another one.")
+        yield as_asked(KpiDefined, asked, version=version + 1)
+
+
+def evolve(kpi: Kpi, event: Happened) -> Kpi:
+    return Kpi(event)
+
+
+def must_make_sense(asked: DefineKpi) -> None:
+    """Refused if the figure could not be named, or nobody could say how it comes about."""
+    must_say(asked.key, "The key", "key")
+    if asked.kpi_id != kpi_id(asked.key):
+        raise Refused(f"The id of this KPI is bitacora:{asked.key}.", "kpi_id")
+    must_be_worded(asked.title, "title")
+    if len(asked.title) > MAX_KPI_LANGUAGES:
+        raise Refused(f"Give the title in at most {MAX_KPI_LANGUAGES} languages.", "title")
+    must_say(asked.formula, "The formula", "formula")
+    must_say(asked.measure, "The measure", "measure")
+    must_say(asked.unit, "The unit", "unit")
+
+
+def kpi_id(key: str) -> UUID:
+    """The id of the KPI with this key: `bitacora:key`."""
+    return reference("kpi", "bitacora", key)
+
+
+decider = Decider("kpi", Asked, Happened, Kpi(), decide, evolve)

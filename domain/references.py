@@ -1,0 +1,41 @@
+"""The ids by which nouns speak of one another: a UUID, or `source:key` of the system that knows them."""
+
+from typing import Annotated
+from uuid import UUID
+
+from domain.kernel import Ref
+
+ActivityId = Annotated[UUID, Ref("activity")]
+AgentShiftId = Annotated[UUID, Ref("agent_shift")]
+ArticleId = Annotated[UUID, Ref("article")]
+BenefitId = Annotated[UUID, Ref("benefit")]
+CallId = Annotated[UUID, Ref("call")]
+CampaignId = Annotated[UUID, Ref("campaign")]
+CampaignMemberId = Annotated[UUID, Ref("campaign_member")]
+CartId = Annotated[UUID, Ref("cart")]
+CaseId = Annotated[UUID, Ref("case")]
+CustomerId = Annotated[UUID, Ref("customer")]
+FollowUpId = Annotated[UUID, Ref("follow_up")]
+InteractionId = Annotated[UUID, Ref("interaction")]
+InvitationId = Annotated[UUID, Ref("invitation")]
+InvoiceId = Annotated[UUID, Ref("invoice")]
+LeadId = Annotated[UUID, Ref("lead")]
+LoyaltyAccountId = Annotated[UUID, Ref("loyalty_account")]
+OfferId = Annotated[UUID, Ref("offer")]
+OpportunityId = Annotated[UUID, Ref("opportunity")]
+OrderId = Annotated[UUID, Ref("order")]
+PaymentId = Annotated[UUID, Ref("payment")]
+PipelineId = Annotated[UUID, Ref("pipeline")]
+PriceListId = Annotated[UUID, Ref("price_list")]
+ProductId = Annotated[UUID, Ref("product")]
+ProgrammeId = Annotated[UUID, Ref("programme")]
+QuoteId = Annotated[UUID, Ref("quote")]
+RelationshipId = Annotated[UUID, Ref("relationship")]
+ReturnId = Annotated[UUID, Ref("return")]
+SegmentId = Annotated[UUID, Ref("segment")]
+StaffId = Annotated[UUID, Ref("staff")]
+SurveyId = Annotated[UUID, Ref("survey")]
+TeamId = Annotated[UUID, Ref("team")]
+TerritoryId = Annotated[UUID, Ref("territory")]
+WebSessionId = Annotated[UUID, Ref("web_session")]
+WorkItemId = Annotated[UUID, Ref("work_item")]
