@@ -1,4 +1,4 @@
-"""The web application: the GraphQL endpoint and two questions for whoever keeps it running."""
+"""The web application: the GraphQL endpoint, the calendars and two questions for whoever keeps it running."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,6 +13,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.agenda import agenda_calendars
 from api.house import House
 from api.limits import MAX_BODY_BYTES, WORKER_THREADS
 from api.router import graphql_router
@@ -44,6 +45,7 @@ def create_app(house: House) -> FastAPI:
     app = FastAPI(title="Bitácora", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(graphql_router(house, schema()))
     app.include_router(survey_form(house.log, link_secret(house.kek), house.settings.company))
+    app.include_router(agenda_calendars(house))
 
     @app.get("/healthz")
     async def alive() -> dict[str, str]:

@@ -1,8 +1,9 @@
 """The command line: `bitacora --help` says what there is, and each command's `--help` how it is used."""
 
+import getpass
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,22 +14,24 @@ from pydantic import ValidationError
 from api import doctor as checks
 from api import looking_back, running
 from api.house import House, open_house
+from api.importers import IMPORTERS, batches, importing
 from api.importers import commands as commands_importer
-from api.importers import importing, retail
 from api.importers.importing import Importer
 from api.settings import Settings
 from api.terminal import fail, progress, say, show, table
 from domain import DECIDERS
 from domain.kernel import Refused
 from eventstore.catalogue import as_markdown, catalogue, sentence
+from eventstore.commands import identify
 from eventstore.database import SchemaError, Unavailable
 from eventstore.embedded import EmbeddedServerError
 from eventstore.envelope import Origin
 from eventstore.personal import KeyFileError
 from eventstore.reader import NOW
-from projections import VIEWS
+from projections import VIEWS, imports
 from projections.rebuild import RebuildFailed, Rebuilt
 from projections.rebuild import rebuild as rebuild_view
+from projections.selecting import Order
 
 app = typer.Typer(
     name="bitacora",
@@ -46,6 +49,7 @@ app.add_typer(importers, name="import")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 File = Annotated[str, typer.Argument(help="The file, plain or .gz; - reads the standard input.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Decide everything and write nothing.")]
+Set = Annotated[list[str], typer.Option("--set", metavar="NAME=VALUE", help="A setting of this importer; see above.")]
 Refusals = Annotated[Path | None, typer.Option(help="A file that takes every refused line and why, as JSON lines.")]
 
 
@@ -86,6 +90,27 @@ def work() -> None:
         running.work(opened)
 
 
+def _import_command(importer: Importer) -> None:
+    """The command of an importer, with its settings in its help."""
+    told = "".join(f"  --set {name}=...  {said} [{default}]" for name, said, default in importer.settings)
+
+    def command(
+        file: File,
+        settings: Set = [],  # noqa: B006  # typer reads it, and nobody changes it
+        dry_run: DryRun = False,
+        refusals: Refusals = None,
+        as_json: Json = False,
+    ) -> None:
+        _import(importer, file, Origin.IMPORT, dry_run, refusals, as_json, settings)
+
+    importers.command(importer.name, help=f"{importer.description}\n\n{told}")(command)
+
+
+for _importer in IMPORTERS:
+    if _importer is not commands_importer.importer:
+        _import_command(_importer)
+
+
 @importers.command("commands")
 def import_commands(
     file: File,
@@ -98,18 +123,52 @@ def import_commands(
     _import(commands_importer.importer, file, origin, dry_run, refusals, as_json)
 
 
-@importers.command("retail")
-def import_retail(file: File, dry_run: DryRun = False, refusals: Refusals = None, as_json: Json = False) -> None:
-    """Take in a shop's order file in the layout of UCI's Online Retail: orders, returns, customers and products."""
-    _import(retail.importer, file, Origin.IMPORT, dry_run, refusals, as_json)
+@importers.command("list")
+def list_imports(as_json: Json = False) -> None:
+    """Show what was imported, and what was taken back."""
+    with house() as opened:
+        opened.engine.catch_up([imports.view])
+        found = opened.lists.page(imports.view, order=[Order("started_at", descending=True)]).rows
+    if as_json:
+        show(found)
+    elif not found:
+        say("Nothing was imported yet.")
+    else:
+        columns = ("import_batch_id", "source", "file", "run", "status", "imported", "rejected", "started_at")
+        table("Imports", list(columns), [[getattr(entry, name) for name in columns] for entry in found])
 
 
-def _import(importer: Importer, file: str, origin: Origin, dry_run: bool, refusals: Path | None, as_json: bool) -> None:
+@importers.command("revert")
+def revert_import(
+    batch: Annotated[str, typer.Argument(help="The import's id, as bitacora import list shows it.")],
+    reason: Annotated[str | None, typer.Option(help="Why, in words.")] = None,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Even if what it began has changed since.")] = False,
+) -> None:
+    """Take an import back: nothing of it counts any longer, and the file may be imported again."""
+    with house() as opened:
+        actor = f"user:{getpass.getuser()}"
+        events = batches.revert(
+            opened.log, identify("import_batch", batch, "batch"), reason, actor=actor, anyway=anyway
+        )
+        _catch_up(opened)
+    say(f"Taken back: {events:,} events of this import count no longer. They stay in the log, as all history does.")
+
+
+def _import(
+    importer: Importer, file: str, origin: Origin, dry_run: bool, refusals: Path | None, as_json: bool,
+    settings: Sequence[str] = (),
+) -> None:  # fmt: skip
+    given = {}
+    for each in settings:
+        name, equals, value = each.partition("=")
+        if not equals:
+            fail(f"--set takes name=value, not {each!r}.", 2)
+        given[name] = value
     with house() as opened:
         with progress(f"Importing {Path(file).name}", "bytes") as tell:
             report = importing.run(
                 importer, file, log=opened.log, commands=opened.commands, origin=origin, dry_run=dry_run, refusals=refusals,
-                progress=lambda at: tell(at.bytes_read, at.bytes_total or 0),
+                settings=given, progress=lambda at: tell(at.bytes_read, at.bytes_total or 0),
             )  # fmt: skip
         if not dry_run and report.events:
             _catch_up(opened)
@@ -179,6 +238,26 @@ def replay(
         say(f"Nothing was known of {whom} then.")
     else:
         _print_known(str(whom), as_of or "now", known)
+
+
+@app.command()
+def agenda(
+    staff: Annotated[str, typer.Argument(help="Whose: the id, or source:key, of somebody of the company.")],
+    ics: Annotated[str | None, typer.Option(metavar="FILE", help="Write iCalendar to this file; - prints it.")] = None,
+) -> None:
+    """Print the link by which a calendar program follows somebody's agenda, or write the agenda as iCalendar."""
+    from api.agenda import calendar_of, link_to
+
+    with house() as opened:
+        whose = identify("staff", staff, "staff")
+        content = link_to(opened, whose) if ics is None else calendar_of(opened, whose).decode()
+    if ics is None:
+        say(content)
+    elif ics == "-":
+        sys.stdout.write(content)
+    else:
+        Path(ics).write_bytes(content.encode())
+        say(f"Wrote {ics}.")
 
 
 def _print_known(whom: str, when: str, known: dict[str, Any]) -> None:

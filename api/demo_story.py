@@ -14,16 +14,8 @@ from faker import Faker
 
 from api.demo_words import COMMENTS, CONVERSATIONS, NOTES, REASONS, TERRITORIES, Conversation, products
 from domain.consent import GrantConsent, Purpose, WithdrawConsent
-from domain.customer import (
-    AddIdentifier,
-    ChangeAddress,
-    ChangeCustomerProfile,
-    CustomerKind,
-    IdentifierType,
-    RegisterCustomer,
-    StatePreference,
-    VerifyIdentifier,
-)
+from domain.customer import ChangeAddress, ChangeCustomerProfile, CustomerKind, RegisterCustomer, StatePreference
+from domain.identifiers import AddIdentifier, IdentifierType, VerifyIdentifier
 from domain.interaction import (
     Direction,
     EndInteraction,

@@ -43,9 +43,10 @@ MAX_ALIASES = 15
 MAX_COST = 5_000
 MAX_NESTING = 100
 """Braces within braces, fragments included, whatever they select."""
-MAX_VARIABLES_DEPTH = 10
+MAX_VARIABLES_DEPTH = 24
+"""Lists and objects within one another; the deepest predicate of a segment takes 19 of them."""
 MAX_INTROSPECTION_DEPTH = 20
-MAX_INTROSPECTION_COST = 40_000
+MAX_INTROSPECTION_COST = 100_000
 
 PAGE_ROWS = 20
 """How many rows a list gives when nobody says."""

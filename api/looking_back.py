@@ -55,6 +55,7 @@ def customer_id(house: House, text: str) -> UUID:
 def customer_as_of(house: House, customer: UUID, as_of: AsOf) -> dict[str, Any]:
     """What was known of a customer then: the line, the card, the orders and the end of the timeline."""
     lists = house.lists
+    customer = house.log.reader.whom([customer], as_of)[customer]
     line = lists.get_as_of(customers.view, customer, as_of, customer_id=customer)
     card = lists.get_as_of(customer_360.view, customer, as_of, customer_id=customer)
     if line is None and card is None:
@@ -84,7 +85,7 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
     return found
 
 
-def _fields(row: Any, without: tuple[str, ...] = ("search",)) -> dict[str, Any]:
+def _fields(row: Any, without: tuple[str, ...] = ("search", "held")) -> dict[str, Any]:
     if row is None:
         return {}
     return {name: getattr(row, name) for name in row.__slots__ if name not in without}

@@ -148,13 +148,15 @@ class Memories(Generic[M]):
         shared = [each for each in reader.streams(policy.also) if each.at.position <= position] if policy.also else []
         shared.sort(key=_position)
         self._policy = policy
+        self._same_as = reader.canonical(customers, position)
         self._own = own
         self._shared = shared
         self._waiting: dict[UUID | None, list[Happened]] = {}
         self._known: dict[UUID | None, M] = {}
 
     def of(self, customer_id: UUID | None, position: int) -> M:
-        """What is remembered of a customer up to a position."""
+        """What is remembered of a customer, and of whoever is taken to be the same, up to a position."""
+        customer_id = self._canonical(customer_id)
         if customer_id not in self._known:
             self._known[customer_id] = self._policy.memory()
             self._waiting[customer_id] = list(merge(self._own.get(customer_id, ()), self._shared, key=_position))[::-1]
@@ -166,7 +168,10 @@ class Memories(Generic[M]):
     def note(self, customer_id: UUID | None, event: Event, at: Recorded) -> None:
         """Something more to remember."""
         if (handler := self._policy.remembering.get(type(event))) is not None:
-            handler(self._known[customer_id], event, at)
+            handler(self._known[self._canonical(customer_id)], event, at)
+
+    def _canonical(self, customer_id: UUID | None) -> UUID | None:
+        return None if customer_id is None else self._same_as.get(customer_id, customer_id)
 
 
 def _position(happened: Happened) -> int:

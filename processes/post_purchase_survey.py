@@ -25,7 +25,8 @@ from domain.invitation import (
     SurveyResponded,
 )
 from domain.kernel import Command, derived
-from domain.order import LinesReturned, OrderCancelled, OrderPlaced
+from domain.order import LinesReturned, OrderCancelled, OrderLinesCancelled, OrderPlaced
+from domain.restriction import forbids
 from domain.survey import POST_PURCHASE
 from domain.values import Channel
 from eventstore.envelope import Recorded
@@ -44,6 +45,8 @@ CAP = timedelta(days=90)
 TOO_LATE_AFTER = timedelta(days=7)
 LEGITIMATE_INTEREST = True
 """Whether a customer who never said anything about surveys is asked about a purchase."""
+RESTRICTED = "RESTRICTED"
+"""Why nothing is promised, or sent, to whom the company must not ask by e-mail."""
 
 SURVEY, REMINDER, EXPIRY = "survey", "reminder", "expiry"
 LANGUAGES = ("es", "en")
@@ -60,11 +63,14 @@ def promise_survey(placed: OrderPlaced, at: Recorded, known: Known) -> Iterator[
     wanted = known.calendar.after(at.occurred_at, AFTER, at=AT)
     follow_up_id = policy.follow_up_id(at.stream_id, SURVEY)
     action = Action(kind=ActionKind.SEND_SURVEY, survey=POST_PURCHASE.key, invitation_id=invitation_id(follow_up_id))
-    yield promise(at, placed.customer_id, SURVEY, action, wanted, known.calendar.allowed(wanted))
+    asked = promise(at, placed.customer_id, SURVEY, action, wanted, known.calendar.allowed(wanted))
+    yield suppress(asked, RESTRICTED) if is_restricted(asked.due_at, known) else asked
 
 
-@policy.on(OrderCancelled, LinesReturned)
-def take_back(back: OrderCancelled | LinesReturned, at: Recorded, known: Known) -> Iterator[Command]:
+@policy.on(OrderCancelled, OrderLinesCancelled, LinesReturned)
+def take_back(
+    back: OrderCancelled | OrderLinesCancelled | LinesReturned, at: Recorded, known: Known
+) -> Iterator[Command]:
     if reason := called_off(back):
         survey_id = policy.follow_up_id(at.stream_id, SURVEY)
         yield from cancel(reason, survey_id, policy.follow_up_id(invitation_id(survey_id), REMINDER))
@@ -116,7 +122,7 @@ def keep_promise(due: Due, now: datetime, known: Known) -> Iterator[Command]:
 
 @policy.unless
 def too_late_to_ask(due: Due, now: datetime, known: Known) -> str | None:
-    return no_longer(due, known) or unreached(known)
+    return no_longer(due, known) or unreached(now, known)
 
 
 @policy.letter
@@ -195,7 +201,7 @@ def goes_first(due: Due, now: datetime, known: Known) -> Promise | None:
 
 def unwelcome(due: Due, now: datetime, known: Known) -> str | None:
     """Why the customer is not to be written to, as a code."""
-    if reason := unreached(known):
+    if reason := unreached(now, known):
         return reason
     if due.action is not ActionKind.SEND_SURVEY:
         return None
@@ -214,10 +220,12 @@ def unwelcome(due: Due, now: datetime, known: Known) -> str | None:
     return "CAPPED" if any(now - moment < CAP for moment in asked) else None
 
 
-def unreached(known: Known) -> str | None:
-    """Why the customer cannot or must not be reached by e-mail about a survey."""
+def unreached(now: datetime, known: Known) -> str | None:
+    """Why the customer cannot or must not be reached by e-mail about a survey; a restriction comes before a consent."""
     if known.address is None:
         return "NO_ADDRESS"
+    if is_restricted(now, known):
+        return RESTRICTED
     said = permits(known.consent, Purpose.SURVEY, Channel.EMAIL)
     return None if said or (said is None and LEGITIMATE_INTEREST) else "NO_CONSENT"
 
@@ -269,13 +277,18 @@ def promise(
     )
 
 
+def is_restricted(at: datetime, known: Known) -> bool:
+    """Whether the customer must not be asked by e-mail at a moment, whatever they agreed to."""
+    return forbids(known.restriction, Purpose.SURVEY, Channel.EMAIL, at)
+
+
 def cancel(reason: str, *follow_up_ids: UUID) -> Iterator[Command]:
     """Takes back what is still only promised, or waits to be sent."""
     for follow_up_id in follow_up_ids:
         yield CancelFollowUp(follow_up_id=follow_up_id, reason=reason)
 
 
-def suppress(due: Due, reason: str) -> SuppressFollowUp:
+def suppress(due: Due | ScheduleFollowUp, reason: str) -> SuppressFollowUp:
     """Notes why a follow-up is not sent."""
     assert due.customer_id is not None
     assert due.trigger is not None

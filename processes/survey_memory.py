@@ -5,15 +5,10 @@ from datetime import date, datetime
 from uuid import UUID
 
 from domain import consent as consents
+from domain import restriction as restrictions
 from domain import survey as surveys
 from domain.consent import ConsentGranted, ConsentWithdrawn, Matter
-from domain.customer import (
-    CustomerProfileChanged,
-    CustomerRegistered,
-    IdentifierAdded,
-    IdentifierRemoved,
-    IdentifierType,
-)
+from domain.customer import CustomerProfileChanged, CustomerRegistered
 from domain.follow_up import (
     ActionKind,
     FollowUpAttempted,
@@ -28,8 +23,10 @@ from domain.follow_up import (
     FollowUpStatus,
     FollowUpSuppressed,
 )
+from domain.identifiers import IdentifierAdded, IdentifierRemoved, IdentifierType
 from domain.invitation import SurveyDeclined, SurveyExpired, SurveyInvitationSent, SurveyResponded
-from domain.order import LinesReturned, OrderCancelled, OrderPlaced
+from domain.order import LinesReturned, OrderCancelled, OrderLinesCancelled, OrderPlaced
+from domain.restriction import ContactRestrictionLifted, ContactRestrictionSet
 from domain.survey import POST_PURCHASE, SurveyPublished, SurveyRetired
 from eventstore.envelope import Recorded
 from processes.calendar import HOME_COUNTRY, HOME_ZONE, Calendar, country_code
@@ -76,9 +73,10 @@ class Known:
     country: str = HOME_COUNTRY
     language: str = "es"
     name: str | None = None
-    addresses: dict[int, str | None] = field(default_factory=dict)
+    addresses: dict[tuple[UUID, int], str | None] = field(default_factory=dict)
     consent: consents.Consent = field(default_factory=consents.Consent)
     granted_at: dict[Matter, int] = field(default_factory=dict)
+    restriction: restrictions.Restriction = field(default_factory=restrictions.Restriction)
     orders: dict[UUID, Bought] = field(default_factory=dict)
     promises: dict[UUID, Promise] = field(default_factory=dict)
     invitations: dict[UUID, Invited] = field(default_factory=dict)
@@ -111,12 +109,12 @@ def who(known: Known, told: CustomerRegistered | CustomerProfileChanged, at: Rec
 @policy.remember(IdentifierAdded, disclose=True)
 def reachable(known: Known, added: IdentifierAdded, at: Recorded) -> None:
     if added.type is IdentifierType.EMAIL:
-        known.addresses[added.number] = added.value
+        known.addresses[at.stream_id, added.number] = added.value
 
 
 @policy.remember(IdentifierRemoved)
 def unreachable(known: Known, removed: IdentifierRemoved, at: Recorded) -> None:
-    known.addresses.pop(removed.number, None)
+    known.addresses.pop((at.stream_id, removed.number), None)
 
 
 @policy.remember(ConsentGranted, ConsentWithdrawn)
@@ -126,13 +124,18 @@ def agreed(known: Known, said: ConsentGranted | ConsentWithdrawn, at: Recorded) 
         known.granted_at[said.purpose, said.channel] = at.position
 
 
+@policy.remember(ContactRestrictionSet, ContactRestrictionLifted)
+def restricted(known: Known, said: ContactRestrictionSet | ContactRestrictionLifted, at: Recorded) -> None:
+    known.restriction = restrictions.evolve(known.restriction, said)
+
+
 @policy.remember(OrderPlaced)
 def bought(known: Known, placed: OrderPlaced, at: Recorded) -> None:
     known.orders[at.stream_id] = Bought(known.calendar.day(at.occurred_at), at.position, placed.number)
 
 
-@policy.remember(OrderCancelled, LinesReturned)
-def came_back(known: Known, back: OrderCancelled | LinesReturned, at: Recorded) -> None:
+@policy.remember(OrderCancelled, OrderLinesCancelled, LinesReturned)
+def came_back(known: Known, back: OrderCancelled | OrderLinesCancelled | LinesReturned, at: Recorded) -> None:
     if at.stream_id in known.orders and (reason := called_off(back)):
         known.orders[at.stream_id].called_off = reason
 
@@ -198,11 +201,13 @@ def asked_now(known: Known, event: SurveyPublished | SurveyRetired, at: Recorded
     known.survey = surveys.evolve(known.survey, event)
 
 
-def called_off(back: OrderCancelled | LinesReturned) -> str | None:
+def called_off(back: OrderCancelled | OrderLinesCancelled | LinesReturned) -> str | None:
     """Why nothing is left of an order, if nothing is."""
     if isinstance(back, OrderCancelled):
         return "ORDER_CANCELLED"
-    return "ORDER_RETURNED" if back.nothing_left else None
+    if not back.nothing_left:
+        return None
+    return "ORDER_RETURNED" if isinstance(back, LinesReturned) else "ORDER_CANCELLED"
 
 
 def how_ended(event: SurveyResponded | SurveyDeclined | SurveyExpired) -> str:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from domain.consent import ConsentGranted, ConsentWithdrawn
-from domain.customer import CustomerRegistered, IdentifierVerified, PreferenceStated
+from domain.customer import CustomerRegistered, PreferenceStated
 from domain.follow_up import (
     FollowUpCancelled,
     FollowUpCompleted,
@@ -18,6 +18,7 @@ from domain.follow_up import (
     FollowUpScheduled,
     FollowUpSuppressed,
 )
+from domain.identifiers import IdentifierVerified
 from domain.interaction import (
     Direction,
     InformationRequested,
@@ -27,7 +28,15 @@ from domain.interaction import (
     MessageSent,
 )
 from domain.invitation import SurveyInvitationSent, SurveyResponded
-from domain.order import GoodsReturned, LinesReturned, OrderCancelled, OrderDelivered, OrderPlaced
+from domain.order import (
+    GoodsReturned,
+    LinesReturned,
+    OrderCancelled,
+    OrderDelivered,
+    OrderLinesCancelled,
+    OrderPlaced,
+)
+from domain.restriction import ContactRestrictionLifted, ContactRestrictionSet
 from domain.values import EXACT, empty
 from eventstore.envelope import Recorded
 from projections.customers import later
@@ -38,7 +47,10 @@ ZERO = Decimal(0)
 
 
 class CustomerCard(Row, key="customer_id"):
-    """All about a customer on one card. `revenue` is `gross` less what was `returned` or cancelled, in `currency`."""
+    """All about a customer on one card. `revenue` is `gross` less what was `returned` or cancelled, in `currency`.
+
+    `restrictions` are the ways in which the customer is not to be reached, each with its end if it has one.
+    """
 
     customer_id: UUID
     since: datetime | None = None
@@ -65,6 +77,7 @@ class CustomerCard(Row, key="customer_id"):
     verified_identifiers: int = 0
     preferences: tuple[str, ...] = ()
     consents: Mapping[str, bool] = field(default_factory=empty)
+    restrictions: Mapping[str, datetime | None] = field(default_factory=empty)
     surveys_sent: int = 0
     surveys_answered: int = 0
     last_survey_at: datetime | None = None
@@ -73,12 +86,13 @@ class CustomerCard(Row, key="customer_id"):
     follow_ups: Mapping[str, datetime] = field(default_factory=empty)
 
 
-view = View("customer_360", CustomerCard, version=1, indexes=("(revenue desc, customer_id)",))
+view = View("customer_360", CustomerCard, version=2, indexes=("(revenue desc, customer_id)",))
 
 
 @view.on(CustomerRegistered)
 def welcome(card: CustomerCard, registered: CustomerRegistered, at: Recorded) -> None:
-    card.since = at.occurred_at
+    if card.since is None or at.occurred_at < card.since:
+        card.since = at.occurred_at
 
 
 @view.on(IdentifierVerified)
@@ -113,10 +127,11 @@ def close_order(card: CustomerCard, delivered: OrderDelivered, at: Recorded) -> 
     card.open_orders -= 1
 
 
-@view.on(OrderCancelled)
-def count_cancelled(card: CustomerCard, cancelled: OrderCancelled, at: Recorded) -> None:
-    card.cancelled_orders += 1
-    card.open_orders -= 1
+@view.on(OrderCancelled, OrderLinesCancelled)
+def count_cancelled(card: CustomerCard, cancelled: OrderCancelled | OrderLinesCancelled, at: Recorded) -> None:
+    if isinstance(cancelled, OrderCancelled) or cancelled.nothing_left:
+        card.cancelled_orders += 1
+        card.open_orders -= 1
     if take(card, cancelled.value, -1):
         card.returned = EXACT.add(card.returned, cancelled.value.base)
 
@@ -161,6 +176,16 @@ def note_withdrawal(card: CustomerCard, withdrawn: ConsentWithdrawn, at: Recorde
         if withdrawn.channel or not said.startswith(f"{withdrawn.purpose}/")
     }
     card.consents = {**kept, consented(withdrawn): False}
+
+
+@view.on(ContactRestrictionSet)
+def restrict(card: CustomerCard, restricted: ContactRestrictionSet, at: Recorded) -> None:
+    card.restrictions = {**card.restrictions, restricted.kind.value: restricted.until}
+
+
+@view.on(ContactRestrictionLifted)
+def lift(card: CustomerCard, lifted: ContactRestrictionLifted, at: Recorded) -> None:
+    card.restrictions = {kind: until for kind, until in card.restrictions.items() if kind != lifted.kind.value}
 
 
 @view.on(SurveyInvitationSent)

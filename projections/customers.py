@@ -1,24 +1,19 @@
 """The customers: a line for each, to find them by whatever is known and to order them by what they bring."""
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
-from domain.customer import (
-    CustomerKind,
-    CustomerProfileChanged,
-    CustomerRegistered,
-    IdentifierAdded,
-    IdentifierRemoved,
-    IdentifierType,
-    normalised,
-)
+from domain.customer import CustomerKind, CustomerProfileChanged, CustomerRegistered
+from domain.identifiers import IdentifierAdded, IdentifierRemoved, IdentifierType, normalised
 from domain.interaction import InteractionLogged, InteractionStarted, MessageReceived, MessageSent
 from domain.kernel import Refused
-from domain.order import GoodsReturned, LinesReturned, OrderCancelled, OrderPlaced
+from domain.merging import CustomersMerged
+from domain.order import GoodsReturned, LinesReturned, OrderCancelled, OrderLinesCancelled, OrderPlaced
 from domain.values import empty
 from eventstore.envelope import Recorded
 from projections.lists import Lists
@@ -28,10 +23,12 @@ from projections.view import Row, View
 
 DEFAULT_REGION = "ES"
 MAX_WORDS = 10
+CHANGED = ("name", "language", "timezone", "country", "territory")
+REGISTERED = ("kind", *CHANGED, "source")
 
 
 class CustomerLine(Row, key="customer_id"):
-    """A customer in the list. `identifiers` are `TYPE:normal form`, empty where one was removed."""
+    """A customer in the list. `identifiers` are `TYPE:normal form`; `held` says which of whose identifiers each one is."""
 
     customer_id: UUID
     kind: CustomerKind | None = None
@@ -39,6 +36,7 @@ class CustomerLine(Row, key="customer_id"):
     email: str | None = None
     phone: str | None = None
     identifiers: tuple[str, ...] = ()
+    held: Mapping[str, str] = field(default_factory=empty)
     language: str | None = None
     timezone: str | None = None
     country: str | None = None
@@ -57,39 +55,38 @@ class CustomerLine(Row, key="customer_id"):
 view = View(
     "customers",
     CustomerLine,
-    version=1,
-    personal=("name", "email", "phone", "identifiers", "search"),
+    version=2,
+    personal=("name", "email", "phone", "identifiers", "held", "search"),
     indexes=("(revenue desc, customer_id)", "(name, customer_id)", "using gin (identifiers)"),
 )
 
 
 @view.on(CustomerRegistered)
 def register(line: CustomerLine, registered: CustomerRegistered, at: Recorded) -> None:
-    line.kind = registered.kind
-    line.name = registered.name
-    line.language = registered.language
-    line.timezone = registered.timezone
-    line.country = registered.country
-    line.territory = registered.territory
-    line.source = registered.source
-    line.registered_at = at.occurred_at
+    told(line, registered, at, REGISTERED)
+    if is_own(at) or line.registered_at is None:
+        line.registered_at = at.occurred_at
     line.search = searchable(line)
 
 
 @view.on(CustomerProfileChanged)
 def change_profile(line: CustomerLine, changed: CustomerProfileChanged, at: Recorded) -> None:
-    line.name = changed.name or line.name
-    line.language = changed.language or line.language
-    line.timezone = changed.timezone or line.timezone
-    line.country = changed.country or line.country
-    line.territory = changed.territory or line.territory
+    told(line, changed, at, CHANGED)
+    line.search = searchable(line)
+
+
+@view.on(CustomersMerged)
+def prefer(line: CustomerLine, merged: CustomersMerged, at: Recorded) -> None:
+    for name in CHANGED:
+        setattr(line, name, getattr(merged, name) or getattr(line, name))
     line.search = searchable(line)
 
 
 @view.on(IdentifierAdded)
 def add_identifier(line: CustomerLine, added: IdentifierAdded, at: Recorded) -> None:
-    known = "" if added.normal is None else f"{added.type}:{added.normal}"
-    line.identifiers = (*line.identifiers, known)
+    if added.normal is not None:
+        line.held = {**line.held, f"{at.stream_id}:{added.number}": f"{added.type}:{added.normal}"}
+        line.identifiers = tuple(line.held.values())
     if added.type is IdentifierType.EMAIL:
         line.email = line.email or added.value
     elif added.type is IdentifierType.PHONE:
@@ -99,7 +96,8 @@ def add_identifier(line: CustomerLine, added: IdentifierAdded, at: Recorded) -> 
 
 @view.on(IdentifierRemoved)
 def remove_identifier(line: CustomerLine, removed: IdentifierRemoved, at: Recorded) -> None:
-    line.identifiers = tuple("" if n == removed.number else known for n, known in enumerate(line.identifiers, 1))
+    line.held = {key: known for key, known in line.held.items() if key != f"{at.stream_id}:{removed.number}"}
+    line.identifiers = tuple(line.held.values())
     left = next((known.partition(":")[2] for known in line.identifiers if known.startswith(f"{removed.type}:")), None)
     if removed.type is IdentifierType.EMAIL:
         line.email = left
@@ -115,8 +113,10 @@ def count_order(line: CustomerLine, placed: OrderPlaced, at: Recorded) -> None:
     line.last_order_at = later(line.last_order_at, at.occurred_at)
 
 
-@view.on(OrderCancelled, LinesReturned, GoodsReturned)
-def give_back(line: CustomerLine, back: OrderCancelled | LinesReturned | GoodsReturned, at: Recorded) -> None:
+@view.on(OrderCancelled, OrderLinesCancelled, LinesReturned, GoodsReturned)
+def give_back(
+    line: CustomerLine, back: OrderCancelled | OrderLinesCancelled | LinesReturned | GoodsReturned, at: Recorded
+) -> None:
     take(line, back.value, -1)
 
 
@@ -125,6 +125,18 @@ def note_contact(
     line: CustomerLine, contact: InteractionLogged | InteractionStarted | MessageReceived | MessageSent, at: Recorded
 ) -> None:
     line.last_contact_at = later(line.last_contact_at, at.occurred_at)
+
+
+def is_own(at: Recorded) -> bool:
+    """Whether a customer's own stream says so, and not that of somebody who was merged into it."""
+    return at.stream_id == at.customer_id
+
+
+def told(line: Any, said: Any, at: Recorded, names: Sequence[str]) -> None:
+    """Takes over what is said of a customer: what somebody merged into it says fills what is blank, and no more."""
+    for name in names:
+        value, known = getattr(said, name), getattr(line, name)
+        setattr(line, name, (value or known) if is_own(at) else (known or value))
 
 
 def later(known: datetime | None, now: datetime) -> datetime:

@@ -43,7 +43,7 @@ class Due(Row, key="follow_up_id"):
 view = View(
     "due",
     Due,
-    version=1,
+    version=2,
     beside_log=True,
     key=lambda _, at: at.stream_id,
     follows="stream_id",
@@ -53,7 +53,7 @@ view = View(
 
 @view.on(FollowUpScheduled)
 def schedule(due: Due, scheduled: FollowUpScheduled, at: Recorded) -> None:
-    due.customer_id = scheduled.customer_id
+    due.customer_id = at.customer_id
     due.policy = scheduled.policy
     due.policy_version = scheduled.policy_version
     due.step = scheduled.step

@@ -50,7 +50,7 @@ class LedgerEntry(Row, key="follow_up_id"):
 view = View(
     "follow_ups",
     LedgerEntry,
-    version=1,
+    version=2,
     key=lambda _, at: at.stream_id,
     follows="stream_id",
     indexes=("(customer_id, due_at)", "(policy, status)", "(trigger)"),
@@ -59,7 +59,7 @@ view = View(
 
 @view.on(FollowUpScheduled)
 def schedule(entry: LedgerEntry, scheduled: FollowUpScheduled, at: Recorded) -> None:
-    entry.customer_id = scheduled.customer_id
+    entry.customer_id = at.customer_id
     entry.policy = scheduled.policy
     entry.policy_version = scheduled.policy_version
     entry.step = scheduled.step
@@ -74,7 +74,7 @@ def schedule(entry: LedgerEntry, scheduled: FollowUpScheduled, at: Recorded) -> 
 
 @view.on(FollowUpSuppressed)
 def suppress(entry: LedgerEntry, suppressed: FollowUpSuppressed, at: Recorded) -> None:
-    entry.customer_id = suppressed.customer_id
+    entry.customer_id = at.customer_id
     entry.policy = suppressed.policy
     entry.policy_version = suppressed.policy_version
     entry.step = suppressed.step

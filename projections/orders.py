@@ -11,6 +11,7 @@ from domain.order import (
     OrderConfirmed,
     OrderDelivered,
     OrderLine,
+    OrderLinesCancelled,
     OrderPicked,
     OrderPlaced,
     OrderShipped,
@@ -52,7 +53,7 @@ class OrderSheet(Row, key="order_id"):
 view = View(
     "orders",
     OrderSheet,
-    version=1,
+    version=2,
     key=lambda _, at: at.stream_id,
     follows="stream_id",
     indexes=("(customer_id, placed_at desc)", "(placed_at desc, order_id)"),
@@ -61,7 +62,7 @@ view = View(
 
 @view.on(OrderPlaced)
 def place(sheet: OrderSheet, placed: OrderPlaced, at: Recorded) -> None:
-    sheet.customer_id = placed.customer_id
+    sheet.customer_id = at.customer_id
     sheet.number = placed.number
     sheet.status = OrderStatus.PLACED
     sheet.channel = placed.channel
@@ -108,6 +109,15 @@ def cancel(sheet: OrderSheet, cancelled: OrderCancelled, at: Recorded) -> None:
     sheet.nothing_left = True
 
 
+@view.on(OrderLinesCancelled)
+def cancel_lines(sheet: OrderSheet, cancelled: OrderLinesCancelled, at: Recorded) -> None:
+    sheet.returned = EXACT.add(sheet.returned, cancelled.value.amount)
+    sheet.nothing_left = cancelled.nothing_left
+    if cancelled.nothing_left:
+        sheet.status = OrderStatus.CANCELLED
+        sheet.cancelled_at = at.occurred_at
+
+
 @view.on(LinesReturned)
 def take_back(sheet: OrderSheet, back: LinesReturned, at: Recorded) -> None:
     sheet.returned = EXACT.add(sheet.returned, back.value.amount)
@@ -117,7 +127,7 @@ def take_back(sheet: OrderSheet, back: LinesReturned, at: Recorded) -> None:
 
 @view.on(GoodsReturned)
 def take_back_unknown(sheet: OrderSheet, back: GoodsReturned, at: Recorded) -> None:
-    sheet.customer_id = back.customer_id
+    sheet.customer_id = at.customer_id
     sheet.status = OrderStatus.RETURNED
     sheet.currency = back.value.currency
     sheet.returned = back.value.amount

@@ -4,7 +4,7 @@ import gc
 import json
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -12,9 +12,14 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
+from uuid import UUID
 
+from api.importers import batches
+from api.importers.batches import MAX_KEPT_REJECTIONS, Batch
 from api.importers.lines import Source
-from domain.kernel import Command, Refused
+from domain.import_batch import RejectedRow
+from domain.kernel import Command, Refused, derived
+from domain.values import EMPTY, empty
 from eventstore.bulk import BATCH_COMMANDS, Asked, Bulk, Outcome
 from eventstore.commands import Commands, camel
 from eventstore.database import Unavailable
@@ -63,15 +68,39 @@ class Context:
     actor: str
     origin: Origin
     now: datetime
+    settings: Mapping[str, str] = field(default_factory=empty)
+    """What the importer was told, by the names of its settings; every setting has a value."""
+
+    def ask(self, number: int, command: Command, at: datetime | None, *meaning: object) -> "Line":
+        """A line that asks for a command; what it means makes its id, so that it is the same line when it comes again."""
+        return Line(
+            number,
+            command,
+            Request(actor=self.actor, origin=self.origin, occurred_at=at, command_id=derived("command", *meaning)),
+        )
+
+
+class Setting(NamedTuple):
+    """Something that an importer can be told: `--set name=value`. Without a default it must be."""
+
+    name: str
+    description: str
+    default: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Importer:
-    """One layout of files. `read` turns a file into what its lines ask for; it may ask several things of one line."""
+    """One layout of files. `read` turns a file into what its lines ask for; it may ask several things of one line.
+
+    `whole`: it reads the file or folder at `Source.path` by itself, because that does not consist of lines.
+    """
 
     name: str
     description: str
     read: Callable[[Source, Context], Iterator[Read]]
+    settings: tuple[Setting, ...] = ()
+    whole: bool = False
+    mapping: str | None = None
 
 
 class Progress(NamedTuple):
@@ -88,6 +117,7 @@ class Report:
 
     importer: str
     dry_run: bool = False
+    batch: UUID | None = None
     read_lines: int = 0
     taken: int = 0
     events: int = 0
@@ -132,6 +162,7 @@ class Report:
         return {
             "importer": self.importer,
             "dryRun": self.dry_run,
+            "batch": self.batch and str(self.batch),
             "complete": self.complete,
             "lines": self.read_lines,
             "taken": self.taken,
@@ -159,6 +190,8 @@ class Report:
         if self.refused > len(self.refusals):
             yield f"  and {self.refused - len(self.refusals):,} more. Ask for a file of refusals to see all of them."
         yield from filter(None, (self.damage, self.stopped))
+        if self.batch is not None and self.events and not self.dry_run:
+            yield f"To take all of it back: bitacora import revert {self.batch}"
 
 
 def run(
@@ -169,6 +202,7 @@ def run(
     commands: Commands,
     origin: Origin = Origin.IMPORT,
     actor: str | None = None,
+    settings: Mapping[str, str] = EMPTY,
     dry_run: bool = False,
     refusals: Path | None = None,
     progress: Callable[[Progress], None] | None = None,
@@ -176,24 +210,35 @@ def run(
 ) -> Report:
     """Imports a file, "-" being the standard input. Run again, it skips what is there.
 
+    What is imported from a file is one batch, which can be taken back (`api.importers.batches`).
+
     `refusals` is a file that takes every refusal as a line of JSON. Raises `Refused` if the file cannot be read at all.
     """
     began = time.monotonic()
     source = Source(path)
-    context = Context(commands, actor or f"import:{importer.name}", origin, datetime.now(UTC))
+    actor = actor or f"import:{importer.name}"
+    context = Context(commands, actor, origin, datetime.now(UTC), settings_of(importer, settings))
+    batch: Batch | None = None
+    if origin is Origin.IMPORT and path != "-":
+        batch = batches.begin(log, importer.name, path, importer.mapping, actor=actor, dry_run=dry_run)
     report = Report(importer.name, dry_run)
     bulk = Bulk(log, dry_run=dry_run, retry_for_s=retry_for_s)
     found = importer.read(source, context)
     waiting: deque[list[Read]] = deque()
+    kept: list[RejectedRow] = []
 
     def asked(reader: ThreadPoolExecutor) -> Iterator[list[Asked]]:
         ahead = deque(
             reader.submit(_batch, found) for _ in range(READ_AHEAD)
         )  # while one batch is decided, others are read
-        while batch := ahead.popleft().result():
+        while read := ahead.popleft().result():
             ahead.append(reader.submit(_batch, found))
-            waiting.append(batch)
-            yield [(line.command, line.request) for line in batch if type(line) is Line]
+            waiting.append(read)
+            lines = [each for each in read if type(each) is Line]
+            requests = [line.request for line in lines]
+            if batch is not None:
+                requests = batch.requests(requests)
+            yield [(line.command, request) for line, request in zip(lines, requests, strict=True)]
 
     with ExitStack() as stack:
         file = stack.enter_context(refusals.open("w", encoding="utf-8")) if refusals else None
@@ -202,6 +247,8 @@ def run(
         try:
             for outcomes in bulk.do_all(asked(reader)):
                 for rejected in report.note(waiting.popleft(), outcomes):
+                    if len(kept) < MAX_KEPT_REJECTIONS:
+                        kept.append(RejectedRow(line=rejected.number, field=rejected.field, reason=rejected.reason))
                     if file is not None:
                         file.write(json.dumps(_as_json(rejected), ensure_ascii=False) + "\n")
                 if progress is not None:
@@ -212,10 +259,35 @@ def run(
             )
     report.read_lines = source.lines_read
     report.damage = source.damage
+    if batch is not None:
+        report.batch = batch.id
+        if not dry_run and report.stopped is None:
+            try:
+                batches.complete(
+                    batch, read=report.read_lines, imported=report.taken, unchanged=report.already, rejected=kept,
+                    refused=report.refused, actor=actor,
+                )  # fmt: skip
+            except Unavailable as error:
+                report.stopped = (
+                    f"Everything was taken, but that could not be noted: {error} Run the same command again."
+                )
     report.seconds = time.monotonic() - began
     if progress is not None:
         progress(Progress(source.bytes_read, source.size, source.lines_read))
     return report
+
+
+def settings_of(importer: Importer, given: Mapping[str, str]) -> dict[str, str]:
+    """What an importer is told: what is given, and the defaults of the rest. Raises `Refused`."""
+    known = {setting.name: setting for setting in importer.settings}
+    for name in given:
+        if name not in known:
+            raise Refused(f"{importer.name} has no setting {name!r}. It has: {', '.join(known) or 'none'}.", name)
+    found = {name: given.get(name, setting.default) for name, setting in known.items()}
+    for name, value in found.items():
+        if value is None:
+            raise Refused(f"{importer.name} needs to be told: --set {name}=... ({known[name].description}).", name)
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _batch(found: Iterator[Read]) -> list[Read]:

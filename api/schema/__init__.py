@@ -24,7 +24,7 @@ from api.limits import (
     check_variables,
     measure,
 )
-from api.schema import customer, events, follow_up, order, standing, timeline
+from api.schema import agenda, case, customer, events, follow_up, opportunity, order, standing, timeline
 from api.schema.commands import mutations
 from api.schema.context import Context, Shown
 from api.schema.noun import Noun
@@ -39,7 +39,17 @@ from eventstore.envelope import Happened
 from projections import VIEWS
 from projections.view import View
 
-NOUNS = (customer.noun, timeline.noun, order.noun, follow_up.sheet, follow_up.ledger)
+NOUNS = (
+    customer.noun,
+    timeline.noun,
+    order.noun,
+    follow_up.sheet,
+    follow_up.ledger,
+    agenda.noun,
+    agenda.away,
+    opportunity.noun,
+    case.noun,
+)
 """How the views are shown that are more than their columns. Any other view is a list of its rows."""
 PARTS = ("customer_360",)
 """Views that are shown as a part of something else."""
@@ -151,7 +161,9 @@ def build_schema(
     lists = Lists(shapes, nouns)
     questions = [*lists.make(), events.question(shapes), standing.question(shapes)]
     if customer.noun.view.name in nouns:
-        questions.append(customer.question(lists))
+        questions += customer.questions(lists)
+    if agenda.noun.view.name in nouns:
+        questions.append(agenda.question(lists))
     return Schema(
         query=output("Query", "Everything that can be asked.", questions),
         mutation=mutations(shapes, commands),

@@ -13,6 +13,7 @@ from api.schema.context import Context, Info
 from api.schema.problems import away, camel_path
 from api.schema.scalars import Position, Ref
 from api.schema.shapes import REQUIRED, Argument, Shapes, answered, output, sentence_of
+from domain.case_sla import BreachSla, SetSlaTarget, WarnSla
 from domain.follow_up import (
     AttemptFollowUp,
     CompleteFollowUp,
@@ -26,6 +27,7 @@ from domain.follow_up import (
 )
 from domain.invitation import ExpireInvitation, RemindInvitation, SendInvitation
 from domain.kernel import Command, Refused
+from domain.segment_membership import EnterSegment, ExitSegment
 from eventstore.commands import camel
 from eventstore.database import Unavailable
 from eventstore.envelope import Origin
@@ -45,6 +47,11 @@ INTERNAL: tuple[type[Command], ...] = (
     SendInvitation,
     RemindInvitation,
     ExpireInvitation,
+    EnterSegment,
+    ExitSegment,
+    SetSlaTarget,
+    WarnSla,
+    BreachSla,
 )
 """Commands that only our own processes give: said by anybody else they would be untrue."""
 

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from strawberry.types.field import StrawberryField
 
+from api.schema import duplicates
 from api.schema.context import Context, Info, Shown
 from api.schema.filters import text_of
 from api.schema.moments import AS_OF, AT_LEAST, AsOf, moment_of, reached
@@ -12,10 +13,11 @@ from api.schema.noun import Noun
 from api.schema.scalars import Position, Ref
 from api.schema.shapes import Argument, answered, sentence_of
 from api.schema.views import Lists
-from domain.customer import IdentifierType, normalised
+from domain.identifiers import IdentifierType, normalised
 from domain.kernel import Refused
 from eventstore.commands import MAX_ID, identify
 from eventstore.reader import NOW
+from eventstore.reader import AsOf as Moment
 from projections import customer_360, customers
 from projections.selecting import Condition, Operator
 from projections.view import Column, View
@@ -40,6 +42,7 @@ def fields(lists: Lists) -> list[StrawberryField]:
             within=lists.types,
         ),
         answered("position", Position, "How far the log has been taken in here.", _position, within=lists.types),
+        duplicates.of_customer(lists),
         *(lists.field(view, of_customer=True) for view in ("timeline", "orders", "follow_ups") if view in lists.nouns),
     ]
 
@@ -47,7 +50,7 @@ def fields(lists: Lists) -> list[StrawberryField]:
 noun = Noun(
     customers.view,
     "Customer",
-    hidden=("search",),
+    hidden=("search", "held"),
     fields=fields,
     searched="search",
     words=sentence_of(customer_360.CustomerCard),
@@ -76,8 +79,8 @@ async def _position(root: Shown[Any], info: Info) -> int:
     return root.as_of.position if root.as_of.position is not None else await info.context.ask(house.log.reader.head)
 
 
-def question(lists: Lists) -> StrawberryField:
-    """`customer(id | identifier, asOf, atLeast)`."""
+def questions(lists: Lists) -> list[StrawberryField]:
+    """`customer(id | identifier, asOf, atLeast)` and `duplicates(first)`."""
     arguments = (
         Argument("id", Ref | None, "The customer's id."),
         Argument(
@@ -86,9 +89,12 @@ def question(lists: Lists) -> StrawberryField:
         AS_OF,
         AT_LEAST,
     )
-    return answered(
-        "customer", "Customer | None", sentence_of(customer_360.CustomerCard), _find, arguments, within=lists.types
-    )
+    return [
+        answered(
+            "customer", "Customer | None", sentence_of(customer_360.CustomerCard), _find, arguments, within=lists.types
+        ),
+        duplicates.make(lists, shown_customer),
+    ]
 
 
 async def _find(
@@ -114,8 +120,17 @@ async def _find(
         if id is not None
         else await context.ask(_recognise, context, cast(str, identifier))
     )
-    row = None if key is None else await context.row(customers.view, key, moment)
-    return None if row is None else Shown(row, moment)
+    return await _shown(context, key, moment)
+
+
+async def _shown(context: Context, key: UUID | None, as_of: Moment) -> Shown[Any] | None:
+    """The customer that this one is taken to be."""
+    if key is None:
+        return None
+    reader = context.house.log.reader
+    known_as = await context.each(("whom", as_of), lambda ids: reader.whom(ids, as_of), key)
+    row = await context.row(customers.view, known_as, as_of)
+    return None if row is None else Shown(row, as_of)
 
 
 def _recognise(context: Context, text: str) -> UUID | None:
@@ -125,6 +140,9 @@ def _recognise(context: Context, text: str) -> UUID | None:
     for known in candidates(text_of(text, "identifier")):
         page = context.house.lists.page(customers.view, [Condition("identifiers", Operator.CONTAINS, known)], first=2)
         if len(page.rows) > 1:
+            kind, _, normal = known.partition(":")
+            if (owner := context.house.log.owner(kind, normal)) is not None:
+                return owner
             raise Refused(
                 f'More than one has it. List them: customers(filter: {{identifiers: {{contains: "{known}"}}}}).',
                 "identifier",
@@ -160,6 +178,4 @@ def customer_of(lists: Lists) -> StrawberryField:
 
 async def shown_customer(info: Info, key: UUID | None, root: Any = None) -> Shown[Any] | None:
     """A customer, looked at from the same moment as what it belongs to."""
-    as_of = root.as_of if isinstance(root, Shown) else NOW
-    row = None if key is None else await info.context.row(customers.view, key, as_of)
-    return None if row is None else Shown(row, as_of)
+    return await _shown(info.context, key, root.as_of if isinstance(root, Shown) else NOW)

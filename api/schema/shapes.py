@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from inspect import Parameter, Signature, cleandoc
-from typing import Annotated, Any, Union, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ForwardRef, Union, cast, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 import strawberry
@@ -109,18 +109,27 @@ def output(name: str, description: str, made: list[StrawberryField]) -> type:
 
 
 def asked(
-    name: str, description: str, made: Mapping[str, tuple[Any, Any]], *, names: Mapping[str, str] | None = None
+    name: str,
+    description: str,
+    made: Mapping[str, tuple[Any, Any]],
+    *,
+    names: Mapping[str, str] | None = None,
+    within: Namespace | None = None,
 ) -> type:
-    """An input type of these fields, each with its hint and its default."""
+    """An input type of these fields, each with its hint and its default; `within` are the types that hints name."""
     body: dict[str, Any] = {"__annotations__": {key: hint for key, (hint, _) in made.items()}}
     for key, (_, default) in made.items():
         shown_as = (names or {}).get(key) or camel(key)
         body[key] = (
             strawberry.field(name=shown_as) if default is REQUIRED else strawberry.field(name=shown_as, default=default)
         )
-    return strawberry.input(
+    done = strawberry.input(
         types.new_class(name, (), {}, lambda room: room.update(body)), name=name, description=description
     )
+    if within is not None:
+        for field in get_object_definition(done, strict=True).fields:
+            field.type_annotation = StrawberryAnnotation(made[field.python_name][0], namespace=within)
+    return done
 
 
 class Shapes:
@@ -128,7 +137,7 @@ class Shapes:
 
     def __init__(self) -> None:
         self.types: Namespace = {}
-        self._inputs: dict[type, type] = {}
+        self._inputs: dict[type, Any] = {}
 
     def input(self, hint: Any) -> Any:
         """The type in which a value of this hint is asked for."""
@@ -164,14 +173,17 @@ class Shapes:
     def input_of(self, made: type, name: str | None = None) -> type:
         """The input type of a dataclass: its fields, with its defaults."""
         if made not in self._inputs:
+            called = name or f"{made.__name__}Input"
+            self._inputs[made] = ForwardRef(called)  # until it is there: it may hold itself
             hints = get_type_hints(made, include_extras=True)
-            parts = {field.name: (self.input(hints[field.name]), _default(field)) for field in fields(cast(Any, made))}
-            self._inputs[made] = asked(name or f"{made.__name__}Input", sentence_of(made), parts)
-        return self._inputs[made]
+            parts = {field.name: _asked(self.input(hints[field.name]), field) for field in fields(cast(Any, made))}
+            self._inputs[made] = self.types[called] = asked(called, sentence_of(made), parts, within=self.types)
+        return cast(type, self._inputs[made])
 
     def output_of(self, made: type) -> type:
         """The object type of a dataclass."""
         if made.__name__ not in self.types:
+            self.types[made.__name__] = ForwardRef(made.__name__)  # until it is there: it may hold itself
             hints = get_type_hints(made, include_extras=True)
             parts = [
                 shown(field.name, self.output(hints[field.name], field.name), within=self.types)
@@ -181,7 +193,10 @@ class Shapes:
         return cast(type, self.types[made.__name__])
 
 
-def _default(field: "Field[Any]") -> Any:
+def _asked(hint: Any, field: "Field[Any]") -> tuple[Any, Any]:
+    """How a field is asked for, and with which default; what has a default that GraphQL cannot write may be left out."""
+    if field.default_factory is not MISSING:
+        return hint | None, strawberry.UNSET
     if field.default is MISSING:
-        return REQUIRED
-    return strawberry.UNSET if field.default is None else field.default
+        return hint, REQUIRED
+    return hint, strawberry.UNSET if field.default is None else field.default

@@ -14,6 +14,7 @@ from api.house import House
 from api.limits import MAX_COST, SATURATED, measure
 from api.schema import answer, schema
 from api.schema.context import Context
+from domain.predicate import MAX_DEPTH
 
 
 def spreads(levels: int, times: int = 2, leaf: str = "name") -> str:
@@ -124,6 +125,17 @@ def test_the_work_of_measuring_is_the_number_of_selections(name: str):
     except limits.TooLarge:
         return
     assert work <= selections(text)
+
+
+def test_the_deepest_predicate_that_a_segment_may_have_is_taken():
+    deepest: dict[str, Any] = {"test": {"field": "country", "operator": "IN", "texts": ["ES"]}}
+    for _ in range(MAX_DEPTH - 1):
+        deepest = {"no": [deepest]}
+    limits.check_variables({"input": {"predicate": deepest}})
+    for _ in range(limits.MAX_VARIABLES_DEPTH // 2):
+        deepest = {"no": [deepest]}
+    with pytest.raises(limits.TooLarge, match="Send them flatter"):
+        limits.check_variables({"input": {"predicate": deepest}})
 
 
 def test_the_work_grows_with_the_document_while_what_it_asks_for_explodes():

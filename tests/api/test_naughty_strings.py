@@ -50,12 +50,20 @@ def texts(hint: Any) -> bool | dict[str, Any]:
         return {"es": True}
     if is_dataclass(hint):
         hints = get_type_hints(hint, include_extras=True)
-        found = {camel(f.name): texts(hints[f.name]) for f in fields(hint)}
+        found = {camel(f.name): texts(hints[f.name]) for f in fields(hint) if hint.__name__ not in str(hints[f.name])}
         return {name: inside for name, inside in found.items() if inside}
     return hint is str
 
 
 WITH_TEXTS = {name: command for name, command in PUBLIC.items() if texts(command)}
+SCENES = (
+    "registerCustomer", "changeCustomerProfile", "changeAddress", *IDENTIFYING, "statePreference", "grantConsent",
+    "withdrawConsent", "logInteraction", "startInteraction", "receiveMessage", "sendMessage", "endInteraction",
+    "summariseInteraction", "linkInteraction", "requestInformation", "introduceProduct", "reviseProduct",
+    "discontinueProduct", "placeOrder", "shipOrder", "cancelOrder", "returnLines", "recordReturn", "publishSurvey",
+    "answerSurvey", "cancelFollowUp",
+)  # fmt: skip
+"""The mutations that are prepared here; to the others, test_every_text.py leads by chance."""
 
 
 def meaning(name: str) -> set[str]:
@@ -198,14 +206,14 @@ def takes_all(name: str, house: House, ask: Ask, strings: list[str], step: int) 
     assert taken or set(cast(dict[str, Any], texts(WITH_TEXTS[name]))) <= meaning(name)
 
 
-@pytest.mark.parametrize("name", WITH_TEXTS)
+@pytest.mark.parametrize("name", SCENES)
 def test_every_text_field_of_a_mutation_gives_back_what_was_written(name: str, house: House, ask: Ask):
     takes_all(name, house, ask, OWN, 2)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("name", WITH_TEXTS)
+@pytest.mark.parametrize("name", SCENES)
 def test_every_text_field_of_a_mutation_gives_back_every_naughty_string(name: str, house: House, ask: Ask):
     takes_all(name, house, ask, everything(), 1)
 
@@ -215,6 +223,7 @@ def test_every_text_field_of_a_mutation_gives_back_every_naughty_string(name: st
     [
         (name, field)
         for name, command in WITH_TEXTS.items()
+        if name in SCENES
         for field in cast(dict[str, Any], texts(command))
         if field in meaning(name)
     ],

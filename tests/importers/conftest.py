@@ -11,6 +11,7 @@ from api.importers.importing import Report, run
 from domain import DECIDERS
 from domain.kernel import Event
 from eventstore.commands import Commands
+from eventstore.envelope import Happened
 from tests.conftest import House
 
 Import = Callable[..., Report]
@@ -33,9 +34,19 @@ def load(house: House, tmp_path: Path) -> Import:
     return load
 
 
+def imported(house: House) -> list[Happened]:
+    """What was imported, personal values included, without the words about the import itself."""
+    found: list[Happened] = []
+    position = 0
+    while page := house.log.reader.page(position, disclose=True):
+        found += [each for each in page if not each.at.type.startswith("import_batch.")]
+        position = page[-1].at.position
+    return found
+
+
 def happened(house: House) -> list[Event]:
-    """Every event of the log, personal values included."""
-    return [event for event, _ in house.log.reader.page(0, disclose=True)]
+    """Every event that was imported, personal values included."""
+    return [event for event, _ in imported(house)]
 
 
 def refusals(report: Report) -> Sequence[tuple[int, str | None]]:

@@ -7,12 +7,13 @@ from uuid import UUID, uuid5
 import pytest
 
 from api.importers.commands import _Malformed, parsed, parsed_with_care
-from domain.customer import CustomerRegistered, IdentifierAdded
+from domain.customer import CustomerRegistered
+from domain.identifiers import IdentifierAdded
 from domain.kernel import NAMESPACE, derived
 from domain.order import OrderPlaced
 from eventstore.envelope import Origin
 from tests.conftest import House
-from tests.importers.conftest import Import, happened, refusals
+from tests.importers.conftest import Import, happened, imported, refusals
 
 MARIA = (
     '{"command": "registerCustomer", '
@@ -42,7 +43,7 @@ def test_each_line_is_a_command(house: House, load: Import) -> None:
 
 def test_ids_can_be_computed_offline(house: House, load: Import) -> None:
     load("commands", f"{MARIA}\n{ORDER}\n")
-    page = house.log.reader.page(0)
+    page = imported(house)
     assert page[0].at.stream_id == uuid5(NAMESPACE, "customer:shop:1234")
     assert page[2].at.stream_id == uuid5(NAMESPACE, "order:shop:9")
     assert page[2].at.command_id == uuid5(NAMESPACE, "command:nine")
@@ -52,7 +53,7 @@ def test_ids_can_be_computed_offline(house: House, load: Import) -> None:
 
 def test_the_origin_and_the_actor_may_be_others(house: House, load: Import) -> None:
     load("commands", MARIA, origin=Origin.SYNC, actor="import:shop")
-    assert {(at.actor, at.origin) for _, at in house.log.reader.page(0)} == {("import:shop", "sync")}
+    assert {(at.actor, at.origin) for _, at in imported(house)} == {("import:shop", "sync")}
 
 
 def test_a_file_imported_twice_is_imported_once(house: House, load: Import) -> None:
@@ -60,7 +61,7 @@ def test_a_file_imported_twice_is_imported_once(house: House, load: Import) -> N
     first, second = load("commands", text), load("commands", text)
     assert (first.taken, first.already) == (3002, 0)
     assert (second.taken, second.already, second.events) == (0, 3002, 0)
-    assert house.log.reader.head() == 3003
+    assert len(imported(house)) == 3003
 
 
 def test_the_same_line_twice_is_one_however_it_is_written(house: House, load: Import) -> None:
@@ -76,13 +77,13 @@ def test_a_line_without_an_id_gets_one_that_follows_from_its_content(house: Hous
     load("commands", MARIA)
     told = '{"customerId":"shop:1234","email":"maria@example.com","name":"María"}'
     content = f'{{"command":"registerCustomer","input":{told}}}'
-    assert house.log.reader.page(0)[0].at.command_id == uuid5(NAMESPACE, f"command:{content}")
+    assert imported(house)[0].at.command_id == uuid5(NAMESPACE, f"command:{content}")
 
 
 def test_a_dry_run_decides_all_and_writes_nothing(house: House, load: Import) -> None:
     report = load("commands", f"{MARIA}\n{ORDER}\n{ORDER.replace('nine', 'ten').replace('3', '4')}", dry_run=True)
     assert (report.taken, report.events, report.refused, report.dry_run) == (2, 3, 1, True)
-    assert house.log.reader.head() == 0
+    assert len(imported(house)) == 0
 
 
 def customer_line(fields: bytes, after: bytes = b"") -> bytes:
@@ -148,7 +149,7 @@ def test_a_bad_line_is_refused_with_its_field_and_never_loses_a_good_one(
         each = found.pop(2 * number + 1)
         assert (each.field, words in each.reason) == (field, True), (line[:100], each)
     assert not found
-    assert (report.taken, report.events, house.log.reader.head()) == (len(BAD), len(BAD), len(BAD))
+    assert (report.taken, report.events, len(imported(house))) == (len(BAD), len(BAD), len(BAD))
     kept = [json.loads(line) for line in (tmp_path / "refused").read_text().splitlines()]
     assert {each["line"]: each["field"] for each in kept} == {2 * n + 1: field for n, (_, field, _) in enumerate(BAD)}
 
@@ -193,7 +194,7 @@ def test_a_command_id_may_be_a_uuid_or_any_text(house: House, load: Import) -> N
     given = UUID("0199d3a4-0000-7000-8000-000000000001")
     lines = [json.loads(register(n)) | {"commandId": text} for n, text in enumerate([str(given), "años: 7"])]
     load("commands", "\n".join(map(json.dumps, lines)))
-    assert [at.command_id for _, at in house.log.reader.page(0)] == [given, derived("command", "años: 7")]
+    assert [at.command_id for _, at in imported(house)] == [given, derived("command", "años: 7")]
 
 
 def test_naughty_texts_come_back_as_they_were(house: House, load: Import) -> None:

@@ -12,7 +12,7 @@ from domain.kernel import Refused, reference
 from domain.order import GoodsReturned, LinesReturned, OrderPlaced
 from domain.product import ProductIntroduced
 from tests.conftest import House
-from tests.importers.conftest import Import, happened, refusals
+from tests.importers.conftest import Import, happened, imported, refusals
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
 WHOLE_FILE = Path(__file__).parents[3] / "shared/data/online_retail/online_retail.csv.gz"
@@ -34,7 +34,7 @@ def returns(house: House) -> list[tuple[str, str, int]]:
     names = {reference("order", "retail", name): name for name in ("1001", "1002", "1003", "C1", "C2", "C3")}
     return [
         (names[at.stream_id], line.sku, line.quantity)
-        for event, at in house.log.reader.page(0)
+        for event, at in imported(house)
         if isinstance(event, LinesReturned | GoodsReturned)
         for line in event.lines
     ]
@@ -62,7 +62,7 @@ def test_an_invoice_is_an_order_with_its_customer_and_its_products(house: House,
 
 def test_times_are_local_and_everything_happened_at_them(house: House, load: Import) -> None:
     load("retail", SALE.replace("2010-12-01", "2011-07-01"))
-    assert {at.occurred_at for _, at in house.log.reader.page(0)} == {
+    assert {at.occurred_at for _, at in imported(house)} == {
         datetime.fromisoformat("2011-07-01T07:26:00Z"), datetime.fromisoformat("2011-07-01T07:27:00Z"),
     }  # fmt: skip
 
@@ -136,7 +136,7 @@ def test_what_concerns_no_customer_is_left_aside_and_counted(house: House, load:
     assert report.left_aside == {
         "it names no customer": 2, "it adjusts an account, and is no invoice": 1, "it writes stock off": 1,
     }  # fmt: skip
-    assert (report.refused, house.log.reader.head()) == (0, 0)
+    assert (report.refused, len(imported(house))) == (0, 0)
 
 
 def test_the_lines_of_an_invoice_need_not_be_quite_together(house: House, load: Import) -> None:
@@ -217,7 +217,7 @@ def test_an_invoice_that_may_not_be_complete_waits_for_the_whole_file(house: Hou
 def test_the_whole_file_comes_to_the_published_figures(house: House, load: Import) -> None:
     report = load("retail", WHOLE_FILE)
     assert (report.refused, report.damage, sum(report.left_aside.values())) == (0, None, 135_080)
-    head = house.log.reader.head()
+    head = len(imported(house))
     assert report.events == head
     placed, worth, back, registered = set(), Decimal(0), Decimal(0), 0
     count = 0
@@ -237,4 +237,4 @@ def test_the_whole_file_comes_to_the_published_figures(house: House, load: Impor
     assert (count, len(placed), worth) == (18_532, 4_338, Decimal("8911407.904"))
     assert (back, registered) == (Decimal("611342.09"), 4_372)
     again = load("retail", WHOLE_FILE)
-    assert (again.taken, again.events, again.refused, house.log.reader.head()) == (0, 0, 0, head)
+    assert (again.taken, again.events, again.refused, len(imported(house))) == (0, 0, 0, head)

@@ -17,7 +17,7 @@ from psycopg import sql
 
 from domain.customer import RegisterCustomer
 from domain.kernel import Command, derived
-from domain.order import CancelOrder, OrderLine, PlaceOrder, ReturnLines
+from domain.order import CancelOrder, CancelOrderLines, OrderLine, PlaceOrder, ReturnLines
 from eventstore.envelope import Happened, Origin, Receipt, Request
 from eventstore.log import Log
 from processes import POLICIES
@@ -97,6 +97,10 @@ class Shop:
 
     def cancel(self, order_id: UUID) -> None:
         self.do(CancelOrder(order_id=order_id))
+
+    def call_off(self, order_id: UUID, pieces: int) -> None:
+        line = OrderLine(sku="cup", quantity=pieces, unit_price=Decimal(5))
+        self.do(CancelOrderLines(order_id=order_id, lines=(line,)))
 
     def give_back(self, order_id: UUID, pieces: int) -> None:
         line = OrderLine(sku="cup", quantity=pieces, unit_price=Decimal(5))

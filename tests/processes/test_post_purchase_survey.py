@@ -3,8 +3,8 @@
 import pytest
 
 from domain.consent import GrantConsent, Purpose, WithdrawConsent
-from domain.customer import AddIdentifier, IdentifierType, RemoveIdentifier
 from domain.follow_up import FollowUpScheduled, PostponeFollowUp
+from domain.identifiers import AddIdentifier, IdentifierType, RemoveIdentifier
 from domain.invitation import (
     AnswerSurvey,
     DeclineSurvey,

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain import DECIDERS
-from domain.customer import AddIdentifier, IdentifierType, RegisterCustomer, RemoveIdentifier
+from domain.customer import RegisterCustomer
+from domain.identifiers import AddIdentifier, IdentifierType, RemoveIdentifier
 from domain.kernel import Refused, derived
 from domain.order import OrderLine, PlaceOrder
 from eventstore.database import open_pool

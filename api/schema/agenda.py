@@ -1,0 +1,86 @@
+"""The agenda, soonest first, with what each thing is about, and when somebody is free."""
+
+from datetime import datetime
+
+from strawberry.types.field import StrawberryField
+
+from api.schema.context import Info, Shown
+from api.schema.customer import customer_of
+from api.schema.moments import AS_OF, AT_LEAST, AsOf, moment_of, reached
+from api.schema.noun import Noun
+from api.schema.scalars import Ref
+from api.schema.shapes import Argument, answered, output, shown
+from api.schema.views import Lists
+from domain.activity import ActivityScheduled
+from domain.values import Period
+from eventstore.commands import identify
+from eventstore.reader import NOW
+from projections import absences, agenda
+from projections.agenda import AgendaEntry, FreeBusy
+from projections.selecting import Order
+
+
+def fields(lists: Lists) -> list[StrawberryField]:
+    """Whose it is, and the words, which are read from the log only when they are shown."""
+    return [
+        customer_of(lists),
+        answered("subject", str | None, "What it is about.", _subject, within=lists.types),
+        answered("place", str | None, "Where it is.", _place, within=lists.types),
+    ]
+
+
+noun = Noun(agenda.view, "AgendaEntry", order=(Order("starts_at"), Order("due_at")), fields=fields)
+away = Noun(absences.view, "Absence", order=(Order("starts_at"),))
+
+
+def question(lists: Lists) -> StrawberryField:
+    """`freeBusy(staffId, from, to, asOf, atLeast)`."""
+    within = lists.types
+    periods = lists.shapes.output(tuple[Period, ...])
+    within["FreeBusy"] = output(
+        "FreeBusy",
+        "When somebody is free and when not, in order, from the one moment to the other without a gap.",
+        [shown("free", periods, within=within), shown("busy", periods, within=within)],
+    )
+    arguments = (
+        Argument("staff_id", Ref, "Who."),
+        Argument("from_", datetime, "From this moment on."),
+        Argument("to", datetime, f"Up to this one, at most {agenda.MAX_FREE_BUSY_DAYS} days later."),
+        AS_OF,
+        AT_LEAST,
+    )
+    return answered(
+        "free_busy", "FreeBusy", "When somebody of the company is free.", _free_busy, arguments, within=within
+    )
+
+
+async def _free_busy(
+    root: None,
+    info: Info,
+    *,
+    staff_id: str,
+    from_: datetime,
+    to: datetime,
+    as_of: AsOf | None = None,
+    at_least: int | None = None,
+) -> FreeBusy:
+    context, moment = info.context, moment_of(as_of)
+    if moment == NOW:
+        await reached(context, (agenda.view, absences.view), at_least)
+    whom = identify("staff", staff_id, "staffId")
+    return await context.ask(agenda.free_busy, context.house.lists, whom, from_, to, as_of=moment)
+
+
+async def _scheduled(root: Shown[AgendaEntry], info: Info) -> ActivityScheduled | None:
+    happened = await info.context.personal(root.row.scheduled_position)
+    return happened.event if happened is not None and isinstance(happened.event, ActivityScheduled) else None
+
+
+async def _subject(root: Shown[AgendaEntry], info: Info) -> str | None:
+    scheduled = await _scheduled(root, info)
+    return None if scheduled is None else scheduled.subject
+
+
+async def _place(root: Shown[AgendaEntry], info: Info) -> str | None:
+    scheduled = await _scheduled(root, info)
+    return None if scheduled is None else scheduled.place

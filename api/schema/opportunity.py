@@ -1,0 +1,10 @@
+"""The opportunities, newest first, each with its customer."""
+
+from api.schema.customer import customer_of
+from api.schema.noun import Noun
+from projections import opportunities
+from projections.selecting import Order
+
+noun = Noun(
+    opportunities.view, "Opportunity", order=(Order("opened_at", True),), fields=lambda lists: [customer_of(lists)]
+)
