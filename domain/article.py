@@ -68,7 +68,7 @@ class RetireArticle(Command):
 
 
 class ArticleDrafted(Event, stored_as="article.drafted.v1"):
-    """The first version of an article was written in a language."""
+    """A version of an article was written in a language; the versions of each language count from 1."""
 
     key: str
     version: int
@@ -78,15 +78,6 @@ class ArticleDrafted(Event, stored_as="article.drafted.v1"):
     category: str
     product: str | None
     visibility: ArticleVisibility
-
-
-class ArticleRevised(Event, stored_as="article.revised.v1"):
-    """A new version was written in a language; the versions of each language count from 1."""
-
-    version: int
-    language: str
-    title: str
-    body: Text
 
 
 class ArticlePublished(Event, stored_as="article.published.v1"):
@@ -127,7 +118,7 @@ class Article:
 
 
 Asked = DraftArticle | ReviseArticle | PublishArticle | RetireArticle
-Happened = ArticleDrafted | ArticleRevised | ArticlePublished | ArticleRetired
+Happened = ArticleDrafted | ArticlePublished | ArticleRetired
 
 
 def decide(asked: Asked, article: Article) -> Iterator[Event]:
@@ -144,7 +135,7 @@ def decide(asked: Asked, article: Article) -> Iterator[Event]:
             if (title, body) != (wording.title, wording.body):
                 must_be_current(article)
                 must_have_room(article)
-                yield ArticleRevised(version=wording.version + 1, language=language, title=title, body=body)
+                yield replace(wording.drafted, version=wording.version + 1, title=title, body=body)
         case PublishArticle(language=language):
             wording = wording_of(language, article)
             before = wording.published[1] if wording.published else wording.drafted.visibility
@@ -162,11 +153,11 @@ def decide(asked: Asked, article: Article) -> Iterator[Event]:
 
 def evolve(article: Article, event: Happened) -> Article:
     match event:
+        case ArticleDrafted(language=language, version=version, title=title, body=body) if version > 1:
+            return reworded(article, language, version=version, title=title, body=body)
         case ArticleDrafted(language=language, version=version, title=title, body=body):
             known = {**article.wordings, language: Wording(event, version, title, body)}
             return replace(article, first=article.first or event, wordings=known)
-        case ArticleRevised(language=language, version=version, title=title, body=body):
-            return reworded(article, language, version=version, title=title, body=body)
         case ArticlePublished(language=language, version=version, visibility=visibility):
             return reworded(article, language, published=(version, visibility))
         case ArticleRetired():

@@ -1,5 +1,6 @@
 """Knowledge articles."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,6 @@ from domain.article import (
     ArticleDrafted,
     ArticlePublished,
     ArticleRetired,
-    ArticleRevised,
     ArticleVisibility,
     DraftArticle,
     PublishArticle,
@@ -35,25 +35,22 @@ DRAFTED = ArticleDrafted(
     product=None,
     visibility=INTERNAL,
 )
+
+
+def revised(version: int, language: str, title: str, body: str) -> ArticleDrafted:
+    return replace(DRAFTED, version=version, language=language, title=title, body=body)
+
+
 IN_SPANISH = but(DRAFT, language="es", title="Reiniciar", body="Manténgalo.")
 REVISE = ReviseArticle(article_id=ARTICLE, language="en", body="Hold it for 5 s.")
-REVISED = ArticleRevised(version=2, language="en", title="Reset", body="Hold it for 5 s.")
+REVISED = revised(2, "en", "Reset", "Hold it for 5 s.")
 PUBLISH = PublishArticle(article_id=ARTICLE, language="en")
 RETIRE, RETIRED = RetireArticle(article_id=ARTICLE, reason="OUTDATED"), ArticleRetired(reason="OUTDATED")
 IS_RETIRED = "This article is retired. Draft another one instead."
 
 
 def drafted(language: str, title: str = "Reiniciar", body: str = "Manténgalo.") -> ArticleDrafted:
-    return ArticleDrafted(
-        key="reset",
-        version=1,
-        language=language,
-        title=title,
-        body=body,
-        category="device",
-        product=None,
-        visibility=INTERNAL,
-    )
+    return revised(1, language, title, body)
 
 
 def published(version: int = 1, language: str = "en", visibility: ArticleVisibility = INTERNAL) -> ArticlePublished:
@@ -102,7 +99,7 @@ def test_a_revision_is_the_next_version_of_its_language() -> None:
     given(decider, DRAFTED).when(REVISE).then(REVISED)
     given(decider, DRAFTED, REVISED).when(REVISE).then_nothing()
     given(decider, DRAFTED, REVISED, drafted("es")).when(but(REVISE, language="es", body=None, title="Otra")).then(
-        ArticleRevised(version=2, language="es", title="Otra", body="Manténgalo.")
+        revised(2, "es", "Otra", "Manténgalo.")
     )
     given(decider, DRAFTED).when(but(REVISE, title=" ")).refused("The title must not be blank.", "title")
     given(decider, DRAFTED).when(but(REVISE, body=" ")).refused("The body must not be blank.", "body")
@@ -131,7 +128,7 @@ def test_a_retired_article_stays_as_it_was() -> None:
 
 
 def test_an_article_holds_so_many_versions_and_languages() -> None:
-    last = ArticleRevised(version=MAX_VERSIONS, language="en", title="Reset", body="Hold it.")
+    last = revised(MAX_VERSIONS, "en", "Reset", "Hold it.")
     for command in (REVISE, IN_SPANISH):
         given(decider, DRAFTED, last).when(command).refused(
             f"An article has at most {MAX_VERSIONS} versions. Draft another one instead."
