@@ -131,7 +131,7 @@ class CallTransferred(Event, stored_as="call.transferred.v1"):
 
 
 class CallEnded(Event, stored_as="call.ended.v1"):
-    """The call was over. With no talk (`talk_s` is 0) and never answered it was abandoned, after `waited_s` seconds."""
+    """The call was over; with no talk (`talk_s` is 0) and never answered it was abandoned, after `waited_s` seconds."""
 
     talk_s: int | None = None
     hold_s: int | None = None

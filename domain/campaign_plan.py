@@ -76,9 +76,8 @@ class PlanCampaign(Command):
 
 
 class CampaignPlanned(Event, stored_as="campaign.planned.v1"):
-    """A campaign was planned, or planned anew, as a whole; the last plan before the launch is the one carried out.
-
-    An answer counts for `response_days`, and `control_share` of the members are left alone to compare."""
+    """A campaign was planned, or planned anew, as a whole; the last plan before the launch is the one carried out;
+    an answer counts for `response_days`, and `control_share` of the members are left alone to compare."""
 
     key: str
     title: str

@@ -110,6 +110,8 @@ def limit_of(asked: SetCreditLine) -> Money | None:
     """The limit that was asked for, which is more than nothing, if there is to be one."""
     if (asked.limit is None) is not (asked.currency is None):
         raise Refused("Give the limit and its currency together, or neither to withdraw the credit line.", "limit")
+    if asked.limit is None and (asked.rate, asked.base_currency) != (None, None):
+        raise Refused("Without a limit there is nothing to convert: leave the rate out.", "rate")
     if asked.limit is None or asked.currency is None:
         return None
     must_be_amount(asked.limit, "limit")

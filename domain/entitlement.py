@@ -37,9 +37,8 @@ class GrantEntitlement(Command):
 
 
 class EntitlementGranted(Event, stored_as="entitlement.granted.v1"):
-    """The customer may use so many of a product under a contract, from `starts_on` to `ends_on`, both days included.
-
-    It holds in place of what was granted before, for a `reason` that is a code such as NOT_RENEWED.
+    """The customer may use so many of a product under a contract, from `starts_on` to `ends_on`, both days included;
+    it holds in place of what was granted before, for a `reason` that is a code such as NOT_RENEWED.
     """
 
     customer_id: CustomerId

@@ -77,7 +77,9 @@ def decide(asked: Asked, survivor_id: UUID | None, profile: Any) -> Iterator[Eve
         preferred = {name: getattr(profile, name) for name in asked.prefer}
         yield CustomersMerged(survivor_id=asked.survivor_id, reason=asked.reason, **preferred)
     elif survivor_id != asked.survivor_id:
-        raise Refused("This customer has been merged into another one: merge that one, or undo it first.", "customer_id")
+        raise Refused(
+            "This customer has been merged into another one: merge that one, or undo it first.", "customer_id"
+        )
 
 
 def claims(customer_id: UUID, event: Happened) -> Iterator[Claim]:

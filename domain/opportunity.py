@@ -102,7 +102,7 @@ class ReopenOpportunity(Command):
 
 
 class OpportunityOpened(Event, stored_as="opportunity.opened.v1"):
-    """A sale became possible; `stage` empty is the first, and `product` a sku. The currency holds for what follows."""
+    """A sale became possible; `stage` empty is the first, and `product` a sku; the currency holds for what follows."""
 
     customer_id: CustomerId | None
     name: Told[str]

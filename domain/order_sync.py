@@ -63,8 +63,7 @@ class OrderSyncedWithErp(Event, stored_as="order_sync.synced-with-erp.v1"):
 
 
 class OrderDiscrepancyDetected(Event, stored_as="order_sync.discrepancy-detected.v1"):
-    """The two systems did not say the same, until they are synchronised with another digest.
-
+    """The two systems did not say the same, until they are synchronised with another digest;
     `ours` is what Bitácora said, as a code, a number or a date.
     """
 

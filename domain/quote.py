@@ -160,9 +160,8 @@ class QuoteAccepted(Event, stored_as="quote.accepted.v1"):
 
 
 class QuoteRejected(Event, stored_as="quote.rejected.v1"):
-    """The customer did not agree to this version, or `by_us` it was taken back; `reason` is a code such as PRICE.
-
-    Without a version it was a request, of which no quote was drafted.
+    """The customer did not agree to this version, or `by_us` it was taken back; `reason` is a code such as PRICE;
+    without a version it was a request, of which no quote was drafted.
     """
 
     version: int | None

@@ -173,7 +173,7 @@ class WorkItemAbandoned(Event, stored_as="work_item.abandoned.v1"):
 
 
 class CallbackRequested(Event, stored_as="work_item.callback-requested.v1"):
-    """The customer wants to be called back; without `wanted_at` as soon as possible. The last request counts."""
+    """The customer wants to be called back; without `wanted_at` as soon as possible; the last request counts."""
 
     phone: Contact[str]
     wanted_at: datetime | None

@@ -78,19 +78,19 @@ def withdrawn(db: Connection, correlation_ids: Collection[UUID], position: int) 
     return frozenset(row[0] for row in rows)
 
 
-def changed_by(db: Connection, position: int) -> Changed:
-    """Whom and what the correction at a position concerns."""
+def changed_by(db: Connection, positions: Sequence[int], position: int) -> Changed:
+    """Whom and what the corrections at these positions concern, as it is read at a later one."""
     rows = db.execute(
         "select kind, encode(key, 'hex')::uuid, holder from es.claim "
-        " where kind in (%s, %s) and (position = %s or until = %s)",
-        [SAME_AS, WITHDRAWN, position, position],
+        " where kind in (%s, %s) and (position = any(%s) or until = any(%s))",
+        [SAME_AS, WITHDRAWN, list(positions), list(positions)],
     ).fetchall()
     identities = members(db, {id for kind, *both in rows if kind == SAME_AS for id in both}, position)
     runs, batches = ([row[n] for row in rows if row[0] == WITHDRAWN] for n in (1, 2))
     touched = db.execute(  # what was imported came after the first word about its import
         "select distinct e.customer_id, e.stream_id from es.event e "
         " where e.position > (select min(b.position) from es.event b where b.stream_id = any(%s::uuid[])) "
-        "   and e.position < %s and e.correlation_id = any(%s::uuid[])",
+        "   and e.position <= %s and e.correlation_id = any(%s::uuid[])",
         [id_array(batches), position, id_array(runs)],
     ).fetchall()
     customers = {customer for customer, _ in touched if customer is not None}

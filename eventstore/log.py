@@ -5,6 +5,7 @@ import os
 import random
 import time
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -14,7 +15,7 @@ import psycopg
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
-from domain.kernel import Claim, Command, Decider, Refused
+from domain.kernel import Claim, Command, Decider, Event, Refused
 from eventstore.codec import Codec
 from eventstore.corrections import id_array
 from eventstore.database import reachable
@@ -119,7 +120,7 @@ class Log:
         withdrawn = self.reader.withdrawn(found)
         state, version = decider.initial, 0
         for event, at in found:
-            state = state if at.correlation_id in withdrawn else decider.evolve(state, event)
+            state = state if at.correlation_id in withdrawn else _evolved(decider, state, event)
             version = at.version
         return state, version
 
@@ -133,7 +134,7 @@ class Log:
             for event, at in read:
                 state, _ = found[at.stream_id]
                 if at.correlation_id not in withdrawn:
-                    state = streams[at.stream_id].evolve(state, event)
+                    state = _evolved(streams[at.stream_id], state, event)
                 found[at.stream_id] = (state, at.version)
         return found
 
@@ -296,6 +297,15 @@ class Log:
         return Receipt(command_id, stream_id, last, events)
 
 
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """The state of a stream that belongs to another noun than the one that was asked."""
+
+
+def _evolved(decider: Decider[Any], state: Any, event: Event) -> Any:
+    return decider.evolve(state, event) if isinstance(event, decider.events) else Foreign()
+
+
 def decide(
     decider: Decider[Any], command: Command, state: Any, version: int, request: Request, command_id: UUID
 ) -> tuple[list[Draft], Any]:
@@ -303,6 +313,8 @@ def decide(
     occurred_at = request.occurred_at or datetime.now(UTC)
     correlation_id = request.correlation_id or command_id
     stream_id = decider.stream_of(command)
+    if isinstance(state, Foreign):
+        raise Refused(f"This id belongs to something else: give that of a {decider.noun}.", f"{decider.noun}_id")
     drafts: list[Draft] = []
     for event in decider.decide(command, state):
         state = decider.evolve(state, event)

@@ -248,10 +248,10 @@ class Reader:
         with self.pool.connection() as db:
             return corrections.withdrawn(db, asked, HEAD)
 
-    def changed_by(self, position: int) -> Changed:
-        """Whom and what the correction at a position concerns."""
+    def changed_by(self, positions: Sequence[int], position: int) -> Changed:
+        """Whom and what the corrections at these positions concern, as it is read at a later one."""
         with self.pool.connection() as db:
-            return corrections.changed_by(db, position)
+            return corrections.changed_by(db, positions, position)
 
     def as_known(self, found: Sequence[Happened], position: int) -> Sequence[Happened]:
         """The same events, each naming whom its customer was taken to be at a position."""

@@ -17,7 +17,7 @@ from eventstore.envelope import Happened
 from eventstore.follower import Bell
 from eventstore.log import Log
 from eventstore.reader import PAGE_EVENTS
-from projections.pages import fold_page, key_text, until_correction
+from projections.pages import fold_page, key_text
 from projections.table import Table
 from projections.view import Fold, Key, View
 
@@ -109,7 +109,7 @@ class Engine:
             start = min(positions.values())
             behind = [view for view in views if positions.get(view.name) == start]
             personal = self.log.codec.names([event for view in behind if view.personal for event in view.events])
-            page = until_correction(self.log.reader.page(start, self.batch, disclose=personal))
+            page = self.log.reader.page(start, self.batch, disclose=personal)
             if not page:
                 return None
             taken = [

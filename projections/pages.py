@@ -11,30 +11,35 @@ from eventstore.envelope import Happened
 from eventstore.log import Log
 from eventstore.reader import AsOf
 from projections.table import Table
-from projections.view import Fold, Key, View
+from projections.view import Fold, Key
 
 REFOLDED_TOGETHER = 500
 """How many customers or streams are folded anew in one go."""
 
-
-def until_correction(page: list[Happened]) -> list[Happened]:
-    """The page up to its first correction: what comes after that one is read in its light."""
-    return next((page[:n] for n, (event, _) in enumerate(page, 1) if event.corrects), page)
+Parked = list[tuple[Key, int, Exception]]
+"""The keys that an event could not be folded into, the position of that event, and why."""
 
 
 def fold_page(
     log: Log, db: Connection, table: Table[Any], page: Sequence[Happened], parked: Collection[str] = ()
-) -> list[tuple[Key, int, Exception]]:
-    """Folds a page, which nothing but its last event may correct, into a table. Returns the keys that were parked anew.
+) -> Parked:
+    """Folds a page into a table, as its events are read at its end. Returns the keys that were parked anew.
 
+    What the corrections among them concern is folded anew from all of its events; the rest goes on from its rows.
     `parked` are the texts of the keys that are passed over.
     """
-    if not page:
-        return []
-    *before, last = page
-    if not last.event.corrects:
+    first, last = page[0].at.position, page[-1].at.position
+    corrections = [at.position for event, at in page if event.corrects]
+    if not corrections:
         return _fold(log, db, table, page, parked)
-    return _fold(log, db, table, before, parked) + _fold_anew(log, db, table, last, parked)
+    changed = log.reader.changed_by(corrections, last)
+    by_customer = table.view.follows == "customer_id"
+    ids = changed.customers if by_customer else changed.streams | log.reader.streams_of(changed.identities, last)
+    rest = [each for each in page if (each.at.customer_id if by_customer else each.at.stream_id) not in ids]
+    found = _fold(log, db, table, rest, parked)
+    for some in _chunks(ids):
+        found += _fold_anew(log, db, table, some, first - 1, last, parked)
+    return found
 
 
 def key_text(key: Key) -> str:
@@ -42,63 +47,31 @@ def key_text(key: Key) -> str:
     return "|".join(map(str, key)) if isinstance(key, tuple) else str(key)
 
 
-def _fold(
-    log: Log, db: Connection, table: Table[Any], page: Sequence[Happened], parked: Collection[str]
-) -> list[tuple[Key, int, Exception]]:
-    view = table.view
-    page = [happened for happened in page if type(happened.event) in view.handlers]
+def _fold(log: Log, db: Connection, table: Table[Any], page: Sequence[Happened], parked: Collection[str]) -> Parked:
+    page = [happened for happened in page if type(happened.event) in table.view.handlers]
     if not page:
         return []
     page = log.reader.as_known(page, page[-1].at.position)
-    fold = Fold(view, strict=False, tracking=True)
+    fold = Fold(table.view, strict=False, tracking=True)
     keys = fold.keys(page)
     _pass_over(fold, keys, parked)
-    if not view.appends:
+    if not table.view.appends:
         fold.rows = table.load(db, keys)
     fold.apply(page)
     return _write(db, table, fold, fold.gone)
 
 
 def _fold_anew(
-    log: Log, db: Connection, table: Table[Any], correction: Happened, parked: Collection[str]
-) -> list[tuple[Key, int, Exception]]:
-    """Makes the rows that a correction concerns anew from their events, as they are read now."""
-    view, position = table.view, correction.at.position
-    changed = log.reader.changed_by(position)
-    found: list[tuple[Key, int, Exception]] = []
-    if view.follows == "customer_id":
-        for some in _chunks(changed.customers):
-            found += _fold_some(log, db, table, some, (), position, parked)
-    else:
-        streams = changed.streams | log.reader.streams_of(changed.identities, position)
-        for some in _chunks(streams):
-            found += _fold_some(log, db, table, (), some, position, parked)
-    return found
-
-
-def _fold_some(
-    log: Log,
-    db: Connection,
-    table: Table[Any],
-    customers: Sequence[UUID],
-    streams: Sequence[UUID],
-    position: int,
-    parked: Collection[str],
-) -> list[tuple[Key, int, Exception]]:
-    view: View[Any] = table.view
-    names = log.codec.names(view.events)
-
-    def read(until: int) -> list[Happened]:
-        as_of, disclose = AsOf(position=until), bool(view.personal)
-        if streams:
-            return log.reader.of_streams(streams, types=names, as_of=as_of, disclose=disclose)
-        return log.reader.customers(customers, types=names, as_of=as_of, disclose=disclose)
-
-    now = read(position)
-    fold = Fold(view, strict=False, tracking=True)
-    keys = fold.keys(now) | fold.keys(read(position - 1))
+    log: Log, db: Connection, table: Table[Any], ids: Sequence[UUID], before: int, now: int, parked: Collection[str]
+) -> Parked:
+    """Makes the rows of these customers or streams anew from their events, in place of those that there were before."""
+    names, disclose = log.codec.names(table.view.events), bool(table.view.personal)
+    read = log.reader.customers if table.view.follows == "customer_id" else log.reader.of_streams
+    found = read(ids, types=names, as_of=AsOf(position=now), disclose=disclose)
+    fold = Fold(table.view, strict=False, tracking=True)
+    keys = fold.keys(found) | fold.keys(read(ids, types=names, as_of=AsOf(position=before), disclose=disclose))
     _pass_over(fold, keys, parked)
-    fold.apply(now)
+    fold.apply(found)
     return _write(db, table, fold, keys - fold.parked.keys() - fold.touched | fold.gone)
 
 
@@ -107,9 +80,7 @@ def _pass_over(fold: Fold[Any], keys: Collection[Key], parked: Collection[str]) 
         fold.parked = {key: (0, Exception()) for key in keys if key_text(key) in parked}
 
 
-def _write(
-    db: Connection, table: Table[Any], fold: Fold[Any], gone: Collection[Key]
-) -> list[tuple[Key, int, Exception]]:
+def _write(db: Connection, table: Table[Any], fold: Fold[Any], gone: Collection[Key]) -> Parked:
     table.upsert(db, fold.changed())
     table.delete(db, gone)
     return [(key, position, error) for key, (position, error) in fold.parked.items() if position]

@@ -12,7 +12,7 @@ from psycopg_pool import ConnectionPool
 from domain.kernel import Refused
 from eventstore.reader import AsOf
 from projections.engine import Engine
-from projections.pages import fold_page, until_correction
+from projections.pages import fold_page
 from projections.parts import PartFailed, Progress, fold_in_parts, fold_into, worth_parts
 from projections.table import Table
 from projections.view import Fold, View
@@ -103,17 +103,15 @@ def _check(engine: Engine, view: View[Any], build: Table[Any], position: int) ->
             build.selected, build.identifier
         )
         rows = build.select(db, query, [CHECKED_KEYS])
-    reader = engine.log.reader
+    reader, names = engine.log.reader, engine.log.codec.names(view.events)
+    as_of, disclose = AsOf(position=position), bool(view.personal)
     for row in rows:
         fold = Fold(view)
-        fold.apply(
-            reader.customers(
-                [row.customer_id],
-                types=engine.log.codec.names(view.events),
-                as_of=AsOf(position=position),
-                disclose=bool(view.personal),
-            )
-        )
+        happened = reader.customers([row.customer_id], types=names, as_of=as_of, disclose=disclose)
+        if view.follows == "stream_id":  # what happened to it before it was known whose it is belongs to it, too
+            streams = {at.stream_id for _, at in happened}
+            happened = reader.of_streams(streams, types=names, as_of=as_of, disclose=disclose)
+        fold.apply(happened)
         if fold.rows.get(build.key_of(row)) != row:
             raise RebuildFailed(
                 f"{view.name}: row {build.key_of(row)} is not what its events say. The old view goes on serving."
@@ -154,7 +152,7 @@ def _switch(engine: Engine, view: View[Any], build: Table[Any], position: int) -
 def _follow(engine: Engine, view: View[Any], build: Table[Any], position: int) -> int:
     """Folds what came since the bulk pass into the build, page by page."""
     names: Sequence[str] = engine.log.codec.names(view.events) if view.personal else ()
-    while page := until_correction(engine.log.reader.page(position, engine.batch, disclose=names)):
+    while page := engine.log.reader.page(position, engine.batch, disclose=names):
         with engine.pool_of(view).connection() as db, db.transaction():
             for key, at, error in fold_page(engine.log, db, build, page):
                 raise RebuildFailed(f"{view.name}: row {key} cannot be folded at event {at} ({error}).") from error

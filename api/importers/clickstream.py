@@ -229,21 +229,29 @@ class Shop:
             visitor.known_by = said
 
     def identified(self) -> Iterator[Line]:
-        """Who became known: the customer once, all of their sessions and carts, and the chats, which they had."""
+        """Who became known: the customer once, then all of their sessions, then the carts and the chats that they had.
+
+        The sessions come one after the other, because each of them changes how what was recorded before is read.
+        """
         ask = self.context.ask
-        for user, visitor in self.visitors.items():
-            said = visitor.known_by
-            if said is None:
-                continue
-            customer_id = reference("customer", SOURCE, user)
+        known = [
+            (user, reference("customer", SOURCE, user), visitor.known_by, visitor.visits)
+            for user, visitor in self.visitors.items()
+            if visitor.known_by is not None
+        ]
+        for user, customer_id, said, _ in known:
             register = RegisterCustomer(customer_id=customer_id, source=said.came_from)
             yield ask(said.number, register, said.at, SOURCE, "customer", user)
-            for visit in visitor.visits:
+        for user, customer_id, said, visits in known:
+            for visit in visits:
+                session = IdentifyWebSession(web_session_id=session_id(visit.session), customer_id=customer_id)
                 at = max(visit.began_at, said.at)
-                known = IdentifyWebSession(web_session_id=session_id(visit.session), customer_id=customer_id)
-                yield ask(visit.number, known, at, SOURCE, "identified", visit.session, user)
+                yield ask(visit.number, session, at, SOURCE, "identified", visit.session, user)
+        for user, customer_id, said, visits in known:
+            for visit in visits:
                 if visit.has_cart:
                     cart = IdentifyCart(cart_id=cart_id(visit.session), customer_id=customer_id)
+                    at = max(visit.began_at, said.at)
                     yield ask(visit.number, cart, at, SOURCE, "cart-identified", visit.session, user)
                 for chat in visit.chats:
                     begun = StartInteraction(

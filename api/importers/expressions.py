@@ -3,13 +3,12 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
-from datetime import UTC, date, datetime, time
-from decimal import Decimal
+from datetime import datetime
 from types import UnionType
 from typing import Annotated, Any, NamedTuple, Union, cast, get_args, get_origin, get_type_hints
 from zoneinfo import ZoneInfo
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from api.importers.mapping import (
     MAX_CONDITIONS,
@@ -17,13 +16,13 @@ from api.importers.mapping import (
     Expression,
     MappingFile,
     NumberForm,
-    Scalar,
     TimeForm,
     Value,
     did_you_mean,
     refuse,
     taken,
 )
+from api.importers.readings import BLANKS, FINISH, constant_moment, must_be_readable, number_reader, time_reader
 from domain.kernel import Ref, Refused
 from domain.values import must_be_zone
 from eventstore.commands import camel
@@ -32,10 +31,6 @@ MAX_LISTED = 5_000
 """How many entries of a list are looked at, as many as a command takes."""
 
 PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
-BLANKS = re.compile(r"\s+")
-DIRECTIVES = re.compile(r"%(.?)", re.DOTALL)
-KNOWN_DIRECTIVES = frozenset("YymdHMSfIpzBbAaj%")
-TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 ITEM = "item"
 """The column of an entry that is no object."""
 
@@ -69,15 +64,13 @@ class Compiler:
     computed: set[str] = field(default_factory=set)
     columns: dict[str, str] = field(default_factory=dict)
     """Where each column was used first."""
-    inside: bool = False
-    """Within `each`, where columns may be those of the entry."""
     leaves: dict[str, str] = field(default_factory=dict)
-    """The column of a field, by the path of the field."""
+    """The column of a field, by the path of the field; empty if several make one list."""
 
     def value(self, raw: Expression, path: str, hint: Any = None) -> Made:
         """An expression for a field of this type; None: it is not for a field."""
         given = hint
-        hint, ref = bare(hint)
+        hint, _ = bare(hint)
         if isinstance(raw, str) and PLACEHOLDER.search(raw):
             raw = {"template": raw}
         if isinstance(raw, list):
@@ -85,7 +78,7 @@ class Compiler:
         if not isinstance(raw, dict):
             constant = raw
             if hint is datetime and isinstance(raw, str):
-                constant = _constant_moment(raw, ZoneInfo(self.mapping.timezone), path)
+                constant = constant_moment(raw, ZoneInfo(self.mapping.timezone), path)
             return Made(lambda _: constant, constant=True)
         value = taken(Value, raw, path)
         sources = [name for name in SOURCES if getattr(value, name) not in (None, UNSET)]
@@ -130,7 +123,7 @@ class Compiler:
     def _cell(self, name: str, path: str) -> Callable[[Row], str]:
         if not name:
             refuse("the name of the column is missing.", path)
-        if name not in self.computed and not self.inside:
+        if name not in self.computed:
             self.columns.setdefault(name, path)
         return lambda row: row.cells.get(name, "")
 
@@ -188,7 +181,9 @@ class Compiler:
             get = self._setting(value.setting, path)
         name = names[0] if names else value.setting
         if names:
-            self.leaves.setdefault(re.sub(r"\[\d+\]|\.(item|each_row|object)\b", "", path), names[0])
+            place = re.sub(r"\[\d+\]|\.(item|each_row|object)\b", "", path)
+            if self.leaves.setdefault(place, names[0]) != names[0]:
+                self.leaves[place] = ""
         item = bare(get_args(hint)[0])[0] if get_origin(hint) is tuple else hint
         if value.part is not None and value.split is None:
             refuse("part needs split.", path)
@@ -233,9 +228,10 @@ class Compiler:
         zone = ZoneInfo(self.mapping.timezone)
 
         def one(text: str) -> Any:
-            found: Scalar | Any = change(text) if change else text
-            if table is not None and (found in table or other is not UNSET):
-                found = table[found] if found in table else other
+            changed = change(text) if change else text
+            found: Any = changed
+            if table is not None:
+                found = table.get(changed, changed if isinstance(other, UnsetType) else other)
             if found is None or found == "":
                 return None
             try:
@@ -290,18 +286,20 @@ class Compiler:
             return Made(lambda row: [made for each in row.group if (made := each_row(each)) is not None] or None)
         if self.mapping.format != "jsonl":
             refuse("each is for lines of JSON. A cell becomes a list by split.", path)
-        place, before, self.inside = value.each, self.inside, True
+        place = value.each
         entry = self.value(value.item, f"{path}.item", item).make
-        self.inside = before
         return Made(lambda row: [made for each in entries(row, place) if (made := entry(each)) is not None] or None)
 
-    def object(self, raw: Mapping[str, Any], path: str, hint: Any) -> Made:
-        """An object by its fields; refused if the type has no such field, or needs one that is not given."""
+    def object(self, raw: Mapping[str, Any], path: str, hint: Any, *, always: bool = False) -> Made:
+        """An object by its fields; refused if the type has no such field, or needs one that is not given.
+
+        Where only its constants have a value there is none, but `always`.
+        """
         all_of = [(key, self.value(raw[key], f"{path}.{key}", of)) for key, of in self._fields(raw, path, hint)]
         varies = not all(each.constant for _, each in all_of)
 
         def make(row: Row) -> dict[str, Any] | None:
-            found, filled = {}, not varies
+            found, filled = {}, always or not varies
             for key, each in all_of:
                 if (made := each.make(row)) is not None:
                     found[key] = made
@@ -322,7 +320,7 @@ class Compiler:
                 refuse(f"there is no field {key[:60]!r}{did_you_mean(key, known)}", f"{path}.{key[:60]}")
             yield key, hints[known[key].name]
         for key, each in known.items():
-            if key not in raw and each.default is MISSING and each.default_factory is MISSING:
+            if raw.get(key) is None and each.default is MISSING and each.default_factory is MISSING:
                 refuse(f"the field {key} is missing.", path)
 
 
@@ -367,116 +365,5 @@ def entries(row: Row, place: str) -> Iterator[Row]:
             number, _, rest = key[len(prefix) :].partition(".")
             if number.isdecimal():
                 found.setdefault(int(number), {})[rest or ITEM] = cell
-    for number in sorted(found)[:MAX_LISTED]:
-        yield Row(row.number, {**row.cells, **found[number]}, row.settings, row.group)
-
-
-# Numbers and times.
-
-
-def number_reader(form: NumberForm, path: str) -> Callable[[str], Decimal]:
-    """Reads numbers that are written like this, digit by digit."""
-    if form.thousands == form.decimal or form.thousands.isalnum():
-        refuse("thousands are separated by something else than digits, letters and the decimal sign.", f"{path}.number")
-    between, point = re.escape(form.thousands), re.escape(form.decimal)
-    grouped = rf"\d{{1,3}}(?:{between}\d{{3}})+|" if form.thousands else ""
-    number = re.compile(rf"[+-]?(?:{grouped}\d+)(?:{point}\d+)?|[+-]?{point}\d+", re.ASCII)
-    drop = str.maketrans("", "", form.signs)
-
-    def read(text: str) -> Decimal:
-        plain = BLANKS.sub(" ", text.translate(drop)).strip().replace("- ", "-")
-        if number.fullmatch(plain) is None:
-            raise Refused(f"{text[:60]!r} is not a number as 1{form.thousands}234{form.decimal}50.")
-        if form.thousands:
-            plain = plain.replace(form.thousands, "")
-        return Decimal(plain.replace(form.decimal, "."))
-
-    return read
-
-
-def must_be_readable(format: str | None, path: str) -> None:
-    """Refused if a format is none, or says no day."""
-    if format is None:
-        return
-    said = set(DIRECTIVES.findall(format))
-    if unknown := sorted(said - KNOWN_DIRECTIVES):
-        refuse(
-            f"there is no %{unknown[0]}. There are {' '.join(f'%{each}' for each in sorted(KNOWN_DIRECTIVES))}.", path
-        )
-    if not said & {"Y", "y"} or not ({"d"} <= said and said & {"m", "b", "B"} or "j" in said):
-        refuse("a format names the year, the month and the day, as %d/%m/%Y.", path)
-
-
-def time_reader(format: str | None, zone: ZoneInfo) -> Callable[[str], tuple[datetime, datetime]]:
-    """Reads times: as they are written, and in UTC. In the hour that comes twice in autumn, the first is meant."""
-
-    def read(text: str) -> tuple[datetime, datetime]:
-        try:
-            if format is None:
-                found = datetime.fromisoformat(text)
-            else:
-                found = datetime.strptime(text, format)  # noqa: DTZ007  # its zone comes below
-            return found, (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
-        except ValueError:
-            example = "2026-01-31 or 2026-01-31T18:00:00" if format is None else format
-            raise Refused(f"{text[:60]!r} is not a date or a time as {example}.") from None
-        except OverflowError:
-            raise Refused(f"{text[:60]!r} is beyond the calendar.") from None
-
-    return read
-
-
-def _constant_moment(text: str, zone: ZoneInfo, path: str) -> datetime:
-    try:
-        return time_reader(None, zone)(text)[1]
-    except Refused as refused:
-        refuse(refused.reason, path)
-
-
-# What a field of a type is given.
-
-
-def _text(found: Any, _: ZoneInfo) -> str:
-    if isinstance(found, bool):
-        return "true" if found else "false"
-    return (
-        found.isoformat()
-        if isinstance(found, date)
-        else format(found, "f")
-        if isinstance(found, Decimal)
-        else str(found)
-    )
-
-
-def _whole(found: Any, _: ZoneInfo) -> Any:
-    text = _text(found, _)
-    whole = re.fullmatch(r"([+-]?\d{1,18})(?:\.0*)?", text, re.ASCII)
-    if whole is None:
-        raise Refused(f"{text[:60]!r} is not a whole number.")
-    return int(whole[1])
-
-
-def _truth(found: Any, _: ZoneInfo) -> Any:
-    truth = found if isinstance(found, bool) else TRUTH.get(str(found).lower())
-    if truth is None:
-        raise Refused(f"{str(found)[:60]!r} is not true or false. Say by map what is meant.")
-    return truth
-
-
-def _moment(found: Any, zone: ZoneInfo) -> Any:
-    if isinstance(found, datetime):
-        return found
-    if isinstance(found, date):
-        return datetime.combine(found, time(), zone).astimezone(UTC)
-    return time_reader(None, zone)(str(found))[1]
-
-
-def _date(found: Any, zone: ZoneInfo) -> Any:
-    if isinstance(found, datetime):
-        return found.astimezone(zone).date()
-    return found if isinstance(found, date) else str(found)
-
-
-FINISH: dict[Any, Callable[[Any, ZoneInfo], Any]] = {
-    str: _text, int: _whole, bool: _truth, datetime: _moment, date: _date,
-}  # fmt: skip
+    for place_of in sorted(found)[:MAX_LISTED]:
+        yield Row(row.number, {**row.cells, **found[place_of]}, row.settings, row.group)

@@ -142,9 +142,11 @@ def decimal(cells: Cells, column: str) -> Decimal:
     try:
         number = Decimal(cell)
     except InvalidOperation:
-        raise Refused(f"{cell[:60]!r} is not a number.", column) from None
-    if (not cell.isascii() or "_" in cell) or (wrong := fault(number.copy_abs(), MAX_POINTS)):
-        raise Refused(f"{column} {wrong or 'must be written in digits'}.", column)
+        number = None
+    if number is None or not cell.isascii() or "_" in cell:
+        raise Refused(f"{cell[:60]!r} is not a number.", column)
+    if wrong := fault(number.copy_abs(), MAX_POINTS):
+        raise Refused(f"{column} {wrong}.", column)
     return number
 
 

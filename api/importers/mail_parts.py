@@ -21,10 +21,12 @@ MAX_HEADER = 20_000
 """A longer header is read by a simpler reader, because the exact one takes time that grows with the square."""
 MAX_BODY_BYTES = 1 << 20
 """How much of one text part is read: more than MAX_TEXT, because markup is taken out of it."""
+MAX_UNCLOSED = 100
 MAX_PARTS = 1_000
 MAX_DEPTH = 50
 
 MESSAGE_ID = re.compile(r"<[^<>]*>")
+TAG = re.compile("<[^<>]*>")
 UNFIT = re.compile("[\0\ud800-\udfff]")
 BLANK_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
 BREAKS = {"br": "\n", "p": "\n\n"} | dict.fromkeys(
@@ -179,7 +181,12 @@ def text_of(part: Message) -> str:
 
 
 def without_markup(html: str) -> str:
-    """What somebody reads who opens an HTML mail."""
+    """What somebody reads who opens an HTML mail.
+
+    The parser's time grows with the square of what is opened and not closed, so that is not shown to it.
+    """
+    if html.count("<") > html.count(">") + MAX_UNCLOSED:
+        return " ".join(TAG.sub(" ", html).split())
     soup = BeautifulSoup(html, "html.parser")
     for unseen in soup(UNSEEN):
         unseen.decompose()

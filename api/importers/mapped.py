@@ -1,6 +1,5 @@
 """Mapped: any table and any lines of JSON, read as a mapping file says."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,18 +15,17 @@ from msgspec import UNSET
 
 from api.importers.expressions import Compiler, Holds, Make, Row
 from api.importers.importing import Context, Importer, LeftAside, Line, Read, Rejected, Setting
+from api.importers.json_lines import json_rows
 from api.importers.lines import Source
 from api.importers.mapping import MAX_MAPPING_BYTES, Ask, MappingFile, did_you_mean, mapping_of, refuse
 from api.importers.tables import rows
 from domain import DECIDERS
-from domain.kernel import MAX_LINE, MAX_TEXT, Refused
+from domain.kernel import Refused
 from eventstore.commands import Commands, camel, moment
 
 MAX_ONCE = 1_000_000
 """How many values of `once_per` are remembered. After so many all are forgotten: what is asked twice is known."""
 MAX_GROUP_ROWS = 5_000
-MAX_VALUES = 50_000
-"""How many values a line of JSON may have."""
 
 NO_COMMAND = "no command of the mapping is for it"
 NOTHING_NEW = "it says nothing that a row before it had not said"
@@ -56,7 +54,7 @@ class Asked:
 
     def column_of(self, place: str | None) -> str | None:
         """The column that a field of the command comes from, or the field if it comes from none."""
-        return self.columns.get(PLACES.sub("", place or ""), place)
+        return self.columns.get(PLACES.sub("", place or "")) or place
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +147,7 @@ def _asked(ask: Ask, path: str, compiler: Compiler) -> Asked:
     if currency is not None and "currency" in get_type_hints(kind):
         said.setdefault("currency", currency)
     compiler.leaves = {}
-    made = compiler.object(said, f"{path}.input", kind)
+    made = compiler.object(said, f"{path}.input", kind, always=True)
     leaves = {place.removeprefix(f"{PLACES.sub('', path)}.input."): name for place, name in compiler.leaves.items()}
     must_be_constant_sense(ask.command, said, path, compiler)
 
@@ -347,54 +345,3 @@ def table_rows(plan: Plan, source: Source) -> Found:
                 if not any(map(each[1].__contains__, names)):
                     raise Refused(f"None of the columns {', '.join(names)} is in the header.", names[0])
         yield each
-
-
-def json_rows(source: Source) -> Found:
-    """Lines of JSON as rows: `customer.name` is the column of a name within a customer, `lines.0.sku` that of an entry."""
-    for number, raw, wrong in source:
-        if raw is None:
-            yield Rejected(number, wrong)
-        elif raw and not raw.isspace():
-            cells: dict[str, str] = {}
-            try:
-                line = json.loads(
-                    raw.decode(), object_pairs_hook=_each_key_once, parse_float=str, parse_int=str, parse_constant=str
-                )
-                if not isinstance(line, dict):
-                    raise Refused("A line is an object.")
-                flatten(line, "", cells)
-            except UnicodeDecodeError as error:
-                yield Rejected(number, f"Byte {error.start + 1} of this line is not UTF-8. Save the file as UTF-8.")
-            except json.JSONDecodeError as error:
-                yield Rejected(number, f"This line is not JSON: {error.msg} at character {error.pos + 1}.")
-            except RecursionError:
-                yield Rejected(number, "This line is nested too deeply.")
-            except Refused as refused:
-                yield Rejected(number, refused.reason, refused.field)
-            else:
-                yield number, cells
-
-
-def flatten(value: Any, place: str, cells: dict[str, str]) -> None:
-    """Notes every value of a line under its dotted path. Raises `Refused`."""
-    if isinstance(value, (dict, list)):
-        for key, each in value.items() if isinstance(value, dict) else enumerate(value):
-            flatten(each, f"{place}.{key}" if place else str(key), cells)
-        return
-    cell = "" if value is None else str(value).lower() if isinstance(value, bool) else value.strip()
-    if len(cell) > MAX_TEXT:
-        raise Refused(f"This value has more than {MAX_TEXT:,} characters.", place[:MAX_LINE])
-    if "\0" in cell:
-        raise Refused("This value holds a NUL character, which no text may.", place[:MAX_LINE])
-    if place in cells:
-        raise Refused("This line has two values of the same path.", place[:MAX_LINE])
-    if len(cells) >= MAX_VALUES:
-        raise Refused(f"This line has more than {MAX_VALUES:,} values.")
-    cells[place] = cell
-
-
-def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        raise Refused("A key stands twice in one object of this line.")
-    return made

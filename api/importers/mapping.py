@@ -227,6 +227,8 @@ def _sentence(message: str) -> str:
         return f"{wrong[1][:MAX_NAME]!r} is none of the words that may stand here."
     if wrong := re.fullmatch(r"Expected `(\w+)` matching regex '(.*)'", message):
         return f"a short name is expected, of lower-case letters, digits and dashes ({wrong[2]})."
+    if wrong := re.fullmatch(r"Expected `int` (..) (\d+)", message):
+        return f"a whole number of {'at most' if wrong[1] == '<=' else 'at least'} {wrong[2]} is expected."
     if wrong := re.fullmatch(r"Expected `(\w+)` of length (..) (\d+)", message):
         bound = "at most" if wrong[2] == "<=" else "at least"
         of = "characters" if wrong[1] == "str" else "entries"

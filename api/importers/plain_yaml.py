@@ -14,6 +14,11 @@ MAX_DIGITS = 18
 TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "bool", "null", "map", "seq")}
 
 
+def is_whole(text: str) -> bool:
+    """Whether every character of a text is one, which escapes of JSON and YAML need not be."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 class _Plain(yaml.SafeLoader):
     """Takes a text for a text unless it can be nothing else: NO is Norway, 1.10 keeps its zero, and a date its form."""
 
@@ -32,6 +37,8 @@ class _Plain(yaml.SafeLoader):
         self.depth -= 1
         if node is not None and node.tag not in TAGS:
             raise Refused(f"Line {line} has the tag {node.tag[:60]}. Tags are not taken.", "file")
+        if isinstance(node, yaml.ScalarNode) and not is_whole(node.value):
+            raise Refused(f"Line {line} holds half of a character (an unpaired surrogate).", "file")
         return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:

@@ -65,28 +65,26 @@ def events(source: Source, case: str, names: dict[str, str]) -> Iterator[tuple[i
     parser.StartElementHandler = lambda name, found: log.begin(name, found, parser.CurrentLineNumber)
     parser.EndElementHandler = lambda name: log.end()
     parser.StartDoctypeDeclHandler = _refuse
-    stream, fed = _Stream(source.path), 0
+    stream, fed, wrong = _Stream(source.path), 0, ""
     try:
         for chunk in stream.chunks():
             parser.Parse(chunk)
             fed += len(chunk)
-            source.bytes_read, source.lines_read, source.damage = (
-                stream.bytes_read,
-                parser.CurrentLineNumber,
-                stream.damage,
-            )
+            source.bytes_read, source.lines_read = stream.bytes_read, parser.CurrentLineNumber
             yield from log.rows()
             if fed - parser.CurrentByteIndex > MAX_TAG_BYTES:
-                raise Refused(
-                    f"Line {parser.CurrentLineNumber:,} has a tag of more than {MAX_TAG_BYTES:,} bytes.", "file"
-                )
+                line = parser.CurrentLineNumber
+                raise Refused(f"Line {line:,} has a tag of more than {MAX_TAG_BYTES:,} bytes.", "file")
         parser.Parse(b"", True)
     except expat.ExpatError as error:
-        yield from log.rows()
         wrong = f"This is not well-formed XML from line {error.lineno:,} on: {expat.ErrorString(error.code)}."
-        if not log.begun:
-            raise Refused(wrong, "file") from None
-        source.damage = stream.damage or f"{wrong} What came before is taken."
+    except Refused as refused:
+        wrong = refused.reason
+    yield from log.rows()
+    source.bytes_read = stream.bytes_read
+    source.damage = stream.damage or (f"{wrong} What came before is taken." if wrong else None)
+    if wrong and not log.begun and stream.damage is None:
+        raise Refused(wrong, "file")
 
 
 def _refuse(*_: object) -> None:
@@ -119,7 +117,7 @@ class _Log:
             case ["log", "trace"]:
                 self.trace = {}
             case ["log", "trace", "event"]:
-                self.begun, self.event, self.line = True, {}, line
+                self.event, self.line = {}, line
             case ["log", "trace", "event", _]:
                 _keep(self.event, given)
             case ["log", "trace", _]:
@@ -130,6 +128,7 @@ class _Log:
     def end(self) -> None:
         """A tag was closed."""
         if self.open == ["log", "trace", "event"]:
+            self.begun = True
             self.found.append(self._row())
         self.open.pop()
 

@@ -15,18 +15,34 @@ import pytest
 from api.house import House
 from domain import DECIDERS
 from domain.customer import RegisterCustomer
+from domain.customer import decider as customer
 from domain.kernel import Command, Decider, Event, Refused
 from eventstore.codec import Codec
 from eventstore.commands import Commands, camel
 from tests.api.conftest import Ask
-from tests.api.test_naughty_strings import OWN, PUBLIC, SCENES, TAKEN, WITH_TEXTS, inside, stored
-from tests.domain.strategies import ONE, POOLS, TWO
+from tests.api.test_naughty_strings import OWN, PUBLIC, SCENES, WITH_TEXTS, inside, stored
+from tests.domain.strategies import POOLS, TWO
 
-LIVES = 3_000
-LONGEST = 6
+LIVES = 2_000
+LONGEST = 8
 COMMANDS, CODEC = Commands(DECIDERS), Codec(DECIDERS)
 NOUN_OF = {command: noun for noun in DECIDERS for command in noun.commands}
 BY_CHANCE = sorted(set(WITH_TEXTS) - set(SCENES))
+MEANT = {
+    "changeCartQuantity": "sku", "publishAllocationRule": "key", "publishArticle": "language", "removeCartItem": "sku",
+    "removeOpportunityLine": "lineId", "reprioritiseWorkItem": "factors", "requestCallback": "phone",
+    "publishRate": "source", "reviseOpportunityAmount": "currency", "startCart": "currency",
+    "suspectDuplicate": "features",
+}  # fmt: skip
+"""The mutations of which no text may be any word, and the text that must mean something."""
+
+PARTS = {
+    "acceptInboundMessage": {"source"}, "rejectInboundMessage": {"source"}, "publishRate": {"source"},
+    "reportStock": {"site"},  # ids are made of them, with colons between
+    "startWebSession": {"landing", "referrer"}, "trackWebSession": {"page"}, "recordLinkClicked": {"link"},  # addresses
+    "defineTerritory": {"rule"}, "recordMessageBounced": {"reason"},  # codes
+}  # fmt: skip
+"""Texts that may be many a word but not every one, or that are kept in another form."""
 
 Path = tuple[str | int, ...]
 
@@ -81,23 +97,25 @@ def happens(noun: Decider[Any], state: Any, name: str, raw: dict[str, Any]) -> l
 def free(noun: Decider[Any], state: Any, command: Command) -> list[Path]:
     """The texts that may be any word; the others mean something, and not every word does."""
     name, raw = camel(type(command).__name__), written(command)
-    return [path for path in texts_of(command, raw) if happens(noun, state, name, with_text(raw, {path: "Word"}))]
+    tried = {path: happens(noun, state, name, with_text(raw, {path: "Word"})) for path in texts_of(command, raw)}
+    found = [path for path, happened in tried.items() if "Word" in given_back(happened)]
+    return [path for path in found if PARTS.get(name, set()).isdisjoint(path)]
 
 
 def life(kind: type[Command]) -> tuple[list[Command], Any, Command, list[Path]]:
     """What has to be asked before, the state that it leads to, and the command with the most texts that may be any."""
-    noun, chance = NOUN_OF[kind], Random(kind.__name__)
+    noun: Decider[Any] = NOUN_OF[kind]
+    chance = Random(kind.__name__)
     ends = [each for each in POOLS[noun.noun] if type(each) is kind]
     best: tuple[list[Command], Any, Command, list[Path]] = ([], noun.initial, ends[0], [])
     for _ in range(LIVES):
-        before, state = [], noun.initial
+        end, before, state = chance.choice(ends), [], noun.initial
         for command in chance.choices(POOLS[noun.noun], k=chance.randrange(LONGEST)):
-            about = noun.stream_of(command) == noun.stream_of(ends[0])
+            about = noun.stream_of(command) == noun.stream_of(end)
             if about and (happened := happens(noun, state, camel(type(command).__name__), written(command))):
                 before.append(command)
                 state = reduce(noun.evolve, happened, state)
-        end = chance.choice(ends)
-        if noun.stream_of(end) == noun.stream_of(ends[0]) and len(found := free(noun, state, end)) > len(best[3]):
+        if len(found := free(noun, state, end)) > len(best[3]):
             best = before, state, end, found
     return best
 
@@ -116,17 +134,19 @@ def test_every_text_of_a_mutation_gives_back_what_was_written(name: str, house: 
     kind = PUBLIC[name]
     noun = NOUN_OF[kind]
     before, state, command, paths = life(kind)
-    assert paths or name in TAKEN, "No text of it may be any word: does it say why in TAKEN?"
+    assert bool(paths) is (name not in MEANT)
+    if not paths:
+        return
     raw, strings = written(command), [text for text in OWN if text.strip()]
-    for start in range(len(strings) if paths else 0):
+    for start in range(len(strings)):
         said = {path: strings[(start + n) % len(strings)] for n, path in enumerate(paths)}
         happened = happens(noun, state, name, with_text(raw, said))
         assert happened, said
         assert set(said.values()) <= given_back(happened), said
     start = Random(name).randrange(len(strings))
     said = {path: strings[(start + n) % len(strings)] for n, path in enumerate(paths)}
-    house.log.do(RegisterCustomer(customer_id=TWO))
-    for each in before:
+    survivor = [RegisterCustomer(customer_id=TWO)] if noun is customer else []  # who others are merged into
+    for each in (*survivor, *before):
         house.log.do(each)
     query = f"mutation($input: {kind.__name__}Input!) {{ {name}(input: $input) {{ ...R }} }}"
     found = ask(query, input=with_text(raw, said))[name]

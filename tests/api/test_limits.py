@@ -127,7 +127,7 @@ def test_the_work_of_measuring_is_the_number_of_selections(name: str):
     assert work <= selections(text)
 
 
-def test_the_deepest_predicate_that_a_segment_may_have_is_taken():
+def test_the_deepest_predicate_that_a_segment_may_have_is_taken() -> None:
     deepest: dict[str, Any] = {"test": {"field": "country", "operator": "IN", "texts": ["ES"]}}
     for _ in range(MAX_DEPTH - 1):
         deepest = {"no": [deepest]}

@@ -3,17 +3,21 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from itertools import chain
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 
-from domain.kernel import Refused
+from domain.customer import RegisterCustomer
+from domain.kernel import Refused, derived
+from domain.order import OrderLine, PlaceOrder
 from eventstore.bulk import Bulk
 from eventstore.database import open_pool
 from eventstore.envelope import Draft, Origin, Request
 from eventstore.log import MAX_EVENTS_PER_COMMAND, VERSION_GAP, Conflict, Outdated
+from tests.conftest import House
 from tests.eventstore.accounts import Close, Deposit, Deposited
 from tests.eventstore.conftest import Accounts
 
@@ -224,3 +228,16 @@ def test_a_long_log_costs_no_more_than_a_short_one(dsn: str) -> None:
         Bulk(log).do([(asked, Request(command_id=uuid4()))])
         assert [receipt.duplicate for receipt in receipts] == [False, True, False, True]
         assert rows_scanned(log) - before < 500
+
+
+def test_the_id_of_another_noun_is_refused_alone_and_in_a_batch(house: House) -> None:
+    customer = derived("customer", "ana")
+    house.log.do(RegisterCustomer(customer_id=customer))
+    place = PlaceOrder(
+        order_id=customer, customer_id=customer, lines=(OrderLine(sku="A", quantity=1, unit_price=Decimal(1)),)
+    )
+    with pytest.raises(Refused, match="This id belongs to something else") as refusal:
+        house.log.do(place)
+    assert refusal.value.field == "order_id"
+    outcomes = Bulk(house.log).do([(place, Request()), (RegisterCustomer(customer_id=derived("eva")), Request())])
+    assert [(outcome.events, outcome.refused is None) for outcome in outcomes] == [(0, False), (1, True)]

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Union, cast, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 import orjson
@@ -44,7 +44,7 @@ def test_every_version_that_was_ever_stored_is_still_read(line: dict[str, Any]) 
         assert [[field.name, orjson.loads(value)] for field, value in personal] == line["personal"]
 
 
-def test_every_event_of_today_has_its_line() -> None:
+def test_every_event_of_today_has_a_line_with_all_that_it_says() -> None:
     assert not missing()
 
 
@@ -68,8 +68,14 @@ def test_an_older_shape_is_read_as_the_newer_one() -> None:
 
 
 def missing() -> list[type[Event]]:
-    written = {line["type"] for line in LINES}
-    return [event for decider in DECIDERS for event in decider.events if event.stored_as not in written]
+    """The events of which no line has every field of today."""
+    written = {(line["type"], frozenset([*line["body"], *(name for name, _ in line["personal"])])) for line in LINES}
+    return [
+        event
+        for decider in DECIDERS
+        for event in decider.events
+        if (event.stored_as, frozenset(f.name for f in fields(cast(Any, event)))) not in written
+    ]
 
 
 def sample(hint: Any, name: str) -> Any:
@@ -87,7 +93,7 @@ def sample(hint: Any, name: str) -> Any:
         hints = get_type_hints(hint, include_extras=True)
         if hint is Predicate:  # it holds itself, and is one of four
             return Predicate(no=(Predicate(test=sample(Test, name)),))
-        return hint(**{f.name: sample(hints[f.name], f.name) for f in fields(hint)})
+        return cast(Any, hint)(**{f.name: sample(hints[f.name], f.name) for f in fields(hint)})
     if issubclass(hint, Enum):
         return next(iter(hint))
     plain = {
@@ -100,6 +106,6 @@ def sample(hint: Any, name: str) -> Any:
 if __name__ == "__main__":
     for made in missing():
         hints = get_type_hints(made, include_extras=True)
-        body, personal = CODEC.encode(made(**{f.name: sample(hints[f.name], f.name) for f in fields(made)}))  # type: ignore[arg-type]
+        body, personal = CODEC.encode(made(**{f.name: sample(hints[f.name], f.name) for f in fields(made)}))
         said = [[field.name, orjson.loads(value)] for field, value in personal]
         print(orjson.dumps({"type": made.stored_as, "body": orjson.loads(body), "personal": said}).decode())

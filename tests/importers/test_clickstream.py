@@ -101,6 +101,13 @@ def test_who_buys_was_there_before_and_comes_again_as_the_same_customer(house: H
     assert sum(isinstance(event, PageViewed) for event, _ in known) == 6
 
 
+def test_somebody_is_known_from_the_first_time_on_even_if_it_stands_last_in_the_file(house: House, load: Load) -> None:
+    load(SHOP + "ana,s0,purchase,2024-03-12 08:00:00,mobile,social\n")
+    [(registered, at)] = of(house, CustomerRegistered)
+    assert isinstance(registered, CustomerRegistered)
+    assert (registered.source, at.occurred_at.day) == ("social", 12)
+
+
 def test_a_cart_is_opened_once_and_a_chat_begins_only_with_somebody_who_is_known(house: House, load: Load) -> None:
     load(SHOP.replace("support_chat,2024-03-13 10:02:00", "add_to_cart,2024-03-13 10:02:00"))
     [(cart, _)] = of(house, CartStarted)

@@ -411,6 +411,19 @@ def test_a_hostile_mail_never_loses_a_good_one(house: House, take: Take, hostile
 
 @THERE
 def test_all_samples_are_taken_or_say_why_not(house: House, take: Take) -> None:
-    report = take(DATA)
-    print(report.refusals, report.left_aside, Counter(type(e).__name__ for e in happened(house)), report)
+    whole = take(DATA)
+    assert (whole.read_lines, whole.damage) == (1 + 48 + 3 + 152, None)
+    counts = Counter(type(event).__name__ for event in happened(house))
+    assert counts == {
+        "CustomerRegistered": 82, "IdentifierAdded": 82, "InteractionStarted": 143, "MessageReceived": 143,
+        "MessageBounced": 2,
+    }  # fmt: skip
+    assert Counter(each.field for each in whole.refusals) == {"Date": 19, "From": 24}
+    assert sum(len(m.attachments or ()) for m in messages(house)) == 49
+    assert not any(m.in_reply_to for m in messages(house))  # the samples answer nothing
     assert take(DATA).taken == 0
+
+
+@THERE
+def test_an_mbox_that_breaks_parsers_is_three_mails(house: House, take: Take) -> None:
+    assert (take(DATA / "simple.mbox").read_lines, len(messages(house))) == (3, 3)

@@ -143,6 +143,16 @@ def test_a_zip_file_with_a_wrong_checksum_says_so(load: Load) -> None:
         load(bytes(whole))
 
 
+def test_of_a_zip_file_that_is_damaged_far_on_the_good_part_is_taken_and_the_damage_told(load: Load) -> None:
+    days = "".join(f"{date.fromordinal(700_000 + n)},1.{n:05},N/A,N/A,N/A,N/A,N/A\n" for n in range(9_000))
+    whole = bytearray(zipped(a_csv="Date,USD,JPY,GBP,CHF,SEK,NOK\n" + days))
+    whole[whole.index(b"PK\x01\x02") + 16] ^= 1
+    report = load(bytes(whole))
+    assert report.damage is not None
+    assert "zip file is damaged" in report.damage
+    assert report.events > 0
+
+
 def test_a_zip_bomb_is_refused_before_it_goes_off(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rates, "MAX_UNZIPPED_BYTES", 50)
     with pytest.raises(Refused, match="more than 50 bytes"):
