@@ -1,37 +1,22 @@
 """The command line: `bitacora --help` says what there is, and each command's `--help` how it is used."""
 
-import getpass
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 
 from api import doctor as checks
-from api import looking_back, running
-from api.house import House, open_house
-from api.importers import IMPORTERS, batches, importing
-from api.importers import commands as commands_importer
-from api.importers.importing import Importer
-from api.settings import Settings
-from api.terminal import fail, progress, say, show, table
+from api import import_cli, looking_back, running
+from api.terminal import Json, catch_up, fail, house, progress, say, show, table
 from domain import DECIDERS
-from domain.kernel import Refused
 from eventstore.catalogue import as_markdown, catalogue, sentence
 from eventstore.commands import identify
-from eventstore.database import SchemaError, Unavailable
-from eventstore.embedded import EmbeddedServerError
-from eventstore.envelope import Origin
-from eventstore.personal import KeyFileError
 from eventstore.reader import NOW
-from projections import VIEWS, imports
-from projections.rebuild import RebuildFailed, Rebuilt
+from projections import VIEWS
+from projections.rebuild import Rebuilt
 from projections.rebuild import rebuild as rebuild_view
-from projections.selecting import Order
 
 app = typer.Typer(
     name="bitacora",
@@ -40,33 +25,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-importers = typer.Typer(
-    help="Take in files. What was taken before is not taken twice, so any import may be run again.",
-    no_args_is_help=True,
-)
-app.add_typer(importers, name="import")
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
-File = Annotated[str, typer.Argument(help="The file, plain or .gz; - reads the standard input.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Decide everything and write nothing.")]
-Set = Annotated[list[str], typer.Option("--set", metavar="NAME=VALUE", help="A setting of this importer; see above.")]
-Refusals = Annotated[Path | None, typer.Option(help="A file that takes every refused line and why, as JSON lines.")]
-
-
-@contextmanager
-def house() -> Iterator[House]:
-    """An open house; whatever can be wrong with the surroundings is said in a sentence."""
-    try:
-        with open_house(Settings()) as opened:
-            yield opened
-    except ValidationError as error:
-        for found in error.errors():
-            name = "_".join(map(str, found["loc"])).upper()
-            fail(f"The setting BITACORA_{name} cannot be {found['input']!r}: {found['msg']}.", 2)
-    except Refused as refused:
-        fail(refused.reason)
-    except (Unavailable, SchemaError, EmbeddedServerError, KeyFileError, RebuildFailed) as error:
-        fail(str(error))
+app.add_typer(import_cli.app, name="import")
 
 
 @app.command()
@@ -88,104 +47,6 @@ def work() -> None:
     """Follow the log: keep the views up to date, react to what happens, send what is due."""
     with house() as opened:
         running.work(opened)
-
-
-def _import_command(importer: Importer) -> None:
-    """The command of an importer, with its settings in its help."""
-    told = "".join(f"  --set {name}=...  {said} [{default}]" for name, said, default in importer.settings)
-
-    def command(
-        file: File,
-        settings: Set = [],  # noqa: B006  # typer reads it, and nobody changes it
-        dry_run: DryRun = False,
-        refusals: Refusals = None,
-        as_json: Json = False,
-    ) -> None:
-        _import(importer, file, Origin.IMPORT, dry_run, refusals, as_json, settings)
-
-    importers.command(importer.name, help=f"{importer.description}\n\n{told}")(command)
-
-
-for _importer in IMPORTERS:
-    if _importer is not commands_importer.importer:
-        _import_command(_importer)
-
-
-@importers.command("commands")
-def import_commands(
-    file: File,
-    origin: Annotated[Origin, typer.Option(help="live sets policies off; import and sync do not.")] = Origin.IMPORT,
-    dry_run: DryRun = False,
-    refusals: Refusals = None,
-    as_json: Json = False,
-) -> None:
-    """Take in commands, one JSON object on each line (docs/import.md)."""
-    _import(commands_importer.importer, file, origin, dry_run, refusals, as_json)
-
-
-@importers.command("list")
-def list_imports(as_json: Json = False) -> None:
-    """Show what was imported, and what was taken back."""
-    with house() as opened:
-        opened.engine.catch_up([imports.view])
-        found = opened.lists.page(imports.view, order=[Order("started_at", descending=True)]).rows
-    if as_json:
-        show(found)
-    elif not found:
-        say("Nothing was imported yet.")
-    else:
-        columns = ("import_batch_id", "source", "file", "run", "status", "imported", "rejected", "started_at")
-        table("Imports", list(columns), [[getattr(entry, name) for name in columns] for entry in found])
-
-
-@importers.command("revert")
-def revert_import(
-    batch: Annotated[str, typer.Argument(help="The import's id, as bitacora import list shows it.")],
-    reason: Annotated[str | None, typer.Option(help="Why, in words.")] = None,
-    anyway: Annotated[bool, typer.Option("--anyway", help="Even if what it began has changed since.")] = False,
-) -> None:
-    """Take an import back: nothing of it counts any longer, and the file may be imported again."""
-    with house() as opened:
-        actor = f"user:{getpass.getuser()}"
-        events = batches.revert(
-            opened.log, identify("import_batch", batch, "batch"), reason, actor=actor, anyway=anyway
-        )
-        _catch_up(opened)
-    say(f"Taken back: {events:,} events of this import count no longer. They stay in the log, as all history does.")
-
-
-def _import(
-    importer: Importer, file: str, origin: Origin, dry_run: bool, refusals: Path | None, as_json: bool,
-    settings: Sequence[str] = (),
-) -> None:  # fmt: skip
-    given = {}
-    for each in settings:
-        name, equals, value = each.partition("=")
-        if not equals:
-            fail(f"--set takes name=value, not {each!r}.", 2)
-        given[name] = value
-    with house() as opened:
-        with progress(f"Importing {Path(file).name}", "bytes") as tell:
-            report = importing.run(
-                importer, file, log=opened.log, commands=opened.commands, origin=origin, dry_run=dry_run, refusals=refusals,
-                settings=given, progress=lambda at: tell(at.bytes_read, at.bytes_total or 0),
-            )  # fmt: skip
-        if not dry_run and report.events:
-            _catch_up(opened)
-    if as_json:
-        show(report.as_json())
-    else:
-        for line in report.lines():
-            say(line)
-    if not report.complete:
-        raise typer.Exit(1)
-
-
-def _catch_up(opened: House) -> None:
-    """Brings the views to where the log is, with a bar; others that follow the log may do a part of it."""
-    head = opened.log.reader.head()
-    with progress("Bringing the views up to date", "events") as tell:
-        opened.engine.catch_up(moved=lambda: tell(min(each.position for each in opened.engine.standings()), head))
 
 
 @app.command()
@@ -373,7 +234,7 @@ def demo(
     with house() as opened:
         with progress("Simulating a year", "days") as tell:
             loaded = load(opened, seed=seed, progress=tell)
-        _catch_up(opened)
+        catch_up(opened)
     show(loaded.as_json()) if as_json else say(loaded.sentence())
 
 

@@ -4,15 +4,25 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import orjson
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from api.house import House, open_house
+from api.settings import Settings
+from domain.kernel import Refused
 from eventstore.codec import json_form
+from eventstore.database import SchemaError, Unavailable
+from eventstore.embedded import EmbeddedServerError
+from eventstore.personal import KeyFileError
+from projections.rebuild import RebuildFailed
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 PLAIN_EVERY_S = 5.0
 
@@ -86,3 +96,26 @@ def fail(sentence: str, code: int = 1) -> NoReturn:
     """Says what went wrong and ends."""
     errors.print(sentence, style="red", markup=False, soft_wrap=True)
     raise typer.Exit(code)
+
+
+@contextmanager
+def house() -> Iterator[House]:
+    """An open house; whatever can be wrong with the surroundings is said in a sentence."""
+    try:
+        with open_house(Settings()) as opened:
+            yield opened
+    except ValidationError as error:
+        for found in error.errors():
+            name = "_".join(map(str, found["loc"])).upper()
+            fail(f"The setting BITACORA_{name} cannot be {found['input']!r}: {found['msg']}.", 2)
+    except Refused as refused:
+        fail(refused.reason)
+    except (Unavailable, SchemaError, EmbeddedServerError, KeyFileError, RebuildFailed) as error:
+        fail(str(error))
+
+
+def catch_up(opened: House) -> None:
+    """Brings the views to where the log is, with a bar; others that follow the log may do a part of it."""
+    head = opened.log.reader.head()
+    with progress("Bringing the views up to date", "events") as tell:
+        opened.engine.catch_up(moved=lambda: tell(min(each.position for each in opened.engine.standings()), head))

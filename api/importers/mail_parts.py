@@ -9,9 +9,10 @@ from email.errors import MessageError
 from email.message import EmailMessage, Message
 from email.utils import getaddresses, parsedate_to_datetime
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
-from bs4 import BeautifulSoup, NavigableString, Tag
+from bs4 import BeautifulSoup
+from bs4.element import NavigableString, Tag
 
 from domain.interaction import MAX_ATTACHMENTS, Attachment
 from domain.kernel import MAX_LINE, MAX_TEXT, Refused
@@ -208,7 +209,7 @@ def _leaves(part: Message, depth: int, *, shown: bool) -> Iterator[tuple[EmailMe
     if part.get_content_maintype() != "multipart" or not part.is_multipart():
         yield part, shown  # type: ignore[misc]  # the parser makes every part of the policy's class
         return
-    inside = part.get_payload()
+    inside = cast("list[Message]", part.get_payload())
     best = _best(inside) if part.get_content_subtype() == "alternative" else None
     for each in inside:
         yield from _leaves(each, depth + 1, shown=shown and best in (None, each))
@@ -223,14 +224,14 @@ def _best(alternatives: list[Message]) -> Message | None:
 
 
 def _attachment(part: EmailMessage, kind: str, name: str | None) -> Attachment:
-    inside = part.get_payload()
+    inside = cast("list[Message] | str", part.get_payload())
     if isinstance(inside, list):
         size = None
         subjects = headers(inside[0], "Subject") if inside and kind == "message/rfc822" else []
         name = name or next((f"{line(each, MAX_LINE - 4)}.eml" for each in subjects if each.strip()), None)
     else:
-        content = tried(lambda: part.get_payload(decode=True), b"")
-        size = len(content) if isinstance(content, bytes) else None
+        content = tried(lambda: cast("bytes | None", part.get_payload(decode=True)), None)
+        size = None if content is None else len(content)
     return Attachment(
         name=line(name or "") or f"unnamed {line(kind, MAX_LINE - 8)}", media_type=line(kind), size_bytes=size
     )

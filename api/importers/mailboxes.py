@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from api.importers.lines import GZIP, Source
 from domain.kernel import Refused
@@ -110,7 +110,7 @@ def _of_file(path: Path, place: str, *, broken: bool = False) -> Iterator[Found]
     with closing(mailbox.mbox(path, factory=None, create=False)) as box:
         last = len(box) - 1
         for key in range(len(box)):
-            with closing(box.get_file(key, from_=True)) as mail:
+            with closing(box.get_file(cast(Any, key), from_=True)) as mail:
                 raw = mail.read(MAX_MAIL_BYTES + 1)
             if broken and key == last:
                 yield Found(0, None, place, wrong=BREAKS_OFF)
