@@ -11,6 +11,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from faker import Faker
+from stdnum.es import cif
 
 from api.demo_words import COMMENTS, CONVERSATIONS, NOTES, REASONS, TERRITORIES, Conversation, products
 from domain.consent import GrantConsent, Purpose, WithdrawConsent
@@ -189,7 +190,9 @@ class _Company:
             verify = VerifyIdentifier(customer_id=who.id, type=IdentifierType.EMAIL, value=email, method="link")
             yield self._of(who, 0.02, "verify", verify)
         if not person:
-            tax_id = f"B{chance.randrange(10**8):08}" if who.language == "es" else f"GB{chance.randrange(10**9):09}"
+            digits = f"B{chance.randrange(10**7):07}"
+            spanish = digits + cif.calc_check_digits(digits)[0]
+            tax_id = spanish if who.language == "es" else f"GB{chance.randrange(10**9):09}"
             yield self._of(
                 who, 0.03, "tax", AddIdentifier(customer_id=who.id, type=IdentifierType.TAX_ID, value=tax_id)
             )

@@ -100,7 +100,7 @@ def test_the_views_say_how_they_stand(ana: UUID, house: House, ask: Ask):
     assert set(before) == {view.name for view in house.engine.views}
     assert before["orders"] == {
         "name": "orders",
-        "version": 1,
+        "version": 2,
         "position": "6",
         "lagEvents": 0,
         "parked": 0,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from api.importers import IMPORTERS
+from api.importers import IMPORTERS, mail
 from api.importers.importing import Report, run
 from domain import DECIDERS
 from domain.kernel import Event
@@ -15,6 +15,8 @@ from eventstore.envelope import Happened
 from tests.conftest import House
 
 Import = Callable[..., Report]
+Take = Callable[..., Report]
+Files = Callable[[str | bytes], Path]
 BY_NAME = {importer.name: importer for importer in IMPORTERS}
 
 
@@ -32,6 +34,31 @@ def load(house: House, tmp_path: Path) -> Import:
         return run(BY_NAME[name], str(path), **options)
 
     return load
+
+
+@pytest.fixture
+def take(house: House, tmp_path: Path) -> Take:
+    """`take(mbox as text or bytes, or a path, own="shop.example")`."""
+
+    def take(content: str | bytes | Path, **options: Any) -> Report:
+        path = content if isinstance(content, Path) else tmp_path / "mbox"
+        if not isinstance(content, Path):
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return run(mail.importer, str(path), log=house.log, commands=Commands(DECIDERS), settings=options)
+
+    return take
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Files:
+    """Writes a file to be read."""
+
+    def write(content: str | bytes) -> Path:
+        path = tmp_path / "file"
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    return write
 
 
 def imported(house: House) -> list[Happened]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from domain.kernel import derived
 from domain.order import OrderPlaced
 from tests.conftest import House
-from tests.importers.conftest import Import, happened
+from tests.importers.conftest import Import, happened, imported
 
 PAGE = Path(__file__).parents[2] / "docs" / "import.md"
 
@@ -22,7 +22,7 @@ def test_the_line_on_the_page_can_be_imported(house: House, load: Import) -> Non
     assert load("commands", line + "\n").complete
     (placed,) = happened(house)
     assert isinstance(placed, OrderPlaced)
-    ((_, at),) = house.log.reader.page(0)
+    ((_, at),) = imported(house)
     assert f"UUID('{at.stream_id}')" in text
     assert f"UUID('{at.customer_id}')" in text
     content = json.dumps(json.loads(line), sort_keys=True, separators=(",", ":"))
