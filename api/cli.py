@@ -147,19 +147,29 @@ def _print_known(whom: str, when: str, known: dict[str, Any]) -> None:
     table(f"Timeline (the last {len(entries)})", ["when", "what", "channel", "amount", "reason", "position"], entries)
 
 
+CLAIMS = "claims"
+
+
 @app.command()
 def rebuild(
     views: Annotated[list[str] | None, typer.Argument(help="Which views; all of them, if none is named.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Build views anew from the log beside those that serve, check them and swap them; nobody has to wait."""
+    """Build views anew from the log beside those that serve, check them and swap them; nobody has to wait.
+
+    `claims` is the index of what only one can hold: who owns which identifier, and who was merged into whom.
+    """
     known = {view.name: view for view in VIEWS}
     for name in views or ():
-        if name not in known:
-            fail(f"There is no view {name}. There are {', '.join(known)}.", 2)
+        if name not in known and name != CLAIMS:
+            fail(f"There is no view {name}. There are {', '.join(known)}, and {CLAIMS}.", 2)
     done = []
     with house() as opened:
-        for name in views or known:
+        if views is None or CLAIMS in views:
+            events = opened.log.rebuild_claims()
+            if not as_json:
+                say(f"claims: made anew from {events:,} events that claim what only one can hold.")
+        for name in known if views is None else [name for name in views if name != CLAIMS]:
             with progress(f"Rebuilding {name}", "events") as tell:
                 built = rebuild_view(opened.engine, known[name], progress=tell)
             done.append(built)

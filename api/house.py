@@ -17,6 +17,7 @@ from projections.engine import Engine
 from projections.lists import Lists
 
 DATABASE = "bitacora"
+CLAIM_INDEX = "schema/110_claim.sql"
 
 
 @dataclass(frozen=True)
@@ -47,17 +48,15 @@ def open_house(settings: Settings | None = None) -> Iterator[House]:
         dsn = settings.dsn or stack.enter_context(embedded(settings))
         keys_dsn, views_dsn = settings.keys_dsn or dsn, settings.views_dsn or dsn
         with reachable():
-            for folder, where in (
-                (LOG_SCHEMA, dsn),
-                (KEYS_SCHEMA, keys_dsn),
-                (VIEWS_SCHEMA, dsn),
-                (VIEWS_SCHEMA, views_dsn),
-            ):
+            applied = migrate(dsn, LOG_SCHEMA)
+            for folder, where in ((KEYS_SCHEMA, keys_dsn), (VIEWS_SCHEMA, dsn), (VIEWS_SCHEMA, views_dsn)):
                 migrate(where, folder)
         pool = stack.enter_context(open_pool(dsn, size=settings.pool_size))
         keys_pool = pool if keys_dsn == dsn else stack.enter_context(open_pool(keys_dsn))
         views_pool = pool if views_dsn == dsn else stack.enter_context(open_pool(views_dsn, size=settings.pool_size))
         log = Log(pool, DECIDERS, KeyRing(keys_pool, kek), early=settings.append_mode == "early")
+        if CLAIM_INDEX in applied and log.reader.head():  # an older log did not keep it
+            log.rebuild_claims()
         engine = Engine(log, views_pool, VIEWS)
         engine.prepare()
         yield House(settings, dsn, log, Lists(log, views_pool), engine)

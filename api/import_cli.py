@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from api.house import House
 from api.importers import IMPORTERS, batches, importing
 from api.importers import commands as commands_importer
 from api.importers.importing import Importer
@@ -17,6 +18,8 @@ from eventstore.commands import identify
 from eventstore.envelope import Origin
 from projections import imports
 from projections.selecting import Order
+
+SHORT_ID = 8
 
 app = typer.Typer(
     help="Take in files. What was taken before is not taken twice, so any import may be run again.",
@@ -82,31 +85,42 @@ def import_mapped(
 def list_imports(as_json: Json = False) -> None:
     """Show what was imported, and what was taken back."""
     with house() as opened:
-        opened.engine.catch_up([imports.view])
-        found = opened.lists.page(imports.view, order=[Order("started_at", descending=True)]).rows
+        found = _imports(opened)
     if as_json:
         show(found)
     elif not found:
         say("Nothing was imported yet.")
     else:
-        columns = ("import_batch_id", "source", "file", "run", "status", "imported", "rejected", "started_at")
-        table("Imports", list(columns), [[getattr(entry, name) for name in columns] for entry in found])
+        rows = [
+            [
+                str(entry.import_batch_id)[:SHORT_ID], f"{entry.started_at:%Y-%m-%d %H:%M}", entry.source, entry.file,
+                entry.status, entry.imported, entry.rejected,
+            ]
+            for entry in found
+        ]  # fmt: skip
+        table("Imports, the latest first", ["id", "began", "layout", "file", "status", "taken", "refused"], rows)
 
 
 @app.command("revert")
 def revert_import(
-    batch: Annotated[str, typer.Argument(help="The import's id, as bitacora import list shows it.")],
+    batch: Annotated[str, typer.Argument(help="The import's id, or how it begins: bitacora import list.")],
     reason: Annotated[str | None, typer.Option(help="Why, in words.")] = None,
     anyway: Annotated[bool, typer.Option("--anyway", help="Even if what it began has changed since.")] = False,
 ) -> None:
     """Take an import back: nothing of it counts any longer, and the file may be imported again."""
     with house() as opened:
         actor = f"user:{getpass.getuser()}"
-        events = batches.revert(
-            opened.log, identify("import_batch", batch, "batch"), reason, actor=actor, anyway=anyway
-        )
+        named = [entry.import_batch_id for entry in _imports(opened) if str(entry.import_batch_id).startswith(batch)]
+        batch_id = named[0] if len(named) == 1 else identify("import_batch", batch, "batch")
+        events = batches.revert(opened.log, batch_id, reason, actor=actor, anyway=anyway)
         catch_up(opened)
     say(f"Taken back: {events:,} events of this import count no longer. They stay in the log, as all history does.")
+
+
+def _imports(opened: House) -> list[imports.ImportEntry]:
+    """The latest imports."""
+    opened.engine.catch_up([imports.view])
+    return opened.lists.page(imports.view, order=[Order("started_at", descending=True)]).rows
 
 
 def _import(

@@ -88,3 +88,17 @@ def test_a_schema_that_another_version_made_is_not_touched(dsn: str, tmp_path: P
         open_house(Settings(home=tmp_path, dsn=dsn)),
     ):
         pass
+
+
+def test_a_log_from_before_the_claims_gets_them_when_it_is_opened(empty: Callable[[], str], tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, dsn=empty())
+    with open_house(settings) as house:
+        house.log.do(RegisterCustomer(customer_id=CUSTOMER, name="Ana", email="ana@example.com"))
+    with psycopg.connect(str(settings.dsn)) as db:  # as if it had been made before
+        db.execute("drop table es.claim cascade")
+        for function in ("settle_claims(jsonb)", "replace_claims()", "add_claims(jsonb)"):
+            db.execute(f"drop function es.{function}")  # type: ignore[arg-type]  # names of ours
+        db.execute("drop function es.canonical(uuid[], bigint); drop function es.members(uuid[], bigint)")
+        db.execute("delete from public.bitacora_migration where name = 'schema/110_claim.sql'")
+    with open_house(settings), psycopg.connect(str(settings.dsn)) as db:
+        assert db.execute("select kind, holder, owner from es.claim").fetchall() == [("EMAIL", CUSTOMER, True)]
