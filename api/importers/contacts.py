@@ -207,7 +207,13 @@ class Book:
         ):
             stated = {"customerId": customer_id, "topic": f"category:{category}", "value": "yes"}
             yield ask(card, "statePreference", stated, at, key, category)
-        notes = "\n\n".join(filter(None, (unescaped(line.value).strip() for line in card.all("NOTE"))))[:MAX_TEXT]
+        notes = "\n\n".join(filter(None, (unescaped(line.value).strip() for line in card.all("NOTE"))))
+        if len(notes) > MAX_TEXT:
+            yield LeftAside(number, f"a note beyond its first {MAX_TEXT:,} characters")
+            notes = notes[:MAX_TEXT]
+        for name, lines in card.lines.items():
+            if name in TAKEN and len(lines) > MAX_OF_A_KIND:
+                yield LeftAside(number, f"more than {MAX_OF_A_KIND} of {name}")
         for nth in range(0, len(notes), MAX_LINE):
             topic = f"note-{nth // MAX_LINE + 1}" if nth else "note"
             stated = {"customerId": customer_id, "topic": topic, "value": notes[nth : nth + MAX_LINE]}

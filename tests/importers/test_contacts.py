@@ -157,6 +157,13 @@ def test_a_long_note_goes_on_in_further_topics(house: House, take: Take) -> None
     assert stated == [("note", 200), ("note-2", 200), ("note-3", 50)]
 
 
+def test_what_is_too_much_of_a_card_is_left_aside_and_counted(take: Take) -> None:
+    phones = (f"TEL:+346001{n:05}" for n in range(101))
+    report = take(card("FN:Ana", *phones, "NOTE:" + "n" * 20_001))
+    assert report.left_aside == {"more than 100 of TEL": 1, "a note beyond its first 20,000 characters": 1}
+    assert report.complete
+
+
 def test_cards_that_are_not_utf8_are_those_of_windows(house: House, take: Take) -> None:
     take(card("FN:Begoña", version="3.0").encode("cp1252") + card("FN:Muñoz").encode())
     assert names(house) == ["Begoña", "Muñoz"]
