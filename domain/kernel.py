@@ -129,13 +129,19 @@ class Command(metaclass=Message):
 
 def as_asked(event: type[E], asked: Command, **known: Any) -> E:
     """The event that says what was asked: every field that has the same name, and what is `known` besides."""
-    return event(**{name: getattr(asked, name) for name in _shared(event, type(asked)) if name not in known}, **known)
+    names, values = _shared(event, type(asked), tuple(known))
+    return event(**dict(zip(names, values(asked), strict=True)), **known)
 
 
 @cache
-def _shared(event: type[Event], command: type[Command]) -> tuple[str, ...]:
-    asked = {f.name for f in fields(cast(Any, command))}
-    return tuple(f.name for f in fields(cast(Any, event)) if f.name in asked)
+def _shared(
+    event: type[Event], command: type[Command], known: tuple[str, ...]
+) -> tuple[tuple[str, ...], Callable[[Command], tuple[Any, ...]]]:
+    asked = {f.name for f in fields(cast(Any, command))} - set(known)
+    names = tuple(f.name for f in fields(cast(Any, event)) if f.name in asked)
+    if len(names) > 1:
+        return names, attrgetter(*names)
+    return names, lambda asked: tuple(getattr(asked, name) for name in names)
 
 
 def sealed(hint: Any) -> Sealed | None:

@@ -165,7 +165,7 @@ class Bulk:
             if command_id in done:
                 outcomes.append(Outcome(already=True))
                 continue
-            if command_id in turned_down:
+            if turned_down and command_id in turned_down:
                 outcomes.append(Outcome(refused=turned_down[command_id]))
                 continue
             decider = self.log.deciders[type(command)]

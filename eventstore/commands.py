@@ -82,7 +82,9 @@ class Commands:
         except Wrong as wrong:
             raise wrong.refused() from None
 
-    def request(self, raw: Mapping[str, Any], *, actor: str, origin: Origin, now: datetime) -> Request:
+    def request(
+        self, raw: Mapping[str, Any], *, actor: str, origin: Origin, now: datetime, correlation_id: UUID | None = None
+    ) -> Request:
         """Who asks and when it was so, from `commandId`, `occurredAt` and `expectedVersion`."""
         occurred_at = raw.get("occurredAt")
         expected = raw.get("expectedVersion")
@@ -93,6 +95,7 @@ class Commands:
             origin=origin,
             occurred_at=None if occurred_at is None else moment(occurred_at, "occurredAt", now=now),
             command_id=None if raw.get("commandId") is None else command_id(raw["commandId"]),
+            correlation_id=correlation_id,
             expected_version=expected,
         )
 

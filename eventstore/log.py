@@ -1,7 +1,6 @@
 """The log: a command comes in, is decided on what is remembered, and what happened is remembered for ever."""
 
 import base64
-import os
 import random
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -20,7 +19,7 @@ from eventstore.codec import Codec
 from eventstore.corrections import id_array
 from eventstore.database import reachable
 from eventstore.envelope import Appended, Draft, Receipt, Request
-from eventstore.personal import KeyRing, SealedValue, SubjectKey, context, digest
+from eventstore.personal import KeyRing, SealedValue, SubjectKey, context, digest, fresh_nonces
 from eventstore.reader import Reader
 from eventstore.together import Placed, Together
 
@@ -245,13 +244,15 @@ class Log:
         encoded = [(draft, *encode(draft.event)) for draft in drafts]
         wanted = {(_subject(draft), field.key_class) for draft, _, values in encoded for field, _ in values}
         keys = self.keys.for_writing(wanted) if wanted else {}
+        nonces = fresh_nonces(sum(len(values) for _, _, values in encoded))
         result: list[tuple[Draft, bytes, bytes | None, list[SealedValue]]] = []
         for draft, body, values in encoded:
             if not values:
                 result.append((draft, body, None, []))
                 continue
             kept = [
-                _encipher(draft, field.slot, keys[_subject(draft), field.key_class], value) for field, value in values
+                _encipher(draft, field.slot, keys[_subject(draft), field.key_class], next(nonces), value)
+                for field, value in values
             ]
             result.append((draft, body, digest(kept), kept))
         return result
@@ -335,8 +336,7 @@ def _subject(draft: Draft) -> UUID:
     return draft.customer_id or draft.stream_id
 
 
-def _encipher(draft: Draft, slot: int, key: SubjectKey, value: bytes) -> SealedValue:
+def _encipher(draft: Draft, slot: int, key: SubjectKey, nonce: bytes, value: bytes) -> SealedValue:
     subject = _subject(draft)
-    nonce = os.urandom(12)
     place = context(draft.stream_id, draft.version, draft.event.stored_as, slot, subject, key.key_id)
     return SealedValue(slot, subject, key.key_id, nonce, key.cipher.encrypt(nonce, value, place))

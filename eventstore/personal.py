@@ -5,7 +5,7 @@ import hmac
 import os
 import struct
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
@@ -92,6 +92,17 @@ def digest(values: Iterable[SealedValue]) -> bytes:
     return whole.digest()
 
 
+def fresh_nonces(count: int) -> Iterator[bytes]:
+    """So many nonces that were never used before."""
+    return _random(count, NONCE_BYTES)
+
+
+def _random(count: int, size: int) -> Iterator[bytes]:
+    """So many random values, asked of the system at once: every question lets other threads go first."""
+    whole = os.urandom(count * size)
+    return (whole[start : start + size] for start in range(0, count * size, size))
+
+
 class KeyRing:
     """The subjects' keys: made when first needed, wrapped in the database (AES key wrap, RFC 3394), cached unwrapped."""
 
@@ -111,7 +122,7 @@ class KeyRing:
         missing = sorted(wanted - found.keys())
         if missing:
             ids, classes = [subject for subject, _ in missing], [key_class for _, key_class in missing]
-            fresh = [aes_key_wrap(self._kek, os.urandom(KEY_BYTES)) for _ in missing]
+            fresh = [aes_key_wrap(self._kek, key) for key in _random(len(missing), KEY_BYTES)]
             with self._pool.connection() as db:
                 rows = db.execute(
                     "with made as (insert into keys.subject_key (subject_id, class, wrapped, epoch) "

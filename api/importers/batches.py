@@ -42,15 +42,16 @@ class Batch:
     taken_back: bool
     """Whether anything was ever taken back, so that it must be looked for."""
 
-    def requests(self, asked: Sequence[Request]) -> list[Request]:
-        """The requests of lines as those of this run. What was taken back may be asked again: its id is another one then."""
-        correlation_id = run_id(self.id, self.run)
-        named = {request.command_id for request in asked if request.command_id is not None}
-        again = self._again(named) if self.taken_back else {}
+    @property
+    def correlation_id(self) -> UUID:
+        """What everything that this run takes in is recorded under."""
+        return run_id(self.id, self.run)
+
+    def asked_again(self, asked: Sequence[Request]) -> list[Request]:
+        """The same requests, those under another id that were done and taken back before."""
+        again = self._again({request.command_id for request in asked if request.command_id is not None})
         return [
-            replace(
-                request, correlation_id=correlation_id, command_id=again.get(request.command_id, request.command_id)
-            )
+            replace(request, command_id=again[request.command_id]) if request.command_id in again else request
             for request in asked
         ]
 

@@ -54,7 +54,9 @@ def asked(number: int, raw: bytes, context: Context) -> Line:
             raise _Malformed(f"{key} is missing.", key)
     commands = context.commands
     command = commands.read(line["command"], line["input"])
-    request = commands.request(line, actor=context.actor, origin=context.origin, now=context.now)
+    request = commands.request(
+        line, actor=context.actor, origin=context.origin, now=context.now, correlation_id=context.correlation_id
+    )
     if request.command_id is None:
         request = replace(request, command_id=derived("command", content.decode(errors="replace")))
     return Line(number, command, request)

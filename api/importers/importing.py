@@ -68,6 +68,7 @@ class Context:
     actor: str
     origin: Origin
     now: datetime
+    correlation_id: UUID | None = None
     settings: Mapping[str, str] = field(default_factory=empty)
     """What the importer was told, by the names of its settings; every setting has a value."""
 
@@ -76,7 +77,13 @@ class Context:
         return Line(
             number,
             command,
-            Request(actor=self.actor, origin=self.origin, occurred_at=at, command_id=derived("command", *meaning)),
+            Request(
+                actor=self.actor,
+                origin=self.origin,
+                occurred_at=at,
+                command_id=derived("command", *meaning),
+                correlation_id=self.correlation_id,
+            ),
         )
 
 
@@ -217,10 +224,13 @@ def run(
     began = time.monotonic()
     source = Source(path)
     actor = actor or f"import:{importer.name}"
-    context = Context(commands, actor, origin, datetime.now(UTC), settings_of(importer, settings))
+    told = settings_of(importer, settings)
     batch: Batch | None = None
     if origin is Origin.IMPORT and path != "-":
         batch = batches.begin(log, importer.name, path, importer.mapping, actor=actor, dry_run=dry_run)
+    context = Context(
+        commands, actor, origin, datetime.now(UTC), None if batch is None else batch.correlation_id, told
+    )  # fmt: skip
     report = Report(importer.name, dry_run)
     bulk = Bulk(log, dry_run=dry_run, retry_for_s=retry_for_s)
     found = importer.read(source, context)
@@ -235,10 +245,11 @@ def run(
             ahead.append(reader.submit(_batch, found))
             waiting.append(read)
             lines = [each for each in read if type(each) is Line]
-            requests = [line.request for line in lines]
-            if batch is not None:
-                requests = batch.requests(requests)
-            yield [(line.command, request) for line, request in zip(lines, requests, strict=True)]
+            if batch is not None and batch.taken_back:
+                requests = batch.asked_again([line.request for line in lines])
+                yield [(line.command, request) for line, request in zip(lines, requests, strict=True)]
+            else:
+                yield [(line.command, line.request) for line in lines]
 
     with ExitStack() as stack:
         file = stack.enter_context(refusals.open("w", encoding="utf-8")) if refusals else None

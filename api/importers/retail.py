@@ -14,12 +14,11 @@ from api.importers.importing import Context, Importer, LeftAside, Line, Read, Re
 from api.importers.lines import Source
 from domain.customer import CustomerKind, RegisterCustomer
 from domain.interaction import Direction, LogInteraction
-from domain.kernel import MAX_LINE, MAX_TEXT, Command, Refused, derived, reference
+from domain.kernel import MAX_LINE, MAX_TEXT, Command, Refused, reference
 from domain.order import OrderLine, PlaceOrder, RecordReturn, ReturnLines
 from domain.product import IntroduceProduct
 from domain.values import MAX_QUANTITY, Channel, fault
 from eventstore.commands import moment
-from eventstore.envelope import Request
 
 COLUMNS = ("InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country")
 SOURCE = "retail"
@@ -328,13 +327,7 @@ class Books:
         return [sold for sold in reversed(there) if sold.left and sold.at <= item.at]
 
     def _ask(self, item: Item, command: Command, *meaning: object) -> Line:
-        request = Request(
-            actor=self.context.actor,
-            origin=self.context.origin,
-            occurred_at=item.at,
-            command_id=derived("command", SOURCE, *meaning),
-        )
-        return Line(item.number, command, request)
+        return self.context.ask(item.number, command, item.at, SOURCE, *meaning)
 
 
 importer = Importer("retail", "The Online Retail layout: one line of CSV per article, with credit notes.", read)
