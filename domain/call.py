@@ -7,7 +7,20 @@ from typing import assert_never
 from uuid import UUID
 
 from domain.interaction import Direction
-from domain.kernel import Command, Contact, Decider, Event, Refused, Text, Told, as_asked
+from domain.kernel import (
+    SAME_AS,
+    Claim,
+    ClaimStep,
+    Command,
+    Contact,
+    Decider,
+    Event,
+    Refused,
+    Text,
+    Told,
+    as_asked,
+    identified,
+)
 from domain.references import CallId, CampaignId, CustomerId, StaffId
 from domain.values import must_last, must_say
 
@@ -147,7 +160,7 @@ class WrapUpCompleted(Event, stored_as="call.wrap-up-completed.v1"):
     note: Told[str]
 
 
-class CallerIdentified(Event, stored_as="call.caller-identified.v1"):
+class CallerIdentified(Event, stored_as="call.caller-identified.v1", corrects=True):
     """It was found out who the call is with."""
 
     previous: CustomerId | None
@@ -280,4 +293,12 @@ def is_there(call: Call, asked: TransferCall) -> bool:
     return call.status is CallStatus.RINGING and call.queue == asked.to_queue
 
 
-decider = Decider("call", Asked, Happened, Call(), decide, evolve, disclose=True)
+def claims(call_id: UUID, event: Happened, call: Call) -> Iterator[Claim]:
+    """A call that nobody was known to make concerned itself; once it is known who it was, it concerns that customer."""
+    if isinstance(event, CallerIdentified) and call.rung is not None and call.rung.customer_id is None:
+        if event.previous is not None:
+            yield Claim(kind=SAME_AS, key=call_id, holder=event.previous, step=ClaimStep.RELEASE)
+        yield identified(call_id, event.customer_id, "This call is known to be somebody else's.")
+
+
+decider = Decider("call", Asked, Happened, Call(), decide, evolve, disclose=True, claims=claims, anonymous=True)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import assert_never
 from uuid import UUID
 
-from domain.kernel import Command, Decider, Event, Refused, as_asked
+from domain.kernel import Claim, Command, Decider, Event, Refused, as_asked, identified
 from domain.references import CartId, CustomerId, OrderId, WebSessionId
 from domain.values import EXACT, MAX_QUANTITY, Money, empty, money, must_be_amount, must_be_within, must_say
 
@@ -133,7 +133,7 @@ class CartQuantityChanged(Event, stored_as="cart.quantity-changed.v1"):
     quantity: int
 
 
-class CartIdentified(Event, stored_as="cart.identified.v1"):
+class CartIdentified(Event, stored_as="cart.identified.v1", corrects=True):
     """The visitor turned out to be this customer."""
 
     customer_id: CustomerId
@@ -321,4 +321,10 @@ def worth(cart: Cart, started: CartStarted) -> Money:
     return money(total, started.currency, started.rate, started.base_currency)
 
 
-decider = Decider("cart", Asked, Happened, Cart(), decide, evolve)
+def claims(_: UUID, event: Happened, cart: Cart) -> Iterator[Claim]:
+    """Once it is known who the visitor is, what concerned the visitor concerns that customer."""
+    if isinstance(event, CartIdentified) and cart.started is not None:
+        yield identified(cart.started.visitor_id, event.customer_id, "This visitor is known to be somebody else.")
+
+
+decider = Decider("cart", Asked, Happened, Cart(), decide, evolve, claims=claims)

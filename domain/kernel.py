@@ -208,7 +208,8 @@ class Decider(Generic[S]):
 
     `asked` and `happened` are unions of classes (or one class). A command names its stream by the field
     `<noun>_id`, unless `stream` says otherwise. `disclose` loads personal values because deciding needs them. `claims`
-    are what an event of a stream, and the state after it, want settled where it is appended.
+    are what an event of a stream, and the state after it, want settled where it is appended. `anonymous`: until it is
+    known whom a stream concerns, it concerns its own id, which is taken to be the customer once that is known.
     """
 
     noun: str
@@ -220,6 +221,7 @@ class Decider(Generic[S]):
     stream: Callable[[Any], UUID] | None = None
     disclose: bool = False
     claims: Callable[[UUID, Any, S], Iterator[Claim]] | None = None
+    anonymous: bool = False
     commands: tuple[type[Command], ...] = field(init=False)
     events: tuple[type[Event], ...] = field(init=False)
 
@@ -237,4 +239,18 @@ class Decider(Generic[S]):
     def customer_of(self, command: Command, state: S) -> UUID | None:
         """Whom an event concerns: the command says so, or the state remembers."""
         found = getattr(command, "customer_id", None)
-        return cast("UUID | None", found if found is not None else getattr(state, "customer_id", None))
+        if found is None:
+            found = getattr(state, "customer_id", None)
+        return cast("UUID | None", self.stream_of(command) if found is None and self.anonymous else found)
+
+
+def identified(anonymous_id: UUID, customer_id: UUID, refusal: str) -> Claim:
+    """The claim that an anonymous visitor is a customer; refused if they are somebody else."""
+    return Claim(
+        kind=SAME_AS,
+        key=anonymous_id,
+        holder=customer_id,
+        step=ClaimStep.OWN,
+        refusal=refusal,
+        field="customer_id",
+    )

@@ -7,7 +7,7 @@ from re import compile as pattern
 from typing import Any, assert_never, cast
 from uuid import UUID
 
-from domain.kernel import SAME_AS, Claim, ClaimStep, Command, Contact, Decider, Event, Refused, Told, as_asked
+from domain.kernel import Claim, Command, Contact, Decider, Event, Refused, Told, as_asked, identified
 from domain.references import CustomerId, WebSessionId
 from domain.values import must_say, without_query
 
@@ -237,10 +237,7 @@ def evolve(session: WebSession, event: Happened) -> WebSession:
 def claims(_: UUID, event: Happened, session: WebSession) -> Iterator[Claim]:
     """Once it is known who the visitor is, what concerned the visitor concerns that customer."""
     if isinstance(event, SessionIdentified):
-        yield Claim(
-            kind=SAME_AS, key=event.visitor_id, holder=event.customer_id, step=ClaimStep.OWN,
-            refusal="This session is known to be somebody else's.", field="customer_id",
-        )  # fmt: skip
+        yield identified(event.visitor_id, event.customer_id, "This session is known to be somebody else's.")
 
 
 def start(asked: StartWebSession) -> WebSessionStarted:

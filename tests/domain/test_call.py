@@ -185,7 +185,7 @@ def test_the_caller_becomes_known_and_the_last_word_counts() -> None:
 
 
 def test_what_follows_is_on_the_timeline_of_the_customer() -> None:
-    assert decider.customer_of(ANSWER, given(decider, RUNG).state) is None
+    assert decider.customer_of(ANSWER, given(decider, RUNG).state) == CALL
     assert decider.customer_of(ANSWER, given(decider, RUNG, IDENTIFIED, ANSWERED).state) == ANA
     assert decider.customer_of(IDENTIFY, given(decider, RUNG).state) == ANA
 

@@ -1,5 +1,6 @@
 """Corrections: two customers are one from now on, or are not; and what was imported by mistake counts no longer."""
 
+from collections import Counter
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -9,10 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from domain.call import AnswerCall, IdentifyCaller, RingCall
+from domain.cart import IdentifyCart, StartCart
 from domain.customer import ChangeCustomerProfile, RegisterCustomer, StatePreference
 from domain.identifiers import AddIdentifier, IdentifierType, RemoveIdentifier
 from domain.import_batch import RevertImport, StartImport, run_id
-from domain.interaction import LogInteraction
+from domain.interaction import Direction, LogInteraction
 from domain.kernel import Command, Refused, derived
 from domain.merging import MergeCustomers, UnmergeCustomers
 from domain.order import CancelOrder, OrderLine, PlaceOrder
@@ -303,3 +306,26 @@ def test_whatever_is_merged_and_taken_back_the_total_is_that_of_the_orders_that_
             shop.agrees()
 
     check()
+
+
+def test_a_call_and_a_cart_of_nobody_known_are_on_the_timeline_of_whom_they_turn_out_to_be(shop: Shop) -> None:
+    call, visit, cart, basket = (derived(each) for each in ("call", "visit", "cart", "basket"))
+    shop.do(
+        register(ANA, "Ana"), register(EVA, "Eva"), RingCall(call_id=call, direction=Direction.IN),
+        AnswerCall(call_id=call, staff_id=derived("staff")), StartCart(cart_id=cart),
+        StartWebSession(web_session_id=visit, anonymous_id="cookie-1"), StartCart(cart_id=basket, web_session_id=visit),
+    )  # fmt: skip
+    assert lines_of(shop) == {ANA: 1, EVA: 1, call: 2, cart: 1, visit: 2}
+    shop.do(IdentifyCaller(call_id=call, customer_id=EVA), IdentifyCart(cart_id=cart, customer_id=ANA))
+    shop.do(IdentifyCart(cart_id=basket, customer_id=ANA), IdentifyWebSession(web_session_id=visit, customer_id=ANA))
+    assert lines_of(shop) == {ANA: 1 + 2 + 3 + 1, EVA: 1 + 3}
+    shop.do(IdentifyCaller(call_id=call, customer_id=ANA))
+    assert lines_of(shop) == {ANA: 7 + 3, EVA: 1 + 1}  # that it was taken for hers stays hers
+    shop.agrees()
+    with pytest.raises(Refused, match="This session is known to be somebody else's"):
+        shop.do(IdentifyWebSession(web_session_id=visit, customer_id=EVA))
+
+
+def lines_of(shop: Shop) -> dict[UUID, int]:
+    """How many lines each one's timeline has."""
+    return Counter(who for who, _ in held(shop.house.pool, timeline.view))
