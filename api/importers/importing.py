@@ -68,9 +68,10 @@ class Context:
     actor: str
     origin: Origin
     now: datetime
-    correlation_id: UUID | None = None
     settings: Mapping[str, str] = field(default_factory=empty)
     """What the importer was told, by the names of its settings; every setting has a value."""
+    correlation_id: UUID | None = None
+    """What all of it is recorded under, if it can be taken back."""
 
     def ask(self, number: int, command: Command, at: datetime | None, *meaning: object) -> "Line":
         """A line that asks for a command; what it means makes its id, so that it is the same line when it comes again."""
@@ -228,9 +229,8 @@ def run(
     batch: Batch | None = None
     if origin is Origin.IMPORT and path != "-":
         batch = batches.begin(log, importer.name, path, importer.mapping, actor=actor, dry_run=dry_run)
-    context = Context(
-        commands, actor, origin, datetime.now(UTC), None if batch is None else batch.correlation_id, told
-    )  # fmt: skip
+    correlation_id = None if batch is None else batch.correlation_id
+    context = Context(commands, actor, origin, datetime.now(UTC), told, correlation_id)
     report = Report(importer.name, dry_run)
     bulk = Bulk(log, dry_run=dry_run, retry_for_s=retry_for_s)
     found = importer.read(source, context)
