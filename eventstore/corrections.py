@@ -97,6 +97,13 @@ def changed_by(db: Connection, positions: Sequence[int], position: int) -> Chang
     return Changed(identities | members(db, customers, position), identities, {stream for _, stream in touched})
 
 
+def ever_taken_back(pool: ConnectionPool) -> bool:
+    """Whether anything at all counts no longer."""
+    with pool.connection() as db:
+        row = db.execute("select exists (select from es.claim where kind = %s)", [WITHDRAWN]).fetchone()
+    return row is not None and bool(row[0])
+
+
 def taken_back(pool: ConnectionPool, command_ids: Collection[UUID]) -> set[UUID]:
     """Those of these commands that were done, and count no longer."""
     with pool.connection() as db:

@@ -23,7 +23,6 @@ from eventstore import corrections
 from eventstore.database import reachable
 from eventstore.envelope import Request
 from eventstore.log import Log
-from eventstore.reader import HEAD
 
 MAX_KEPT_REJECTIONS = 10_000
 """How many rejected rows are kept with a batch; all of them are counted."""
@@ -32,7 +31,7 @@ MAX_NAME = 200
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One run of one import; it began at a position of the log, or has not begun in a dry run."""
+    """One run of one import, and where in the log it began; of a dry run only the id means something."""
 
     log: Log
     id: UUID
@@ -79,11 +78,8 @@ def begin(log: Log, importer: str, path: str, mapping: str | None, *, actor: str
     with reachable():
         state, _ = log.state(import_batch.decider, id)
         starts = [at.position for event, at in log.reader.stream(id) if isinstance(event, ImportStarted)]
-        taken_back = bool(log.reader.corrections().withdrawn)
-    stands = state.open or state.completed
-    return Batch(
-        log, id, state.run if stands else state.run + 1, starts[-1] if stands else HEAD, state.completed, taken_back
-    )
+        taken_back = corrections.ever_taken_back(log.pool)
+    return Batch(log, id, state.run, starts[-1] if starts else 0, state.completed, taken_back)
 
 
 def complete(

@@ -71,3 +71,12 @@ def test_what_an_import_said_of_a_customer_is_not_relied_on_once_it_was_taken_ba
     shop.do(RevertImport(import_batch_id=BATCH))
     shop.until("2026-02-10 10:00")
     assert shop.outcome(order) == ("SUPPRESSED", "NO_CONSENT")
+
+
+def test_what_the_merged_one_buys_is_promised_with_what_is_known_of_both(shop: Shop) -> None:
+    ana, eva = shop.customer(), shop.customer(email=None)
+    merge(shop, eva, ana)
+    order = shop.order(eva, "2026-01-10 12:00")
+    shop.until("2026-02-10 10:00")
+    assert shop.outcome(order)[0] == "DELIVERED"
+    assert shop.mails()[0]["To"] == "Ana <ana@shop.test>"
