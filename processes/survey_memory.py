@@ -73,6 +73,7 @@ class Known:
     country: str = HOME_COUNTRY
     language: str = "es"
     name: str | None = None
+    told_by_itself: bool = False
     addresses: dict[tuple[UUID, int], str | None] = field(default_factory=dict)
     consent: consents.Consent = field(default_factory=consents.Consent)
     granted_at: dict[Matter, int] = field(default_factory=dict)
@@ -100,6 +101,10 @@ policy = Policy(
 
 @policy.remember(CustomerRegistered, CustomerProfileChanged, disclose=True)
 def who(known: Known, told: CustomerRegistered | CustomerProfileChanged, at: Recorded) -> None:
+    if at.stream_id == at.customer_id:
+        known.told_by_itself = True
+    elif known.told_by_itself:
+        return  # somebody who was merged into this customer has no say about it
     known.name = told.name or known.name
     known.language = told.language or known.language
     known.zone = told.timezone or known.zone

@@ -7,7 +7,7 @@ from domain.import_batch import RevertImport, StartImport, run_id
 from domain.kernel import derived
 from domain.merging import MergeCustomers, UnmergeCustomers
 from eventstore.envelope import Origin, Request
-from tests.processes.shop import Shop
+from tests.processes.shop import NEW_YORK, Shop, local
 
 BATCH = derived("batch")
 
@@ -74,9 +74,11 @@ def test_what_an_import_said_of_a_customer_is_not_relied_on_once_it_was_taken_ba
 
 
 def test_what_the_merged_one_buys_is_promised_with_what_is_known_of_both(shop: Shop) -> None:
-    ana, eva = shop.customer(), shop.customer(email=None)
+    ana, eva = shop.customer(timezone=NEW_YORK, country="US"), shop.customer(email=None)
     merge(shop, eva, ana)
     order = shop.order(eva, "2026-01-10 12:00")
-    shop.until("2026-02-10 10:00")
+    shop.worker.run()
+    assert local(shop.entry(order).due_at, NEW_YORK) == "2026-02-10 10:00"
+    shop.until("2026-02-10 20:00")
     assert shop.outcome(order)[0] == "DELIVERED"
     assert shop.mails()[0]["To"] == "Ana <ana@shop.test>"
