@@ -72,7 +72,7 @@ def answered(
     ]
     for argument in arguments:
         words = strawberry.argument(description=argument.description, name=camel(argument.name))
-        hint = Annotated.__class_getitem__((argument.hint, words))  # type: ignore[attr-defined]  # a hint made at run time
+        hint = cast(Any, Annotated)[argument.hint, words]  # a hint that is made at run time
         places.append(Parameter(argument.name, Parameter.KEYWORD_ONLY, default=argument.default, annotation=hint))
     resolve.__signature__ = Signature(places)  # type: ignore[attr-defined]  # what Strawberry reads the arguments from
     return StrawberryField(
