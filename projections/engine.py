@@ -17,7 +17,7 @@ from eventstore.envelope import Happened
 from eventstore.follower import Bell
 from eventstore.log import Log
 from eventstore.reader import PAGE_EVENTS
-from projections.pages import fold_page, key_text
+from projections.pages import Page, as_read, fold_page, key_text
 from projections.table import Table
 from projections.view import Fold, Key, View
 
@@ -184,6 +184,7 @@ class Engine:
             return True
 
     def _fold_in(self, pool: ConnectionPool, views: Sequence[View[Any]], start: int, page: list[Happened]) -> bool:
+        read = as_read(self.log, page)
         with pool.connection() as db, db.transaction():
             # What a view commits has a later place in the write-ahead log than what it was made of: no need to wait.
             db.execute("set local synchronous_commit = off")
@@ -196,14 +197,14 @@ class Engine:
             ours = {name: set(parked or ()) for name, parked in rows}
             for view in views:
                 if view.name in ours:
-                    self._fold_view(db, view, page, ours[view.name])
+                    self._fold_view(db, view, read, ours[view.name])
             db.execute(
                 "update views.checkpoint set position = %s, changed_at = now() where name = any(%s)",
                 [page[-1].at.position, list(ours)],
             )
             return bool(ours)
 
-    def _fold_view(self, db: Connection, view: View[Any], page: list[Happened], parked: set[str]) -> None:
+    def _fold_view(self, db: Connection, view: View[Any], page: Page, parked: set[str]) -> None:
         for key, position, error in fold_page(self.log, db, Table(view), page, parked):
             self._park(db, view, key, position, error)
 

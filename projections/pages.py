@@ -1,6 +1,7 @@
 """Pages: how the next events of the log come into a view's table, and what is folded anew when history is corrected."""
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -20,25 +21,44 @@ Parked = list[tuple[Key, int, Exception]]
 """The keys that an event could not be folded into, the position of that event, and why."""
 
 
-def fold_page(
-    log: Log, db: Connection, table: Table[Any], page: Sequence[Happened], parked: Collection[str] = ()
-) -> Parked:
-    """Folds a page into a table, as its events are read at its end. Returns the keys that were parked anew.
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The next events as they are read at the end of the page, and whom and what the corrections among them concern."""
 
-    What the corrections among them concern is folded anew from all of its events; the rest goes on from its rows.
-    `parked` are the texts of the keys that are passed over.
-    """
-    first, last = page[0].at.position, page[-1].at.position
-    corrections = [at.position for event, at in page if event.corrects]
+    events: Sequence[Happened]
+    before: int
+    end: int
+    customers: Collection[UUID] = ()
+    streams: Collection[UUID] = ()
+
+
+def as_read(log: Log, found: Sequence[Happened]) -> Page:
+    """A page of the log, read once for all views."""
+    before, end = found[0].at.position - 1, found[-1].at.position
+    events = log.reader.as_known(found, end)
+    corrections = [at.position for event, at in found if event.corrects]
     if not corrections:
-        return _fold(log, db, table, page, parked)
-    changed = log.reader.changed_by(corrections, last)
+        return Page(events, before, end)
+    changed = log.reader.changed_by(corrections, end)
+    return Page(
+        events, before, end, changed.customers, changed.streams | log.reader.streams_of(changed.identities, end)
+    )
+
+
+def fold_page(log: Log, db: Connection, table: Table[Any], page: Page, parked: Collection[str] = ()) -> Parked:
+    """Folds a page into a table. Returns the keys that were parked anew.
+
+    What its corrections concern is folded anew from all of its events; the rest goes on from its rows. `parked` are the
+    texts of the keys that are passed over.
+    """
     by_customer = table.view.follows == "customer_id"
-    ids = changed.customers if by_customer else changed.streams | log.reader.streams_of(changed.identities, last)
-    rest = [each for each in page if (each.at.customer_id if by_customer else each.at.stream_id) not in ids]
-    found = _fold(log, db, table, rest, parked)
+    ids = page.customers if by_customer else page.streams
+    rest = page.events
+    if ids:
+        rest = [each for each in rest if (each.at.customer_id if by_customer else each.at.stream_id) not in ids]
+    found = _fold(db, table, rest, parked)
     for some in _chunks(ids):
-        found += _fold_anew(log, db, table, some, first - 1, last, parked)
+        found += _fold_anew(log, db, table, some, page, parked)
     return found
 
 
@@ -47,29 +67,27 @@ def key_text(key: Key) -> str:
     return "|".join(map(str, key)) if isinstance(key, tuple) else str(key)
 
 
-def _fold(log: Log, db: Connection, table: Table[Any], page: Sequence[Happened], parked: Collection[str]) -> Parked:
-    page = [happened for happened in page if type(happened.event) in table.view.handlers]
-    if not page:
-        return []
-    page = log.reader.as_known(page, page[-1].at.position)
+def _fold(db: Connection, table: Table[Any], events: Sequence[Happened], parked: Collection[str]) -> Parked:
     fold = Fold(table.view, strict=False, tracking=True)
-    keys = fold.keys(page)
+    keys = fold.keys(events)
+    if not keys:
+        return []
     _pass_over(fold, keys, parked)
     if not table.view.appends:
         fold.rows = table.load(db, keys)
-    fold.apply(page)
+    fold.apply(events)
     return _write(db, table, fold, fold.gone)
 
 
 def _fold_anew(
-    log: Log, db: Connection, table: Table[Any], ids: Sequence[UUID], before: int, now: int, parked: Collection[str]
+    log: Log, db: Connection, table: Table[Any], ids: Sequence[UUID], page: Page, parked: Collection[str]
 ) -> Parked:
     """Makes the rows of these customers or streams anew from their events, in place of those that there were before."""
     names, disclose = log.codec.names(table.view.events), bool(table.view.personal)
     read = log.reader.customers if table.view.follows == "customer_id" else log.reader.of_streams
-    found = read(ids, types=names, as_of=AsOf(position=now), disclose=disclose)
+    found = read(ids, types=names, as_of=AsOf(position=page.end), disclose=disclose)
     fold = Fold(table.view, strict=False, tracking=True)
-    keys = fold.keys(found) | fold.keys(read(ids, types=names, as_of=AsOf(position=before), disclose=disclose))
+    keys = fold.keys(found) | fold.keys(read(ids, types=names, as_of=AsOf(position=page.before), disclose=disclose))
     _pass_over(fold, keys, parked)
     fold.apply(found)
     return _write(db, table, fold, keys - fold.parked.keys() - fold.touched | fold.gone)

@@ -12,7 +12,7 @@ from psycopg_pool import ConnectionPool
 from domain.kernel import Refused
 from eventstore.reader import AsOf
 from projections.engine import Engine
-from projections.pages import fold_page
+from projections.pages import as_read, fold_page
 from projections.parts import PartFailed, Progress, fold_in_parts, fold_into, worth_parts
 from projections.table import Table
 from projections.view import Fold, View
@@ -154,7 +154,7 @@ def _follow(engine: Engine, view: View[Any], build: Table[Any], position: int) -
     names: Sequence[str] = engine.log.codec.names(view.events) if view.personal else ()
     while page := engine.log.reader.page(position, engine.batch, disclose=names):
         with engine.pool_of(view).connection() as db, db.transaction():
-            for key, at, error in fold_page(engine.log, db, build, page):
+            for key, at, error in fold_page(engine.log, db, build, as_read(engine.log, page)):
                 raise RebuildFailed(f"{view.name}: row {key} cannot be folded at event {at} ({error}).") from error
         position = page[-1].at.position
     return position
