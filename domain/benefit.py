@@ -6,10 +6,9 @@ from enum import StrEnum
 from typing import assert_never
 from uuid import UUID
 
-from domain.import_batch import must_be_digest
 from domain.kernel import Command, Decider, Event, Refused, as_asked
 from domain.references import BenefitId, CustomerId, InteractionId, LoyaltyAccountId, StaffId
-from domain.values import must_be_within, must_say
+from domain.values import must_be_digest, must_be_within, must_say
 
 MAX_RULE_VERSION = 10**6
 

@@ -1,6 +1,5 @@
 """Imports: what was read from a file, what was not taken from it, and whether it was taken back."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, assert_never
@@ -20,15 +19,13 @@ from domain.kernel import (
     as_asked,
     derived,
 )
-from domain.values import empty, must_be_within, must_say
+from domain.values import MAX_POSITION, empty, must_be_digest, must_be_within, must_say
 
 MAX_REJECTED_ROWS = 1000
 MAX_CHUNKS = 500
 MAX_RUNS = 100
 MAX_ROW_COUNT = 10**12
-MAX_POSITION = 2**63 - 1
 
-DIGEST = re.compile(r"[0-9a-f]{64}")
 
 ImportBatchId = Annotated[UUID, Ref("import_batch")]
 
@@ -230,12 +227,6 @@ def claims(import_batch_id: UUID, event: Happened, _: ImportBatch) -> Iterator[C
     if isinstance(event, ImportReverted):
         run = run_id(import_batch_id, event.run)
         yield Claim(kind=WITHDRAWN, key=run, holder=import_batch_id, step=ClaimStep.OWN)
-
-
-def must_be_digest(text: str | None, field: str) -> None:
-    """Refused if something was given that is not a SHA-256 in hex."""
-    if text is not None and DIGEST.fullmatch(text) is None:
-        raise Refused(f"The {field.replace('_', ' ')} must be a SHA-256 in 64 hexadecimal digits.", field)
 
 
 def must_name_what_is_read(asked: StartImport) -> None:

@@ -5,9 +5,8 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 from uuid import UUID
 
-from domain.import_batch import must_be_digest
 from domain.kernel import Command, Decider, Event, Refused, Text, Told, as_asked, derived
-from domain.values import must_say
+from domain.values import must_be_digest, must_say
 
 # What can be asked.
 

@@ -10,12 +10,11 @@ from uuid import UUID
 
 from domain.kernel import Command, Decider, Event, Ref, Refused, Text, Told, as_asked
 from domain.references import StaffId
-from domain.values import fault, must_be_within, must_say
+from domain.values import MAX_POSITION, fault, must_be_within, must_say
 
 MAX_SCOPES = 20
 MAX_KPI_VERSION = 10**6
 MAX_REVIEWS = 500
-MAX_POSITION = 2**63 - 1
 
 ObjectiveId = Annotated[UUID, Ref("objective")]
 

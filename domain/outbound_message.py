@@ -6,9 +6,8 @@ from enum import StrEnum
 from typing import Annotated, assert_never
 from uuid import UUID
 
-from domain.import_batch import must_be_digest
 from domain.kernel import Command, Decider, Event, Ref, Refused, Text, Told, as_asked
-from domain.values import must_be_within, must_say
+from domain.values import must_be_digest, must_be_within, must_say
 
 MAX_ATTEMPTS = 10**6
 MAX_QUEUINGS = 100

@@ -24,12 +24,15 @@ MAX_RATE = Decimal(10**9)
 MAX_DECIMALS = 12
 MAX_QUANTITY = 10**9
 MAX_DURATION_S = 366 * 24 * 3600
+MAX_POSITION = 2**63 - 1
+"""The last position that a log could have."""
 
 EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 """Wide enough for every sum and product of values within the limits above, so nothing is ever rounded by it."""
 
 ALPHA_2 = re.compile(r"[A-Z]{2}")
 TAX_ID_SEPARATORS = re.compile(r"[\s./-]")
+DIGEST = re.compile(r"[0-9a-f]{64}")
 LANGUAGE = re.compile(r"[a-z]{2,3}(-([A-Z]{2}|[0-9]{3}))?")
 
 
@@ -248,6 +251,12 @@ def must_follow(start: datetime, end: datetime | None, field: str) -> None:
     """Refused if an end was given, but is not after its start."""
     if end is not None and end <= start:
         raise Refused(f"The {field.replace('_', ' ')} must be after the start.", field)
+
+
+def must_be_digest(text: str | None, field: str) -> None:
+    """Refused if something was given that is not a SHA-256 in hex."""
+    if text is not None and DIGEST.fullmatch(text) is None:
+        raise Refused(f"The {field.replace('_', ' ')} must be a SHA-256 in 64 hexadecimal digits.", field)
 
 
 @dataclass(frozen=True, slots=True)
