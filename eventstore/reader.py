@@ -120,6 +120,11 @@ class Reader:
             row = db.execute("select max(position) from es.event").fetchone()
         return int(row[0] or 0) if row else 0
 
+    def counts(self) -> dict[str, int]:
+        """How many events there are of each stored name."""
+        with self.pool.connection() as db:
+            return dict(db.execute("select type, count(*) from es.event group by type").fetchall())
+
     def page(
         self, after: int, limit: int = PAGE_EVENTS, *, types: Sequence[str] | None = None, disclose: Disclose = False
     ) -> list[Happened]:

@@ -17,9 +17,10 @@ from eventstore.envelope import Happened
 from eventstore.follower import Bell
 from eventstore.log import Log
 from eventstore.reader import PAGE_EVENTS
+from projections.fold import Fold
 from projections.pages import Page, as_read, fold_page, key_text
-from projections.table import Table
-from projections.view import Fold, Key, View
+from projections.stored import Stored
+from projections.view import Key, View
 
 MAX_ERROR_TEXT = 2_000
 ELSEWHERE_S = 0.002
@@ -74,9 +75,9 @@ class Engine:
                 db.execute("select pg_advisory_xact_lock(hashtext('views.' || %s))", [view.name])
                 row = db.execute("select version from views.checkpoint where name = %s", [view.name]).fetchone()
                 if row is None:
-                    table = Table(view)
-                    table.create(db)
-                    table.index(db)
+                    stored = Stored(view)
+                    stored.create(db)
+                    stored.index(db)
                     db.execute(
                         "insert into views.checkpoint (name, version, position) values (%s, %s, 0)",
                         [view.name, view.version],
@@ -205,7 +206,7 @@ class Engine:
             return bool(ours)
 
     def _fold_view(self, db: Connection, view: View[Any], page: Page, parked: set[str]) -> None:
-        for key, position, error in fold_page(self.log, db, Table(view), page, parked):
+        for key, position, error in fold_page(self.log, db, Stored(view), page, parked):
             self._park(db, view, key, position, error)
 
     def _park_event(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Generic
+from typing import Any, Generic
 from uuid import UUID
 
 import psycopg
@@ -13,9 +13,11 @@ from psycopg_pool import ConnectionPool
 from domain.kernel import Refused
 from eventstore.log import Log
 from eventstore.reader import NOW, AsOf
+from projections.facts import Facts, counted
+from projections.fold import Fold
 from projections.selecting import Condition, Operator, Order, after_cursor, cursor_of, read_cursor, terms_of, where_of
 from projections.table import Table
-from projections.view import Fold, Key, R, View
+from projections.view import Key, R, View
 
 MAX_PAGE = 100
 
@@ -111,12 +113,20 @@ class Lists:
     def position(self, view: View[R]) -> int:
         """How far the log is folded into a view."""
         with self.pool_of(view).connection() as db:
-            row = db.execute("select position from views.checkpoint where name = %s", [view.name]).fetchone()
+            row = db.execute("select position from views.checkpoint where name = %s", [view.checkpoint]).fetchone()
         return int(row[0]) if row else 0
 
     def pool_of(self, view: View[R]) -> ConnectionPool:
         """Where a view's table is."""
         return self.log.pool if view.beside_log else self.pool
+
+    @contextmanager
+    def reading(self, view: View[Any]) -> Iterator[tuple[Connection, int]]:
+        """One consistent look at where a view's tables are, and how far the log is folded in there."""
+        with self.pool_of(view).connection() as db, db.transaction():
+            db.execute("set transaction isolation level repeatable read, read only")
+            row = db.execute("select position from views.checkpoint where name = %s", [view.checkpoint]).fetchone()
+            yield db, int(row[0]) if row else 0
 
     @contextmanager
     def opened(
@@ -126,11 +136,15 @@ class Lists:
 
         Also how far the log is folded in. Looking back, `customer_ids` is whose events are folded: everybody's, if None.
         """
-        if as_of == NOW:
-            with self.pool_of(view).connection() as db, db.transaction():
-                row = db.execute("select position from views.checkpoint where name = %s", [view.name]).fetchone()
-                yield db, Table(view), int(row[0]) if row else 0
+        if as_of == NOW or isinstance(view, Facts):
+            with self.reading(view) as (db, position):
+                table = Table(view)
+                if isinstance(view, Facts):
+                    table.identifier = counted(view, as_of, self.log.reader)
+                yield db, table, position
             return
+        if view.owner is not None:
+            raise Refused(f"{view.name} holds every moment already: filter it by its moments.", "asOf")
         position = as_of.position if as_of.position is not None else self.log.reader.head()
         fold = self.fold(view, as_of, customer_ids)
         with self.pool_of(view).connection() as db, db.transaction():

@@ -1,7 +1,9 @@
 """The orders: each with its lines, its worth and what became of it."""
 
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import field
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from uuid import UUID
 
 from domain.order import (
@@ -18,13 +20,18 @@ from domain.order import (
     OrderStatus,
     SalesChannel,
 )
-from domain.values import EXACT
+from domain.values import EXACT, Money, empty
 from eventstore.envelope import Recorded
+from projections.sales import COST_UNIT, ZERO, Sale, SaleKind, not_gone, placed, sales, taken_back
 from projections.view import Row, View
 
 
 class OrderSheet(Row, key="order_id"):
-    """An order. `returned` is what came back or was cancelled, and `total` what was ordered, both in `currency`."""
+    """An order. `returned` is what came back or was cancelled, and `total` what was ordered, both in `currency`.
+
+    `gone` counts the pieces that came back or were called off; `cost` is what the goods that are left cost the company, in
+    `base_currency`.
+    """
 
     order_id: UUID
     customer_id: UUID | None = None
@@ -40,6 +47,8 @@ class OrderSheet(Row, key="order_id"):
     base_total: Decimal = Decimal(0)
     lines: tuple[OrderLine, ...] = ()
     pieces: int = 0
+    gone: Mapping[str, int] = field(default_factory=empty)
+    cost: Decimal | None = None
     carrier: str | None = None
     tracking: str | None = None
     placed_at: datetime | None = None
@@ -53,28 +62,31 @@ class OrderSheet(Row, key="order_id"):
 view = View(
     "orders",
     OrderSheet,
-    version=2,
+    version=3,
     key=lambda _, at: at.stream_id,
     follows="stream_id",
+    facts=(sales,),
     indexes=("(customer_id, placed_at desc)", "(placed_at desc, order_id)"),
 )
 
 
 @view.on(OrderPlaced)
-def place(sheet: OrderSheet, placed: OrderPlaced, at: Recorded) -> None:
+def place(sheet: OrderSheet, order: OrderPlaced, at: Recorded) -> Iterator[Sale]:
     sheet.customer_id = at.customer_id
-    sheet.number = placed.number
+    sheet.number = order.number
     sheet.status = OrderStatus.PLACED
-    sheet.channel = placed.channel
-    sheet.rep = placed.rep
-    sheet.campaign = placed.campaign
-    sheet.currency = placed.total.currency
-    sheet.total = placed.total.amount
-    sheet.base_currency = placed.total.base_currency
-    sheet.base_total = placed.total.base
-    sheet.lines = placed.lines
-    sheet.pieces = sum(line.quantity for line in placed.lines)
+    sheet.channel = order.channel
+    sheet.rep = order.rep
+    sheet.campaign = order.campaign
+    sheet.currency = order.total.currency
+    sheet.total = order.total.amount
+    sheet.base_currency = order.total.base_currency
+    sheet.base_total = order.total.base
+    sheet.lines = order.lines
+    sheet.pieces = sum(line.quantity for line in order.lines)
     sheet.placed_at = at.occurred_at
+    sheet.cost = None if order.cost is None else order.total.like(order.cost).base
+    yield from placed(order.lines, order.total, order.cost, order.channel, order.rep, order.campaign)
 
 
 @view.on(OrderConfirmed)
@@ -102,36 +114,52 @@ def deliver(sheet: OrderSheet, delivered: OrderDelivered, at: Recorded) -> None:
 
 
 @view.on(OrderCancelled)
-def cancel(sheet: OrderSheet, cancelled: OrderCancelled, at: Recorded) -> None:
+def cancel(sheet: OrderSheet, cancelled: OrderCancelled, at: Recorded) -> Iterator[Sale]:
     sheet.status = OrderStatus.CANCELLED
-    sheet.returned = EXACT.add(sheet.returned, cancelled.value.amount)
     sheet.cancelled_at = at.occurred_at
     sheet.nothing_left = True
+    yield from give_up(sheet, SaleKind.CANCELLED, not_gone(sheet.lines, sheet.gone), cancelled.value)
 
 
 @view.on(OrderLinesCancelled)
-def cancel_lines(sheet: OrderSheet, cancelled: OrderLinesCancelled, at: Recorded) -> None:
-    sheet.returned = EXACT.add(sheet.returned, cancelled.value.amount)
+def cancel_lines(sheet: OrderSheet, cancelled: OrderLinesCancelled, at: Recorded) -> Iterator[Sale]:
     sheet.nothing_left = cancelled.nothing_left
     if cancelled.nothing_left:
         sheet.status = OrderStatus.CANCELLED
         sheet.cancelled_at = at.occurred_at
+    yield from give_up(sheet, SaleKind.CANCELLED, cancelled.lines, cancelled.value)
 
 
 @view.on(LinesReturned)
-def take_back(sheet: OrderSheet, back: LinesReturned, at: Recorded) -> None:
-    sheet.returned = EXACT.add(sheet.returned, back.value.amount)
+def take_back(sheet: OrderSheet, back: LinesReturned, at: Recorded) -> Iterator[Sale]:
     sheet.last_return_at = at.occurred_at
     sheet.nothing_left = back.nothing_left
+    yield from give_up(sheet, SaleKind.RETURNED, back.lines, back.value)
 
 
 @view.on(GoodsReturned)
-def take_back_unknown(sheet: OrderSheet, back: GoodsReturned, at: Recorded) -> None:
+def take_back_unknown(sheet: OrderSheet, back: GoodsReturned, at: Recorded) -> Iterator[Sale]:
     sheet.customer_id = at.customer_id
     sheet.status = OrderStatus.RETURNED
     sheet.currency = back.value.currency
-    sheet.returned = back.value.amount
     sheet.base_currency = back.value.base_currency
     sheet.lines = back.lines
     sheet.last_return_at = at.occurred_at
     sheet.nothing_left = True
+    yield from give_up(sheet, SaleKind.RETURNED, back.lines, back.value)
+
+
+def give_up(sheet: OrderSheet, kind: SaleKind, lines: Sequence[OrderLine], value: Money) -> Iterator[Sale]:
+    """Takes goods off an order, with their share of what the whole cost."""
+    left = EXACT.subtract(sheet.total, sheet.returned)
+    sheet.returned = EXACT.add(sheet.returned, value.amount)
+    cost = sheet.cost
+    if cost is not None:
+        if not sheet.nothing_left and left:
+            cost = (cost * value.amount / left).quantize(COST_UNIT, rounding=ROUND_HALF_EVEN, context=EXACT)
+        sheet.cost = EXACT.subtract(sheet.cost or ZERO, cost)
+    gone = dict(sheet.gone)
+    for line in lines:
+        gone[line.sku] = gone.get(line.sku, 0) + line.quantity
+    sheet.gone = gone
+    yield from taken_back(kind, lines, value, cost, sheet.channel, sheet.rep, sheet.campaign)

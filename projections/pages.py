@@ -11,8 +11,9 @@ from psycopg import Connection
 from eventstore.envelope import Happened
 from eventstore.log import Log
 from eventstore.reader import AsOf
-from projections.table import Table
-from projections.view import Fold, Key
+from projections.fold import Fold
+from projections.stored import Stored
+from projections.view import Key
 
 REFOLDED_TOGETHER = 500
 """How many customers or streams are folded anew in one go."""
@@ -45,20 +46,20 @@ def as_read(log: Log, found: Sequence[Happened]) -> Page:
     )
 
 
-def fold_page(log: Log, db: Connection, table: Table[Any], page: Page, parked: Collection[str] = ()) -> Parked:
-    """Folds a page into a table. Returns the keys that were parked anew.
+def fold_page(log: Log, db: Connection, stored: Stored[Any], page: Page, parked: Collection[str] = ()) -> Parked:
+    """Folds a page into the tables of a view. Returns the keys that were parked anew.
 
     What its corrections concern is folded anew from all of its events; the rest goes on from its rows. `parked` are the
     texts of the keys that are passed over.
     """
-    by_customer = table.view.follows == "customer_id"
+    by_customer = stored.view.follows == "customer_id"
     ids = page.customers if by_customer else page.streams
     rest = page.events
     if ids:
         rest = [each for each in rest if (each.at.customer_id if by_customer else each.at.stream_id) not in ids]
-    found = _fold(db, table, rest, parked)
+    found = _fold(db, stored, rest, parked)
     for some in _chunks(ids):
-        found += _fold_anew(log, db, table, some, page, parked)
+        found += _fold_anew(log, db, stored, some, page, parked)
     return found
 
 
@@ -67,30 +68,33 @@ def key_text(key: Key) -> str:
     return "|".join(map(str, key)) if isinstance(key, tuple) else str(key)
 
 
-def _fold(db: Connection, table: Table[Any], events: Sequence[Happened], parked: Collection[str]) -> Parked:
-    fold = Fold(table.view, strict=False, tracking=True)
+def _fold(db: Connection, stored: Stored[Any], events: Sequence[Happened], parked: Collection[str]) -> Parked:
+    fold = Fold(stored.view, strict=False, tracking=True)
     keys = fold.keys(events)
     if not keys:
         return []
     _pass_over(fold, keys, parked)
-    if not table.view.appends:
-        fold.rows = table.load(db, keys)
+    stored.load(db, fold, keys)
     fold.apply(events)
-    return _write(db, table, fold, fold.gone)
+    stored.write(db, fold, fold.gone)
+    return _parked(fold)
 
 
 def _fold_anew(
-    log: Log, db: Connection, table: Table[Any], ids: Sequence[UUID], page: Page, parked: Collection[str]
+    log: Log, db: Connection, stored: Stored[Any], ids: Sequence[UUID], page: Page, parked: Collection[str]
 ) -> Parked:
     """Makes the rows of these customers or streams anew from their events, in place of those that there were before."""
-    names, disclose = log.codec.names(table.view.events), bool(table.view.personal)
-    read = log.reader.customers if table.view.follows == "customer_id" else log.reader.of_streams
+    view = stored.view
+    names, disclose = log.codec.names(view.events), bool(view.personal)
+    read = log.reader.customers if view.follows == "customer_id" else log.reader.of_streams
     found = read(ids, types=names, as_of=AsOf(position=page.end), disclose=disclose)
-    fold = Fold(table.view, strict=False, tracking=True)
+    fold = Fold(view, strict=False, tracking=True)
     keys = fold.keys(found) | fold.keys(read(ids, types=names, as_of=AsOf(position=page.before), disclose=disclose))
     _pass_over(fold, keys, parked)
     fold.apply(found)
-    return _write(db, table, fold, keys - fold.parked.keys() - fold.touched | fold.gone)
+    stored.forget(db, keys - fold.parked.keys())
+    stored.write(db, fold, keys - fold.parked.keys() - fold.touched | fold.gone)
+    return _parked(fold)
 
 
 def _pass_over(fold: Fold[Any], keys: Collection[Key], parked: Collection[str]) -> None:
@@ -98,9 +102,7 @@ def _pass_over(fold: Fold[Any], keys: Collection[Key], parked: Collection[str]) 
         fold.parked = {key: (0, Exception()) for key in keys if key_text(key) in parked}
 
 
-def _write(db: Connection, table: Table[Any], fold: Fold[Any], gone: Collection[Key]) -> Parked:
-    table.upsert(db, fold.changed())
-    table.delete(db, gone)
+def _parked(fold: Fold[Any]) -> Parked:
     return [(key, position, error) for key, (position, error) in fold.parked.items() if position]
 
 

@@ -5,7 +5,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -15,19 +16,23 @@ from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
 from domain import DECIDERS
+from domain.kernel import Event
 from eventstore.codec import Codec
+from eventstore.envelope import Happened
 from eventstore.personal import KeyRing
 from eventstore.reader import AsOf, Part, Reader
-from projections.table import Table
-from projections.view import Fold, View
+from projections.fold import Fold
+from projections.stored import BUILD, Stored
+from projections.view import View
 
-FLUSH_ROWS = 20_000
 MAX_PARTS = 8
 EVENTS_WORTH_PARTS = 200_000
 """Below this one process is done before others have started."""
 
 Progress = Callable[[int, int], None]
 """Told how many positions of how many are folded in."""
+Names = Callable[[Sequence[type[Event]]], Sequence[str]]
+"""Tells under which names events are stored."""
 
 
 RAISED = re.compile(r"^(?:[a-z_]+\.)*\w+(?<!CONTEXT)(?<!DETAIL)(?<!HINT)(?<!LINE 1): .*$", re.M)
@@ -39,63 +44,85 @@ class PartFailed(Exception):
 
 
 class Work(msgspec.Struct):
-    """What a process is to do: which part of which view, from where to where."""
+    """What a process is to do: which views, or which part of them, up to where."""
 
     log: str
     views: str
-    view: str
-    table: str
+    names: list[str]
     head: int
-    number: int
-    of: int
+    number: int = 0
+    of: int = 1
 
 
 def fold_into(
-    reader: Reader, db: Connection, table: Table[Any], head: int, part: Part | None, progress: Progress
+    reader: Reader, db: Connection, builds: Sequence[Stored[Any]], head: int, part: Part | None, progress: Progress
 ) -> int:
-    """Folds the log up to `head` into an empty table, in one pass. Returns how many events that took.
+    """Folds the log up to `head` into the empty tables of several views, in one pass. Returns how many events that took.
 
-    Strict: raises what a handler raises. Rows that are only ever added are written as they come.
+    Strict: raises what a handler raises. What will not change any more is written as it comes.
     """
-    view = table.view
-    fold = Fold(view)
+    folds = [(build, Fold(build.view), list[Happened]()) for build in builds]
+    wanted = defaultdict[type[Event], list[list[Happened]]](list)
+    for build, _, bucket in folds:
+        for event in build.view.events:
+            wanted[event].append(bucket)
+    disclosed = {name for build in builds if build.view.personal for name in reader.codec.names(build.view.events)}
+    names = sorted({name for build in builds for name in reader.codec.names(build.view.events)})
     events = 0
-
-    def flush() -> None:
-        table.copy_in(db, fold.rows.values())
-        fold.rows.clear()
-
-    names = reader.codec.names(view.events)
     with uncollected():
-        for page in reader.fold(types=names, as_of=AsOf(position=head), disclose=bool(view.personal), part=part):
-            fold.apply(page)
+        for page in reader.fold(types=names, as_of=AsOf(position=head), disclose=disclosed, part=part):
+            for happened in page:
+                for bucket in wanted[type(happened[0])]:
+                    bucket.append(happened)
+            for build, fold, bucket in folds:
+                fold.apply(bucket)
+                bucket.clear()
+                build.flush(db, fold)
             events += len(page)
             progress(page[-1].at.position, head)
-            if view.appends and len(fold.rows) >= FLUSH_ROWS:
-                flush()
-        flush()
+        for build, fold, _ in folds:
+            build.flush(db, fold, last=True)
     progress(head, head)
     return events
 
 
-def worth_parts(view: View[Any], head: int) -> int:
-    """How many processes to fold with: one for each processor, unless the log is short or the values are personal.
-
-    The keys of personal values are not handed to other processes.
-    """
-    from projections import VIEWS  # the views' own modules are complete by the time that one of them is rebuilt
-
-    if view not in VIEWS or view.personal or head < EVENTS_WORTH_PARTS:
-        return 1
+def processors() -> int:
+    """How many processes are worth having."""
     return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MAX_PARTS)
 
 
-def fold_in_parts(log: str, views: str, table: Table[Any], head: int, parts: int, progress: Progress) -> int:
-    """Folds with several processes into one table. Raises `PartFailed`. Returns how many events that took."""
-    reached = [0] * parts
+def worth_parts(views: Sequence[View[Any]], head: int) -> bool:
+    """Whether other processes would help. They know the house's own views, and only of a long log are they quicker."""
+    from projections import VIEWS  # the views' own modules are complete by the time that one of them is rebuilt
 
-    def fold_one(number: int) -> int:
-        work = Work(log, views, table.view.name, table.name, head, number, parts)
+    known = {id(view) for view in VIEWS}
+    return head >= EVENTS_WORTH_PARTS and all(id(view) in known for view in views)
+
+
+def shares(views: Sequence[View[Any]], counts: Mapping[str, int], names: Names, of: int) -> list[list[View[Any]]]:
+    """The views in shares that cost about the same: by how many events each folds, and more where each makes a row.
+
+    The first share has all that hold personal values, whose keys are not handed to other processes.
+    """
+    found: list[list[View[Any]]] = [[] for _ in range(of)]
+    costs = [0] * of
+
+    def cost(view: View[Any]) -> int:
+        events = sum(counts.get(name, 0) for name in names(view.events))
+        return events * (1 + 2 * view.appends + 2 * len(view.facts) + 2 * view.history + 2 * bool(view.personal))
+
+    for view in sorted(views, key=lambda view: (not view.personal, -cost(view))):
+        share = 0 if view.personal else costs.index(min(costs))
+        found[share].append(view)
+        costs[share] += cost(view)
+    return [share for share in found if share]
+
+
+def fold_apart(works: Sequence[Work], progress: Progress) -> int:
+    """Does each work in a process of its own. Raises `PartFailed`. Returns how many events that took."""
+    reached = [0] * len(works)
+
+    def fold_one(place: int) -> int:
         process = subprocess.Popen(
             [sys.executable, "-m", "projections.parts"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -104,19 +131,21 @@ def fold_in_parts(log: str, views: str, table: Table[Any], head: int, parts: int
         assert process.stdout is not None
         assert process.stderr is not None
         with process, process.stdin as asked:
-            asked.write(msgspec.json.encode(work))
+            asked.write(msgspec.json.encode(works[place]))
             asked.close()
             events = 0
             for line in process.stdout:
-                reached[number], events = map(int, line.split())
-                progress(min(reached), head)
+                reached[place], events = map(int, line.split())
+                progress(min(reached), works[place].head)
             if process.wait():
                 said = RAISED.findall(process.stderr.read().decode(errors="replace"))
                 raise PartFailed(said[-1] if said else f"a process ended with {process.returncode}")
             return events
 
-    with ThreadPoolExecutor(parts, thread_name_prefix="part") as threads:
-        return sum(threads.map(fold_one, range(parts)))
+    if not works:
+        return 0
+    with ThreadPoolExecutor(len(works), thread_name_prefix="part") as threads:
+        return sum(threads.map(fold_one, range(len(works))))
 
 
 def main() -> None:
@@ -124,7 +153,7 @@ def main() -> None:
     from projections import VIEWS
 
     work = msgspec.json.decode(sys.stdin.buffer.read(), type=Work)
-    view = next(view for view in VIEWS if view.name == work.view)
+    views = [view for view in VIEWS if view.name in work.names]
     events = 0
 
     def tell(position: int, _: int) -> None:
@@ -132,12 +161,13 @@ def main() -> None:
         sys.stdout.flush()
 
     options: dict[str, Any] = {"min_size": 1, "max_size": 2, "open": True, "kwargs": {"autocommit": True}}
-    with ConnectionPool(work.log, **options) as pool, ConnectionPool(work.views, **options) as views:
-        with views.connection() as db:
+    with ConnectionPool(work.log, **options) as pool, ConnectionPool(work.views, **options) as views_pool:
+        with views_pool.connection() as db:
             db.execute("set statement_timeout = 0")
             reader = Reader(pool, Codec(DECIDERS), KeyRing(pool, b""))
-            part = Part(view.follows, work.number, work.of)
-            events = fold_into(reader, db, Table(view, work.table), work.head, part, tell)
+            part = Part(views[0].follows, work.number, work.of) if work.of > 1 else None
+            builds = [Stored(view, BUILD) for view in views]
+            events = fold_into(reader, db, builds, work.head, part, tell)
             tell(work.head, work.head)
 
 

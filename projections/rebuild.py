@@ -1,7 +1,9 @@
 """Rebuild: makes a view anew from the whole log beside the one that serves, checks it, and swaps the two."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +14,12 @@ from psycopg_pool import ConnectionPool
 from domain.kernel import Refused
 from eventstore.reader import AsOf
 from projections.engine import Engine
+from projections.fold import Fold
 from projections.pages import as_read, fold_page
-from projections.parts import PartFailed, Progress, fold_in_parts, fold_into, worth_parts
+from projections.parts import PartFailed, Progress, Work, fold_apart, fold_into, processors, shares, worth_parts
+from projections.stored import BUILD, RETIRED, Stored
 from projections.table import Table
-from projections.view import Fold, View
+from projections.view import View
 
 CHECKED_KEYS = 20
 SWITCH_TRIES = 50
@@ -45,48 +49,102 @@ def rebuild(engine: Engine, view: View[Any], *, progress: Progress = lambda done
 
     Strict: any event that cannot be folded raises, and nothing changes. Needs a checkpoint row, so `Engine.prepare` first.
     """
+    return rebuild_all(engine, [view], progress=progress)[0]
+
+
+def rebuild_all(
+    engine: Engine, views: Sequence[View[Any]], *, progress: Progress = lambda done, of: None
+) -> list[Rebuilt]:
+    """Builds several views anew, as `rebuild` does, in one pass over the log. Each is swapped when all are right."""
     began = time.monotonic()
-    build = Table(view, f"{view.name}__build")
-    pool = engine.pool_of(view)
-    with pool.connection() as lock:
-        taken = lock.execute("select pg_try_advisory_lock(hashtext('rebuild.' || %s))", [view.name]).fetchone()
-        if taken is None or not taken[0]:
-            raise Refused(f"Somebody is rebuilding {view.name} already. Wait for it to end.")
-        try:
+    with _alone(engine, views):
+        position, events = _bulk(engine, views, progress)
+        for view in views:
+            _check(engine, view, Table(view, view.name + BUILD), position)
+        found = []
+        for view in views:
+            unchanged, rows, digest = _switch(engine, Stored(view, BUILD), position)
+            seconds = time.monotonic() - began
+            text = f"{digest % 2**64:016x}"
+            found.append(Rebuilt(view.name, view.version, position, rows, text, unchanged, events, seconds))
+        return found
+
+
+@contextmanager
+def _alone(engine: Engine, views: Sequence[View[Any]]) -> Iterator[None]:
+    """While nobody else rebuilds one of these views. Refused if somebody does."""
+    with ExitStack() as stack:
+        locks = {id(engine.pool_of(view)): engine.pool_of(view) for view in views}
+        held = {key: stack.enter_context(pool.connection()) for key, pool in locks.items()}
+        for view in views:
+            db = held[id(engine.pool_of(view))]
+            taken = db.execute("select pg_try_advisory_lock(hashtext('rebuild.' || %s))", [view.name]).fetchone()
+            if taken is None or not taken[0]:
+                raise Refused(f"Somebody is rebuilding {view.name} already. Wait for it to end.")
+            stack.callback(db.execute, "select pg_advisory_unlock(hashtext('rebuild.' || %s))", [view.name])
+        yield
+
+
+def _bulk(engine: Engine, views: Sequence[View[Any]], progress: Progress) -> tuple[int, int]:
+    """The new tables filled up to the head, and indexed. Returns the head and how many events were folded."""
+    head, events = engine.log.reader.head(), 0
+    for pool in {id(engine.pool_of(view)): engine.pool_of(view) for view in views}.values():
+        builds = [Stored(view, BUILD) for view in views if engine.pool_of(view) is pool]
+        with pool.connection() as db, _unhurried(db):
+            for build in builds:
+                build.drop(db)
+                build.create(db, keyed=False)
             try:
-                position, events = _bulk(engine, view, build, progress)
+                events = max(events, _filled(engine, pool, db, builds, head, progress))
             except PartFailed as failed:
-                raise RebuildFailed(
-                    f"{view.name} cannot be folded ({failed}). The old view goes on serving."
-                ) from failed
-            _check(engine, view, build, position)
-            unchanged, rows, digest = _switch(engine, view, build, position)
-        finally:
-            lock.execute("select pg_advisory_unlock(hashtext('rebuild.' || %s))", [view.name])
-    return Rebuilt(
-        view.name, view.version, position, rows, f"{digest % 2**64:016x}", unchanged, events, time.monotonic() - began
-    )  # fmt: skip
-
-
-def _bulk(engine: Engine, view: View[Any], build: Table[Any], progress: Progress) -> tuple[int, int]:
-    """The new table filled up to the head, and indexed. Returns the head and how many events were folded."""
-    pool = engine.pool_of(view)
-    head = engine.log.reader.head()
-    parts = worth_parts(view, head)
-    with pool.connection() as db:
-        db.execute("set statement_timeout = 0")
-        try:
-            db.execute(sql.SQL("drop table if exists {}").format(build.identifier))
-            build.create(db)
-            if parts > 1:
-                events = fold_in_parts(_dsn(engine.log.pool), _dsn(pool), build, head, parts, progress)
-            else:
-                events = fold_into(engine.log.reader, db, build, head, None, progress)
-            build.index(db)
-            db.execute(sql.SQL("analyze {}").format(build.identifier))
-        finally:
-            db.execute("reset statement_timeout")
+                names = ", ".join(build.view.name for build in builds)
+                raise RebuildFailed(f"{names} cannot be folded ({failed}). The old view goes on serving.") from failed
+        with ThreadPoolExecutor(min(processors(), len(builds)), thread_name_prefix="index") as threads:
+            list(threads.map(lambda build, pool=pool: _index(pool, build), builds))
     return head, events
+
+
+def _filled(
+    engine: Engine,
+    pool: ConnectionPool,
+    db: Connection,
+    builds: Sequence[Stored[Any]],
+    head: int,
+    progress: Progress,
+) -> int:
+    """Folds the log into the tables, by several processes if it is long. Returns how many events were folded."""
+    views = [build.view for build in builds]
+    reader = engine.log.reader
+
+    def work(views: Sequence[View[Any]], number: int = 0, of: int = 1) -> Work:
+        return Work(_dsn(engine.log.pool), _dsn(pool), [view.name for view in views], head, number, of)
+
+    if not worth_parts(views, head):
+        return fold_into(reader, db, builds, head, None, progress)
+    if len(views) == 1 and not views[0].personal:
+        of = processors()
+        return fold_apart([work(views, number, of) for number in range(of)], progress)
+    first, *others = shares(views, reader.counts(), reader.codec.names, processors())
+    with ThreadPoolExecutor(1, thread_name_prefix="shares") as beside:
+        apart = beside.submit(fold_apart, [work(share) for share in others], lambda done, of: None)
+        events = fold_into(reader, db, [Stored(view, BUILD) for view in first], head, None, progress)
+        return max(events, apart.result())
+
+
+def _index(pool: ConnectionPool, build: Stored[Any]) -> None:
+    with pool.connection() as db, _unhurried(db):
+        build.index(db, keyed=False)
+
+
+@contextmanager
+def _unhurried(db: Connection) -> Iterator[None]:
+    """Without a limit to how long a statement takes."""
+    db.execute("set statement_timeout = 0")
+    try:
+        yield
+    finally:
+        if not db.closed:
+            db.execute("reset statement_timeout")
 
 
 def _dsn(pool: ConnectionPool) -> str:
@@ -118,11 +176,11 @@ def _check(engine: Engine, view: View[Any], build: Table[Any], position: int) ->
             )
 
 
-def _switch(engine: Engine, view: View[Any], build: Table[Any], position: int) -> tuple[bool, int, int]:
+def _switch(engine: Engine, build: Stored[Any], position: int) -> tuple[bool, int, int]:
     """Brings the build to where the serving view stands, with that one held still, and swaps the names."""
-    serving = Table(view)
+    view = build.view
     for _ in range(SWITCH_TRIES):
-        position = _follow(engine, view, build, position)
+        position = _follow(engine, build, position)
         try:
             with engine.pool_of(view).connection() as db, db.transaction():
                 db.execute(sql.SQL("set local lock_timeout = {}").format(sql.Literal(f"{SWITCH_LOCK_TIMEOUT_MS}ms")))
@@ -134,8 +192,8 @@ def _switch(engine: Engine, view: View[Any], build: Table[Any], position: int) -
                     continue
                 rows, digest = build.digest(db)
                 same_shape = row[1] == view.version and row[0] == position
-                unchanged = same_shape and serving.digest(db) == (rows, digest)
-                _rename(db, view, build)
+                unchanged = same_shape and Stored(view).digest(db) == (rows, digest)
+                _swap(db, build)
                 db.execute(
                     "update views.checkpoint set version = %s, position = %s, changed_at = now() where name = %s",
                     [view.version, position, view.name],
@@ -149,8 +207,9 @@ def _switch(engine: Engine, view: View[Any], build: Table[Any], position: int) -
     )
 
 
-def _follow(engine: Engine, view: View[Any], build: Table[Any], position: int) -> int:
+def _follow(engine: Engine, build: Stored[Any], position: int) -> int:
     """Folds what came since the bulk pass into the build, page by page."""
+    view = build.view
     names: Sequence[str] = engine.log.codec.names(view.events) if view.personal else ()
     while page := engine.log.reader.page(position, engine.batch, disclose=names):
         with engine.pool_of(view).connection() as db, db.transaction():
@@ -160,10 +219,7 @@ def _follow(engine: Engine, view: View[Any], build: Table[Any], position: int) -
     return position
 
 
-def _rename(db: Connection, view: View[Any], build: Table[Any]) -> None:
-    retired = sql.Identifier("views", f"{view.name}__retired")
-    db.execute(sql.SQL("drop table if exists {}").format(retired))
-    db.execute(
-        sql.SQL("alter table {} rename to {}").format(Table(view).identifier, sql.Identifier(f"{view.name}__retired"))
-    )
-    db.execute(sql.SQL("alter table {} rename to {}").format(build.identifier, sql.Identifier(view.name)))
+def _swap(db: Connection, build: Stored[Any]) -> None:
+    Stored(build.view, RETIRED).drop(db)
+    Stored(build.view).rename(db, RETIRED)
+    build.rename(db, "")

@@ -27,7 +27,7 @@ class Table(Generic[R]):
         self.name = name or view.name
         self.columns = view.columns
         self.key = view.row.key
-        self.identifier = sql.Identifier(schema, self.name)
+        self.identifier: sql.Composable = sql.Identifier(schema, self.name)
         self._all = sql.SQL(", ").join(sql.Identifier(column.name) for column in self.columns)
         self._key_list = sql.SQL(", ").join(map(sql.Identifier, self.key))
         self._values: Callable[[Any], tuple[Any, ...]] = attrgetter(*(column.name for column in self.columns))
@@ -37,7 +37,7 @@ class Table(Generic[R]):
 
     # Making it.
 
-    def create(self, db: Connection, *, temporary: bool = False) -> None:
+    def create(self, db: Connection, *, temporary: bool = False, keyed: bool = True) -> None:
         """Makes the table, without the indexes that are not its key."""
         lines = sql.SQL(", ").join(
             sql.SQL("{} {}{}").format(
@@ -47,14 +47,18 @@ class Table(Generic[R]):
             )
             for column in self.columns
         )
-        statement = sql.SQL("create {} {} ({}, primary key ({})) {}").format(
+        statement = sql.SQL("create {} {} ({}{}) {}").format(
             sql.SQL("temporary table" if temporary else "table"),
             sql.Identifier(self.name) if temporary else self.identifier,
             lines,
-            self._key_list,
+            sql.SQL(", primary key ({})").format(self._key_list) if keyed else sql.SQL(""),
             sql.SQL("on commit drop" if temporary else ""),
         )
         db.execute(statement)
+
+    def add_key(self, db: Connection) -> None:
+        """Makes the primary key of a table that was created without."""
+        db.execute(sql.SQL("alter table {} add primary key ({})").format(self.identifier, self._key_list))
 
     def index(self, db: Connection) -> None:
         """Makes the indexes that the view asks for."""

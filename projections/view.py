@@ -1,9 +1,9 @@
 """A view: the row, how events change it, and under which key. Its type hints are the columns of its table."""
 
 import types
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, fields
-from datetime import date, datetime
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import MISSING, Field, dataclass, field, fields
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
 from typing import (
@@ -24,12 +24,15 @@ from uuid import UUID
 import msgspec
 
 from domain.kernel import Event
-from eventstore.envelope import Happened, Recorded
+from eventstore.envelope import Recorded
 
 R = TypeVar("R", bound="Row")
 E = TypeVar("E", bound=Event)
-Handler = Callable[[Any, Any, Recorded], "Gone | None"]
+Handler = Callable[[Any, Any, Recorded], "Gone | Iterable[Row] | None"]
+"""Changes a row by an event. It may yield facts, or say that the row is gone."""
 H = TypeVar("H", bound=Handler)
+
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 Key = Any
 """A key: one value, or a tuple of them where the row's key has several columns."""
@@ -97,7 +100,9 @@ class View(Generic[R]):
     `personal` names the columns that hold personal values: the view's events are read with theirs, and forgetting knows
     what to purge. `appends`: rows are only ever added, one for one event. `beside_log`: its table is what workers claim
     from, so it stays in the log's own database. `indexes` are lists of columns, each an index of the table. `follows` is
-    the column of the envelope that decides on a row: events that differ in it can be folded apart.
+    the column of the envelope that decides on a row: events that differ in it can be folded apart. `facts` are what its
+    handlers yield, and `history` keeps every version of its rows: with either, its key is one id. `owner` is the view that
+    these tables of facts and of versions go along with.
     """
 
     name: str
@@ -108,11 +113,32 @@ class View(Generic[R]):
     beside_log: bool = False
     indexes: tuple[str, ...] = ()
     follows: str = "customer_id"
+    facts: tuple["View[Any]", ...] = ()
+    history: bool = False
+    owner: str | None = None
     key: Callable[[Event, Recorded], Key] | None = None
     handlers: dict[type[Event], list[tuple[Callable[[Any, Recorded], Key] | None, Handler]]] = field(
         default_factory=dict
     )
     """By event: under which key, None being its customer's, and what it does."""
+    versions: "View[Any] | None" = field(init=False, default=None, compare=False)
+    """The versions of its rows, as a view, if they are kept."""
+
+    def __post_init__(self) -> None:
+        for facts in self.facts:
+            object.__setattr__(facts, "owner", self.name)
+            object.__setattr__(facts, "version", self.version)
+        object.__setattr__(self, "versions", _versions_of(self) if self.history else None)
+
+    @property
+    def checkpoint(self) -> str:
+        """The view whose checkpoint says how far the log is folded in here."""
+        return self.owner or self.name
+
+    @property
+    def tables(self) -> Sequence["View[Any]"]:
+        """What is shown of it: its rows, its facts, and the versions of its rows."""
+        return (self, *self.facts, *(() if self.versions is None else (self.versions,)))
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -136,61 +162,38 @@ class View(Generic[R]):
         return register
 
 
-class Fold(Generic[R]):
-    """A view being folded: rows by key, in memory. A key of None concerns nobody and is passed over.
+SPAN: dict[str, tuple[Any, Any]] = {
+    "from_position": (int, 0),
+    "until_position": (int | None, None),
+    "known_from": (datetime, LONG_AGO),
+    "known_until": (datetime | None, None),
+    "valid_from": (datetime, LONG_AGO),
+    "valid_until": (datetime | None, None),
+}
+"""From where up to where a version holds: in the log, in what was known, and in what was so. Empty: it holds still."""
 
-    `strict` raises what a handler raises; otherwise the key is parked and the others go on. `tracking` remembers which
-    rows were touched, for those who write only these.
-    """
 
-    def __init__(self, view: View[R], *, strict: bool = True, tracking: bool = False) -> None:
-        self.view = view
-        self.rows: dict[Key, R] = {}
-        self.tracking = tracking
-        self.touched: set[Key] = set()
-        self.gone: set[Key] = set()
-        self.parked: dict[Key, tuple[int, Exception]] = {}
-        self.strict = strict
-        self._make: Callable[[Key], R] = (lambda key: view.row(*key)) if len(view.row.key) > 1 else view.row
+def _versions_of(view: View[R]) -> View[Any]:
+    """The versions of a view's rows, as a view. Time never runs backwards within those of one row:
+    what is imported late of something that was known already counts from when that was known."""
+    key, *rest = fields(cast(Any, view.row))
+    hints = get_type_hints(view.row, include_extras=True)
+    body: dict[str, Any] = {
+        "__module__": view.row.__module__,
+        "__doc__": f"A version of what is now a {view.row.__name__}, and from when to when it held.",
+        "__annotations__": {
+            key.name: hints[key.name],
+            **{name: hint for name, (hint, _) in SPAN.items()},
+            **{each.name: hints[each.name] for each in rest},
+        },
+        **{name: default for name, (_, default) in SPAN.items()},
+        **{each.name: _default(each) for each in rest},
+    }
+    row = RowType(f"{view.row.__name__}Version", (Row,), body, key=(key.name, "from_position"))
+    return View(f"{view.name}_history", cast(Any, row), view.version, personal=view.personal, owner=view.name)
 
-    def keys(self, page: Iterable[Happened]) -> set[Key]:
-        """Every key that a page touches."""
-        return {
-            key
-            for event, at in page
-            for key_of, _ in self.view.handlers.get(type(event), ())
-            if (key := at.customer_id if key_of is None else key_of(event, at)) is not None
-        }
 
-    def apply(self, page: Iterable[Happened]) -> None:
-        """Folds a page in."""
-        handlers, rows, make, tracking = self.view.handlers, self.rows, self._make, self.tracking
-        for event, at in page:
-            for key_of, handle in handlers.get(type(event), ()):
-                key = at.customer_id if key_of is None else key_of(event, at)
-                if key is None or (self.parked and key in self.parked):
-                    continue
-                row = rows.get(key)
-                if row is None:
-                    row = rows[key] = make(key)
-                if tracking:
-                    self.touched.add(key)
-                try:
-                    result = handle(row, event, at)
-                except Exception as error:
-                    if self.strict:
-                        raise
-                    # Half changed is not a state: the stored row stays as it is until the key is folded anew.
-                    self.parked[key] = (at.position, error)
-                    self.touched.discard(key)
-                    del rows[key]
-                    continue
-                if result is GONE:
-                    del rows[key]
-                    self.gone.add(key)
-                elif self.gone:
-                    self.gone.discard(key)
-
-    def changed(self) -> Iterator[R]:
-        """The rows that were touched and are still there."""
-        return (self.rows[key] for key in self.touched if key in self.rows)
+def _default(of: "Field[Any]") -> Any:
+    if of.default_factory is not MISSING:
+        return field(default_factory=of.default_factory)
+    return of.default

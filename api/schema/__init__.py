@@ -155,9 +155,8 @@ def build_schema(
     """
     shapes = Shapes()
     by_hand = {noun.view.name: noun for noun in NOUNS}
-    nouns = {
-        view.name: by_hand.get(view.name) or Noun(view, view.row.__name__) for view in views if view.name not in PARTS
-    }
+    shown = [table for view in views if view.name not in PARTS for table in view.tables]
+    nouns = {table.name: by_hand.get(table.name) or Noun(table, table.row.__name__) for table in shown}
     lists = Lists(shapes, nouns)
     questions = [*lists.make(), events.question(shapes), standing.question(shapes)]
     if customer.noun.view.name in nouns:

@@ -5,4 +5,10 @@ from api.schema.noun import Noun
 from projections import orders
 from projections.selecting import Order
 
-noun = Noun(orders.view, "Order", order=(Order("placed_at", True),), fields=lambda lists: [customer_of(lists)])
+noun = Noun(
+    orders.view,
+    "Order",
+    hidden=("gone",),
+    order=(Order("placed_at", True),),
+    fields=lambda lists: [customer_of(lists)],
+)

@@ -5,9 +5,9 @@ from psycopg import Connection, sql
 
 from domain.kernel import derived
 from eventstore.reader import Part
-from projections import VIEWS, customer_360, parts
+from projections import VIEWS, customer_360, customers, orders, parts, timeline
 from projections.engine import Engine
-from projections.rebuild import RebuildFailed, rebuild
+from projections.rebuild import RebuildFailed, rebuild, rebuild_all
 from projections.table import Table
 from tests.conftest import House
 from tests.projections.test_engine import order
@@ -28,15 +28,31 @@ def full(house: House, monkeypatch: pytest.MonkeyPatch) -> Engine:
 
 
 def test_views_folded_in_parts_are_the_same(full: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parts, "MAX_PARTS", SEVERAL)
     monkeypatch.setattr("os.sched_getaffinity", lambda _: range(SEVERAL), raising=False)
-    for view in VIEWS:
-        assert parts.worth_parts(view, 24) == (1 if view.personal else SEVERAL)
+    for view in (customer_360.view, timeline.view, orders.view, customers.view):
         told: list[tuple[int, int]] = []
         built = rebuild(full, view, progress=lambda done, of, told=told: told.append((done, of)))  # type: ignore[misc]
         assert built.unchanged, view.name
         assert told[-1] == (24, 24)
-        assert built.events == (24 if view.name in ("customers", "customer_360", "timeline", "orders") else 0)
+        assert built.events == 24
+
+
+def test_all_views_are_folded_in_one_pass_shared_by_several_processes(
+    full: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: range(SEVERAL), raising=False)
+    told: list[tuple[int, int]] = []
+    built = rebuild_all(full, VIEWS, progress=lambda done, of: told.append((done, of)))
+    assert [each.view for each in built] == [view.name for view in VIEWS]
+    assert all(each.unchanged for each in built)
+    assert told[-1] == (24, 24)
+
+
+def test_views_are_shared_out_by_what_they_cost_and_personal_values_stay_in_this_process(full: Engine) -> None:
+    counts = full.log.reader.counts()
+    found = parts.shares(VIEWS, counts, full.log.codec.names, SEVERAL)
+    assert sorted(view.name for share in found for view in share) == sorted(view.name for view in VIEWS)
+    assert {view.name for view in VIEWS if view.personal} <= {view.name for view in found[0]}
 
 
 def test_every_event_falls_to_exactly_one_part(full: Engine) -> None:
@@ -59,8 +75,8 @@ def test_a_part_that_fails_leaves_the_old_view_and_says_why(full: Engine, monkey
         before = held.load(db, keys)
     make = Table.create
 
-    def narrow(table: Table[customer_360.CustomerCard], db: Connection, *, temporary: bool = False) -> None:
-        make(table, db, temporary=temporary)
+    def narrow(table: Table[customer_360.CustomerCard], db: Connection, **words: bool) -> None:
+        make(table, db, **words)
         db.execute(sql.SQL("alter table {} add check (order_count < 0)").format(table.identifier))
 
     monkeypatch.setattr(Table, "create", narrow)

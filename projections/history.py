@@ -1,0 +1,89 @@
+"""History: every version of a view's rows with the moments between which it held, so that any day can be asked."""
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import fields
+from operator import attrgetter
+from typing import Any, Generic, cast
+
+from psycopg import Connection, sql
+
+from eventstore.envelope import Recorded
+from eventstore.reader import NOW, AsOf, Reader
+from projections.facts import known_at
+from projections.table import Table
+from projections.view import Key, R, View
+
+
+class Versions(Generic[R]):
+    """The versions of rows as they come about: each is closed by the next of the same row."""
+
+    def __init__(self, view: View[R]) -> None:
+        assert view.versions is not None
+        self._make = view.versions.row
+        self._values: Callable[[R], tuple[Any, ...]] = attrgetter(*(part.name for part in fields(cast(Any, view.row))))
+        self.open: dict[Key, Any] = {}
+        self.closed: list[Any] = []
+
+    def add(self, key: Key, row: R, at: Recorded) -> None:
+        """The row as an event left it. What several handlers make of one event is one version."""
+        last = self.open.get(key)
+        known, valid, position = known_at(at), at.occurred_at, at.position
+        if last is not None:
+            known, valid = max(known, last.known_from), max(valid, last.valid_from)
+            if last.from_position != position:
+                last.until_position, last.known_until, last.valid_until = position, known, valid
+                self.closed.append(last)
+        _, *rest = self._values(row)
+        self.open[key] = self._make(key, position, None, known, None, valid, None, *rest)
+
+    def drop(self, key: Key) -> None:
+        """Forgets what came about of a row."""
+        self.open.pop(key, None)
+        owner = attrgetter(self._make.key[0])
+        self.closed = [version for version in self.closed if owner(version) != key]
+
+    def take_closed(self) -> list[Any]:
+        """Those that hold no longer, to be written; they are not kept."""
+        taken, self.closed = self.closed, []
+        return taken
+
+    def all(self) -> Iterator[Any]:
+        """Every version."""
+        yield from self.closed
+        yield from self.open.values()
+
+
+def past(view: View[R], as_of: AsOf, reader: Reader) -> sql.Composable:
+    """A view's rows as of a moment, to select from under the view's own name. Identities are those of today."""
+    name = sql.Identifier(view.name)
+    if as_of == NOW:
+        return sql.SQL("{} as {}").format(sql.Identifier("views", view.name), name)
+    assert view.versions is not None
+    conditions = [
+        sql.SQL("{0} <= {2} and ({1} is null or {1} > {2})").format(
+            sql.Identifier(start), sql.Identifier(end), sql.Literal(moment)
+        )
+        for start, end, moment in (
+            ("from_position", "until_position", as_of.position),
+            ("from_position", "until_position", _position(as_of, reader)),
+            ("known_from", "known_until", as_of.time),
+            ("valid_from", "valid_until", as_of.valid_at),
+        )
+        if moment is not None
+    ]
+    columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in view.columns)
+    return sql.SQL("(select {} from {} where {}) as {}").format(
+        columns, sql.Identifier("views", view.versions.name), sql.SQL(" and ").join(conditions), name
+    )
+
+
+def _position(as_of: AsOf, reader: Reader) -> int | None:
+    return None if as_of.known_at is None else reader.position_at(as_of.known_at)
+
+
+def open_versions(db: Connection, table: Table[Any], keys: Collection[Key]) -> dict[Key, Any]:
+    """The version that holds now of each of these rows, from a table of versions."""
+    query = sql.SQL("select {} from {} where {} = any(%s) and until_position is null").format(
+        table.selected, table.identifier, sql.Identifier(table.key[0])
+    )
+    return {getattr(row, table.key[0]): row for row in table.select(db, query, [list(keys)])}
