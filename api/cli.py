@@ -15,8 +15,7 @@ from eventstore.catalogue import as_markdown, catalogue, sentence
 from eventstore.commands import identify
 from eventstore.reader import NOW
 from projections import VIEWS
-from projections.rebuild import Rebuilt
-from projections.rebuild import rebuild as rebuild_view
+from projections.rebuild import Rebuilt, rebuild_all
 
 app = typer.Typer(
     name="bitacora",
@@ -163,29 +162,35 @@ def rebuild(
     for name in views or ():
         if name not in known and name != CLAIMS:
             fail(f"There is no view {name}. There are {', '.join(known)}, and {CLAIMS}.", 2)
-    done = []
+    done: list[Rebuilt] = []
     with house() as opened:
         if views is None or CLAIMS in views:
             events = opened.log.rebuild_claims()
             if not as_json:
                 say(f"claims: made anew from {events:,} events that claim what only one can hold.")
-        for name in known if views is None else [name for name in views if name != CLAIMS]:
-            with progress(f"Rebuilding {name}", "events") as tell:
-                built = rebuild_view(opened.engine, known[name], progress=tell)
-            done.append(built)
-            if not as_json:
-                say(_rebuilt(built))
+        asked = list(known.values()) if views is None else [known[name] for name in views if name != CLAIMS]
+        if asked:
+            with progress(
+                f"Rebuilding {len(asked)} views" if asked[1:] else f"Rebuilding {asked[0].name}", "events"
+            ) as tell:
+                done = rebuild_all(opened.engine, asked, progress=tell)
     if as_json:
         show([{name: getattr(built, name) for name in built.__slots__} for built in done])
+        return
+    for built in done:
+        say(_rebuilt(built) + ("" if done[1:] else f" {_pace(built)}"))
+    if done[1:]:
+        say(f"{len(done)} views in one pass over the log {_pace(done[-1])}")
 
 
 def _rebuilt(built: Rebuilt) -> str:
     same = "identical to the one before" if built.unchanged else "not the same as before"
+    return f"{built.view}: {built.rows:,} rows up to event {built.position:,}, digest {built.digest}, {same}"
+
+
+def _pace(built: Rebuilt) -> str:
     rate = f"{built.events / built.seconds:,.0f} events/s" if built.seconds else ""
-    return (
-        f"{built.view}: {built.rows:,} rows up to event {built.position:,}, digest {built.digest}, {same} "
-        f"({built.seconds:.1f} s, {rate})"
-    )
+    return f"({built.seconds:.1f} s, {rate})"
 
 
 @app.command()

@@ -20,7 +20,7 @@ from processes.letters import Stationery
 from processes.links import link_secret
 from processes.transports import MaildirTransport, SmtpTransport
 from processes.worker import Worker
-from projections.rebuild import rebuild
+from projections.rebuild import rebuild_all
 
 STOP_TIMEOUT_S = 15
 GRACE_S = 5
@@ -65,9 +65,10 @@ def worker(house: House) -> Worker:
 def working(house: House) -> Iterator[None]:
     """The followers and the clock, in threads of this process."""
     _quiet()
-    for view in house.engine.prepare():
-        with progress(f"{view.name} is of another version; building it anew", "events") as tell:
-            rebuild(house.engine, view, progress=tell)
+    if outdated := house.engine.prepare():
+        names = ", ".join(view.name for view in outdated)
+        with progress(f"Of another version, built anew: {names}", "events") as tell:
+            rebuild_all(house.engine, outdated, progress=tell)
     stop = Signal()
     tasks: list[tuple[str, Callable[[], None]]] = [
         ("views", lambda: house.engine.follow(house.dsn, stop)),
