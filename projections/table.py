@@ -1,10 +1,9 @@
 """The table behind a view: made from the row's type hints, read and written many rows at a time."""
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import date, datetime
+from itertools import islice
 from operator import attrgetter
 from typing import Any, Generic, cast
-from uuid import UUID
 
 import orjson
 from psycopg import Connection, sql
@@ -145,18 +144,12 @@ class Table(Generic[R]):
     def copy_in(self, db: Connection, rows: Iterable[R], *, temporary: bool = False) -> int:
         """Writes new rows by COPY; returns how many."""
         target = sql.Identifier(self.name) if temporary else self.identifier
-        count = 0
+        written, rest, line = 0, iter(rows), _line_writer(self.columns)
         with db.cursor() as cursor, cursor.copy(sql.SQL("copy {} ({}) from stdin").format(target, self._all)) as copy:
-            lines: list[str] = []
-            for row in rows:
-                lines.append("\t".join(map(_field, self._written(row))))
-                count += 1
-                if len(lines) >= COPY_ROWS:
-                    copy.write("\n".join(lines) + "\n")
-                    lines.clear()
-            if lines:
-                copy.write("\n".join(lines) + "\n")
-        return count
+            while lines := [line(row) for row in islice(rest, COPY_ROWS)]:
+                copy.write("".join(lines))
+                written += len(lines)
+        return written
 
     def digest(self, db: Connection) -> tuple[int, int]:
         """How many rows there are, and a sum over them that does not depend on their order."""
@@ -182,19 +175,24 @@ def _carried(column: Column) -> str:
     return "text" if column.is_json else column.sql_type
 
 
-def _field(value: Any) -> str:
-    """A value as a field of PostgreSQL's text COPY format."""
-    kind = type(value)
-    if kind is str:
-        if "\\" in value or "\t" in value or "\n" in value or "\r" in value:
-            return str(value.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r"))
-        return str(value)
-    if value is None:
-        return "\\N"
-    if kind is UUID:
-        return str(value.hex)
-    if kind is datetime or kind is date:
-        return str(value.isoformat())
-    if kind is bool:
-        return "t" if value else "f"
-    return str(value)
+def _line_writer(columns: Sequence[Column]) -> Callable[[Any], str]:
+    """A function that writes a row as a line of PostgreSQL's text COPY format.
+
+    It is made of one expression for each column, because looking at each value of a million rows takes twice as long.
+    """
+    forms = {"uuid": "{}.hex", "timestamptz": "{}.isoformat()", "date": "{}.isoformat()", "text": "text({})"}
+    forms |= {"boolean": "('t' if {} else 'f')", "jsonb": "text(json({}))"}
+    fields = []
+    for column in columns:
+        value = f"row.{column.name}"
+        form = forms.get(column.sql_type, "{}").format(value)
+        fields.append(f"(null if {value} is None else {form})" if column.nullable else form)
+    line = "\t".join(f"{{{field}!s}}" for field in fields)
+    names = {"text": _text, "json": _json, "null": "\\N"}
+    return cast(Callable[[Any], str], eval(f'lambda row: f"""{line}\\n"""', names))  # noqa: S307  # names of columns alone
+
+
+def _text(value: str) -> str:
+    if value.isprintable() and "\\" not in value:
+        return value
+    return value.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
