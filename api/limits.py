@@ -168,14 +168,19 @@ class Meter:
         return len(self.schema.type_map) if field.name.value == "types" else INNER_LIST_ROWS
 
     def _first(self, field: FieldNode, definition: GraphQLField) -> int:
-        value: Any = definition.args["first"].default_value
+        """The page's size: what `first` or `last` says, whichever is more."""
+        given = [self._value(field, definition, name) for name in ("first", "last") if name in definition.args]
+        return min(SATURATED, max([size for size in given if type(size) is int], default=PAGE_ROWS))
+
+    def _value(self, field: FieldNode, definition: GraphQLField, name: str) -> Any:
+        value: Any = definition.args[name].default_value
         for argument in field.arguments or ():
-            if argument.name.value == "first":
+            if argument.name.value == name:
                 if isinstance(argument.value, IntValueNode):
                     value = int(argument.value.value) if len(argument.value.value) < 12 else SATURATED
                 elif isinstance(argument.value, VariableNode):
                     value = self.variables.get(argument.value.name.value, MAX_PAGE)
-        return min(SATURATED, max(1, value)) if type(value) is int else PAGE_ROWS
+        return max(1, value) if type(value) is int else None
 
 
 def _definition(parent: Any, name: str) -> GraphQLField | None:

@@ -13,13 +13,14 @@ from psycopg_pool import ConnectionPool
 from domain.kernel import Refused
 from eventstore.log import Log
 from eventstore.reader import NOW, AsOf
+from projections.cursors import MAX_PAGE, Walk, span_of
 from projections.facts import Facts, counted
 from projections.fold import Fold
-from projections.selecting import Condition, Operator, Order, after_cursor, cursor_of, read_cursor, terms_of, where_of
+from projections.selecting import Clause, Condition, Operator, Order, where_of
 from projections.table import Table
 from projections.view import Key, R, View
 
-MAX_PAGE = 100
+__all__ = ["MAX_PAGE", "Lists", "Page"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Page(Generic[R]):
     cursors: list[str]
     has_next: bool
     position: int
+    has_previous: bool = False
 
 
 class Lists:
@@ -51,63 +53,44 @@ class Lists:
     def page(
         self,
         view: View[R],
-        conditions: Sequence[Condition] = (),
+        conditions: Sequence[Clause] = (),
         order: Sequence[Order] = (),
         *,
-        first: int = MAX_PAGE,
+        first: int | None = None,
         after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
         as_of: AsOf = NOW,
         customer_id: UUID | None = None,
     ) -> Page[R]:
-        """The next `first` rows after a cursor. Pages are disjoint and complete while rows are being added.
+        """The `first` rows after a cursor, or the `last` before one. Pages are disjoint and complete while rows are added.
 
         `customer_id` restricts the list to one customer's rows, and an as-of question to folding that one's events.
         Raises `Refused` for a size, cursor, column or value that cannot be.
         """
-        if not 0 < first <= MAX_PAGE:
-            raise Refused(f"Ask for 1 to {MAX_PAGE} rows at a time.", "first")
+        span = span_of(first, after, last, before)
         if customer_id is not None:
             conditions = [*conditions, Condition("customer_id", Operator.EQ, customer_id)]
         with self.opened(view, as_of, None if customer_id is None else [customer_id]) as (db, table, position):
-            terms = terms_of(table, order)
-            where, parameters = where_of(table, conditions)
-            if after is not None:
-                later, values = after_cursor(terms, read_cursor(after, terms))
-                where, parameters = sql.SQL("({}) and ({})").format(where, later), [*parameters, *values]
-            query = sql.SQL("select {}, array[{}] from {} where {} order by {} limit %s").format(
-                table.selected,
-                sql.SQL(", ").join(sql.SQL("({})::text").format(term.expression) for term in terms),
-                table.identifier,
-                where,
-                sql.SQL(", ").join(
-                    sql.SQL("{} {}").format(term.expression, sql.SQL("desc" if term.descending else "asc"))
-                    for term in terms
-                ),
+            walk = Walk(table, conditions, order, span)
+            query = sql.SQL("select {}, {} from {} where {} order by {} limit %s").format(
+                table.selected, walk.places, table.identifier, walk.where, walk.sorting
             )
-            try:
-                with db.cursor(binary=True) as cursor:
-                    found = cursor.execute(query, [*parameters, first + 1]).fetchall()
-            except psycopg.DataError as error:
-                raise Refused(f"A value cannot be compared: {error.diag.message_primary}.", "filter") from error
-        shown = found[:first]
-        return Page(
-            [table.row(row[:-1]) for row in shown],
-            [cursor_of(row[-1], terms) for row in shown],
-            len(found) > first,
-            position,
-        )
+            with comparing(), db.cursor(binary=True) as cursor:
+                found = cursor.execute(query, [*walk.parameters, span.size + 1]).fetchall()
+        return page_of(table, walk, found, position)
 
     def count(
-        self, view: View[R], conditions: Sequence[Condition] = (), *, as_of: AsOf = NOW, customer_id: UUID | None = None
+        self, view: View[R], conditions: Sequence[Clause] = (), *, as_of: AsOf = NOW, customer_id: UUID | None = None
     ) -> int:
         """How many rows there are."""
         if customer_id is not None:
             conditions = [*conditions, Condition("customer_id", Operator.EQ, customer_id)]
         with self.opened(view, as_of, None if customer_id is None else [customer_id]) as (db, table, _):
             where, parameters = where_of(table, conditions)
-            row = db.execute(
-                sql.SQL("select count(*) from {} where {}").format(table.identifier, where), parameters
-            ).fetchone()
+            query = sql.SQL("select count(*) from {} where {}").format(table.identifier, where)
+            with comparing():
+                row = db.execute(query, parameters).fetchone()
         return int(row[0]) if row else 0
 
     def position(self, view: View[R]) -> int:
@@ -164,3 +147,19 @@ class Lists:
             for page in self.log.reader.fold(types=names, as_of=as_of, disclose=disclose):
                 fold.apply(page)
         return fold
+
+
+def page_of(table: Table[R], walk: Walk[R], found: Sequence[Sequence[Any]], position: int) -> Page[R]:
+    """The page that a walk has found: its columns and then its places, one row more than is shown."""
+    shown, has_next, has_previous = walk.cut(found)
+    rows = [table.row(row[:-1]) for row in shown]
+    return Page(rows, [walk.cursor(row[-1]) for row in shown], has_next, position, has_previous)
+
+
+@contextmanager
+def comparing() -> Iterator[None]:
+    """Turns what PostgreSQL cannot compare into a refusal."""
+    try:
+        yield
+    except psycopg.DataError as error:
+        raise Refused(f"A value cannot be compared: {error.diag.message_primary or error}.", "filter") from error

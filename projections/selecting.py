@@ -1,13 +1,10 @@
-"""What a question becomes in SQL: conditions, an order, and cursors that belong to it."""
+"""What must hold of a row, however nested, and by what a list is sorted: a question's conditions in SQL."""
 
-import base64
-import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any, assert_never, cast
 
-import orjson
 from psycopg import sql
 
 from domain.kernel import Refused
@@ -16,6 +13,8 @@ from projections.view import Column, R
 
 MAX_CONDITIONS = 50
 MAX_VALUES = 1_000
+MAX_NESTED = 8
+"""How deep conditions may be within one another."""
 
 
 class Operator(StrEnum):
@@ -43,6 +42,30 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
+class AllOf:
+    """Holds if each of these does: also if there are none."""
+
+    parts: "Sequence[Clause]"
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """Holds if one of these does: never, if there are none."""
+
+    parts: "Sequence[Clause]"
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """Holds if this does not. A comparison with what is not known does not hold, so its contrary does."""
+
+    part: "Clause"
+
+
+Clause = Condition | AllOf | AnyOf | Not
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """One column to sort by. What is unknown comes last either way."""
 
@@ -50,74 +73,12 @@ class Order:
     descending: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
-    """What is sorted by: an expression, its direction, and its type for the cursor's values."""
-
-    name: str
-    expression: sql.Composable
-    descending: bool
-    sql_type: str
-
-
-def _column(table: Table[R], name: str, field: str) -> Column:
+def column_of(table: Table[R], name: str, field: str) -> Column:
+    """A column by its name. Raises `Refused` if there is none."""
     for column in table.columns:
         if column.name == name:
             return column
     raise Refused(f"There is no {name} in {table.view.name}.", field)
-
-
-def terms_of(table: Table[R], order: Sequence[Order]) -> list[Term]:
-    terms: list[Term] = []
-    keyed = [Order(name) for name in table.key if name not in {part.column for part in order}]
-    for part in (*order, *keyed):
-        column = _column(table, part.column, "orderBy")
-        name = sql.Identifier(column.name)
-        if column.nullable:
-            terms.append(Term(f"{column.name}?", sql.SQL("({} is null)").format(name), False, "boolean"))
-        terms.append(Term(column.name, name, part.descending, column.sql_type))
-    return terms
-
-
-def after_cursor(terms: Sequence[Term], values: Sequence[str | None]) -> tuple[sql.Composable, list[object]]:
-    """The condition for the rows after a cursor: the first term that differs decides."""
-    ways: list[sql.Composable] = []
-    parameters: list[object] = []
-    for n, term in enumerate(terms):
-        same = [
-            sql.SQL("{} is not distinct from %s::{}").format(t.expression, sql.SQL(cast(Any, t.sql_type)))
-            for t in terms[:n]
-        ]
-        beyond = sql.SQL("{} {} %s::{}").format(
-            term.expression, sql.SQL("<" if term.descending else ">"), sql.SQL(cast(Any, term.sql_type))
-        )
-        ways.append(sql.SQL("({})").format(sql.SQL(" and ").join([*same, beyond])))
-        parameters.extend(values[: n + 1])
-    return sql.SQL(" or ").join(ways), parameters
-
-
-def cursor_of(values: Sequence[str | None], terms: Sequence[Term]) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps([_signature(terms), *values])).decode().rstrip("=")
-
-
-def _signature(terms: Sequence[Term]) -> str:
-    """What a list is sorted by, so that a cursor of another order is told from one of this."""
-    return ",".join(f"{term.name}{'-' if term.descending else '+'}" for term in terms)
-
-
-def read_cursor(cursor: str, terms: Sequence[Term]) -> list[str | None]:
-    try:
-        values = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (binascii.Error, ValueError):
-        values = None
-    if (
-        not isinstance(values, list)
-        or len(values) != len(terms) + 1
-        or values[0] != _signature(terms)
-        or not all(value is None or isinstance(value, str) for value in values)
-    ):
-        raise Refused("That cursor is not one of this list. Take it from pageInfo, and keep the same order.", "after")
-    return values[1:]
 
 
 _COMPARISONS = {
@@ -131,29 +92,70 @@ _COMPARISONS = {
 }
 
 
-def where_of(table: Table[R], conditions: Sequence[Condition]) -> tuple[sql.Composable, list[object]]:
-    if len(conditions) > MAX_CONDITIONS:
+def where_of(table: Table[R], clauses: Sequence[Clause]) -> tuple[sql.Composable, list[object]]:
+    """The condition under which all of these hold, and its parameters. Raises `Refused` for what cannot be compared."""
+    if sum(map(_size, clauses)) > MAX_CONDITIONS:
         raise Refused(f"{MAX_CONDITIONS} conditions are the limit.", "filter")
-    parts: list[sql.Composable] = [sql.SQL("true")]
-    parameters: list[object] = []
-    for condition in conditions:
-        column = _column(table, condition.column, "filter")
-        name = sql.Identifier(column.name)
-        if condition.operator is Operator.IS_NULL:
-            parts.append(sql.SQL("{} is {} null").format(name, sql.SQL("" if condition.value else "not")))
-        elif column.is_json:
-            if condition.operator not in (Operator.CONTAINS, Operator.IN):
-                raise Refused(f"{column.name} is a list: ask whether it contains something.", "filter")
-            wanted = condition.value if condition.operator is Operator.IN else [condition.value]
-            parts.append(sql.SQL("{} ?| %s::text[]").format(name))
-            parameters.append(list(wanted))
-        elif condition.operator in (Operator.CONTAINS, Operator.STARTS_WITH):
-            pattern = condition.value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-            parts.append(sql.SQL("{} ilike %s").format(name))
-            parameters.append(f"%{pattern}%" if condition.operator is Operator.CONTAINS else f"{pattern}%")
-        else:
-            if condition.operator is Operator.IN and len(condition.value) > MAX_VALUES:
-                raise Refused(f"{MAX_VALUES} values are the limit.", "filter")
-            parts.append(sql.SQL(cast(Any, _COMPARISONS[condition.operator])).format(name))
-            parameters.append(condition.value)
-    return sql.SQL(" and ").join(parts), parameters
+    if max(map(_depth, clauses), default=0) > MAX_NESTED:
+        raise Refused(f"Conditions may be {MAX_NESTED} deep within one another.", "filter")
+    return _clause(table, AllOf(clauses))
+
+
+def _size(clause: Clause) -> int:
+    match clause:
+        case AllOf(parts) | AnyOf(parts):
+            return 1 + sum(map(_size, parts))
+        case Not(part):
+            return 1 + _size(part)
+        case _:
+            return 1
+
+
+def _depth(clause: Clause) -> int:
+    match clause:
+        case AllOf(parts) | AnyOf(parts):
+            return 1 + max(map(_depth, parts), default=0)
+        case Not(part):
+            return 1 + _depth(part)
+        case _:
+            return 0
+
+
+def _clause(table: Table[R], clause: Clause) -> tuple[sql.Composable, list[object]]:
+    match clause:
+        case Condition():
+            return _comparison(table, clause)
+        case Not(part):
+            made, parameters = _clause(table, part)
+            return sql.SQL("(({}) is not true)").format(made), parameters
+        case AllOf(parts):
+            nothing, between = "true", " and "
+        case AnyOf(parts):
+            nothing, between = "false", " or "
+        case _:
+            assert_never(clause)
+    made_of = [_clause(table, part) for part in parts]
+    if not made_of:
+        return sql.SQL(cast(Any, nothing)), []
+    return (
+        sql.SQL("({})").format(sql.SQL(cast(Any, between)).join(made for made, _ in made_of)),
+        [value for _, values in made_of for value in values],
+    )
+
+
+def _comparison(table: Table[R], condition: Condition) -> tuple[sql.Composable, list[object]]:
+    column, operator, value = column_of(table, condition.column, "filter"), condition.operator, condition.value
+    name = sql.Identifier(column.name)
+    if operator is Operator.IS_NULL:
+        return sql.SQL("{} is {} null").format(name, sql.SQL("" if value else "not")), []
+    if operator is Operator.IN and len(value) > MAX_VALUES:
+        raise Refused(f"{MAX_VALUES} values are the limit.", "filter")
+    if column.is_json:
+        if operator not in (Operator.CONTAINS, Operator.IN):
+            raise Refused(f"{column.name} is a list: ask whether it contains something.", "filter")
+        return sql.SQL("{} ?| %s::text[]").format(name), [list(value) if operator is Operator.IN else [value]]
+    if operator in (Operator.CONTAINS, Operator.STARTS_WITH):
+        pattern = value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        wanted = f"%{pattern}%" if operator is Operator.CONTAINS else f"{pattern}%"
+        return sql.SQL("{} ilike %s").format(name), [wanted]
+    return sql.SQL(cast(Any, _COMPARISONS[operator])).format(name), [value]

@@ -74,9 +74,16 @@ async def _identifiers(root: Shown[customers.CustomerLine], info: Info) -> list[
 
 async def _position(root: Shown[Any], info: Info) -> int:
     house = info.context.house
-    if root.as_of == NOW:
-        return await info.context.ask(lambda: min(house.lists.position(view) for view in VIEWS))
-    return root.as_of.position if root.as_of.position is not None else await info.context.ask(house.log.reader.head)
+
+    def positions(moments: list[Moment]) -> dict[Moment, int]:
+        reached = min(house.lists.position(view) for view in VIEWS) if NOW in moments else 0
+        head = house.log.reader.head() if any(moment.position is None for moment in moments) else 0
+        return {
+            moment: reached if moment == NOW else head if moment.position is None else moment.position
+            for moment in moments
+        }
+
+    return await info.context.each("position", positions, root.as_of)
 
 
 def questions(lists: Lists) -> list[StrawberryField]:

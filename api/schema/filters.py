@@ -4,7 +4,7 @@ from dataclasses import fields
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum, StrEnum
-from typing import Any, cast, get_args
+from typing import Any, ForwardRef, cast, get_args
 from uuid import UUID
 
 import strawberry
@@ -16,8 +16,11 @@ from api.schema.shapes import REQUIRED, Shapes, asked
 from domain.kernel import MAX_TEXT, Ref, Refused
 from eventstore.commands import identify
 from projections.customers import folded
-from projections.selecting import MAX_VALUES, Condition, Operator, Order
+from projections.selecting import MAX_NESTED, MAX_VALUES, AllOf, AnyOf, Clause, Condition, Not, Operator, Order
 from projections.view import Column
+
+CONNECTIVES = ("and_", "or_", "not_")
+"""What filters are joined by, beside the columns."""
 
 
 @strawberry.enum(description="Which way to sort.")
@@ -34,6 +37,7 @@ class Filters:
     def __init__(self, shapes: Shapes) -> None:
         self.shapes = shapes
         self._asked: dict[str, tuple[Any, Any]] = {}
+        self._fields: dict[str, Any] = {}
         self._operators: dict[str, type] = {}
 
     def of(self, noun: Noun) -> tuple[Any, Any]:
@@ -43,16 +47,31 @@ class Filters:
                 column.name: kind for column in noun.columns if (kind := self._operators_of(column)) is not None
             }
             names = {name: noun.called(name) for name in comparable}
-            filters = {name: (kind | None, strawberry.UNSET) for name, kind in comparable.items()}
-            filter_type = asked(f"{noun.type}Filter", "What must hold, all of it.", filters, names=names)
-            members = {_upper(noun.called(column.name)): column.name for column in noun.columns if not column.is_json}
-            choice = strawberry.enum(
-                cast(Any, Enum)(f"{noun.type}SortField", members),
-                description=f"By what a list of {noun.type} is sorted.",
-            )
-            sort = {"field": (choice, REQUIRED), "direction": (SortDirection, SortDirection.ASC)}
+            called = f"{noun.type}Filter"
+            filters: dict[str, tuple[Any, Any]] = {
+                "and_": (f"list[{called}] | None", strawberry.UNSET),
+                "or_": (f"list[{called}] | None", strawberry.UNSET),
+                "not_": (f"{called} | None", strawberry.UNSET),
+                **{name: (kind | None, strawberry.UNSET) for name, kind in comparable.items()},
+            }
+            names |= {name: name[:-1] for name in CONNECTIVES}
+            words = "What must hold, all of it. `and`, `or` and `not` hold others of the same kind."
+            within = {called: ForwardRef(called), "list": list}
+            filter_type = asked(called, words, filters, names=names, within=within)
+            within[called] = filter_type
+            sort = {"field": (self.fields_of(noun), REQUIRED), "direction": (SortDirection, SortDirection.ASC)}
             self._asked[noun.type] = filter_type, asked(f"{noun.type}Sort", "By what to sort, and which way.", sort)
         return self._asked[noun.type]
+
+    def fields_of(self, noun: Noun) -> Any:
+        """The columns that a list can be sorted or grouped by, as an enumeration."""
+        if noun.type not in self._fields:
+            members = {_upper(noun.called(column.name)): column.name for column in noun.columns if not column.is_json}
+            self._fields[noun.type] = strawberry.enum(
+                cast(Any, Enum)(f"{noun.type}Field", members),
+                description=f"By what a list of {noun.type} is sorted or grouped.",
+            )
+        return self._fields[noun.type]
 
     def _operators_of(self, column: Column) -> Any:
         """The comparisons for a column: which ones follows from its type. None: it cannot be compared."""
@@ -101,34 +120,46 @@ def order_of(given: list[Any] | None) -> list[Order]:
     return [Order(term.field.value, term.direction is SortDirection.DESC) for term in given or ()]
 
 
-def searched(noun: Noun, words: str | None) -> list[Condition]:
+def searched(noun: Noun, words: str | None) -> list[Clause]:
     """Every one of these words must be found."""
     if words is None or noun.searched is None:
         return []
     return [Condition(noun.searched, Operator.CONTAINS, folded(text_of(word, "search"))) for word in words.split()]
 
 
-def conditions_of(noun: Noun, given: Any) -> list[Condition]:
+def conditions_of(noun: Noun, given: Any, path: str = "filter", depth: int = 0) -> list[Clause]:
     """What must hold. Raises `Refused` for a value that nothing can be compared with."""
-    found: list[Condition] = []
+    found: list[Clause] = []
     if given is None:
         return found
+    if depth > MAX_NESTED:
+        raise Refused(f"Conditions may be {MAX_NESTED} deep within one another.", "filter")
     columns = {column.name: column for column in noun.columns}
     for part in fields(given):
         comparison = getattr(given, part.name)
         if comparison is None or comparison is strawberry.UNSET:
             continue
-        path = f"filter.{noun.called(part.name)}"
+        if part.name in CONNECTIVES:
+            found.append(_connected(noun, part.name, comparison, f"{path}.{part.name[:-1]}", depth + 1))
+            continue
+        here = f"{path}.{noun.called(part.name)}"
         for operator in fields(comparison):
             value, name = getattr(comparison, operator.name), operator.name.rstrip("_")
             if value is strawberry.UNSET:
                 continue
             if value is None:
-                raise Refused(f"{name}: null says nothing. To find what is not known: isNull: true.", f"{path}.{name}")
+                raise Refused(f"{name}: null says nothing. To find what is not known: isNull: true.", f"{here}.{name}")
             if isinstance(value, list) and len(value) > MAX_VALUES:
-                raise Refused(f"{name} takes at most {MAX_VALUES} values. Ask in several queries.", f"{path}.{name}")
-            found.append(Condition(part.name, Operator(name), _compared(columns[part.name], value, f"{path}.{name}")))
+                raise Refused(f"{name} takes at most {MAX_VALUES} values. Ask in several queries.", f"{here}.{name}")
+            found.append(Condition(part.name, Operator(name), _compared(columns[part.name], value, f"{here}.{name}")))
     return found
+
+
+def _connected(noun: Noun, name: str, given: Any, path: str, depth: int) -> Clause:
+    if name == "not_":
+        return Not(AllOf(conditions_of(noun, given, path, depth)))
+    parts = [AllOf(conditions_of(noun, each, path, depth)) for each in given]
+    return AnyOf(parts) if name == "or_" else AllOf(parts)
 
 
 def _compared(column: Column, value: Any, path: str) -> Any:

@@ -1,6 +1,6 @@
 """Lists: every view as a type with filters, an order and a Relay connection, made from its row class."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic
 from uuid import UUID
@@ -11,15 +11,17 @@ from strawberry.types.field import StrawberryField
 from api.limits import PAGE_ROWS
 from api.schema.context import Context, Info, Shown
 from api.schema.filters import Filters, conditions_of, list_of, order_of, searched
+from api.schema.grouping import Groupings, Summary
 from api.schema.moments import AS_OF, AT_LEAST, AsOf, moment_of, reached
 from api.schema.noun import Noun
 from api.schema.scalars import Long, Position
 from api.schema.shapes import Argument, Shapes, answered, output, shown
 from eventstore.reader import NOW
 from eventstore.reader import AsOf as Moment
+from projections.grouping import COUNT, Aggregate, Group, grouped, summary_of_each
 from projections.lists import Page
-from projections.of_each import count_of_each, first_of_each
-from projections.selecting import Condition, Order
+from projections.of_each import page_of_each
+from projections.selecting import Clause, Order
 from projections.view import Column, R
 
 
@@ -35,12 +37,11 @@ class PageInfo:
 
 @dataclass(frozen=True, slots=True)
 class Listed(Generic[R]):
-    """A page on its way out, with what is needed to count the whole list if somebody asks for it."""
+    """A page on its way out, with what is needed to sum up the whole list if somebody asks for it."""
 
     page: Page[R]
     as_of: Moment
-    later: bool
-    count: Callable[[], Awaitable[int]]
+    summary: Summary
 
     @property
     def nodes(self) -> list[Shown[R]]:
@@ -56,7 +57,7 @@ class Listed(Generic[R]):
 
     @property
     def page_info(self) -> PageInfo:
-        return page_info(self.page.cursors, self.page.has_next, self.later)
+        return page_info(self.page.cursors, self.page.has_next, self.page.has_previous)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,12 @@ def page_info(cursors: Sequence[str], has_next: bool, later: bool) -> PageInfo:
 
 FIRST = Argument("first", int, "How many, at most 100.", PAGE_ROWS)
 AFTER = Argument("after", str | None, "The cursor to go on after.")
+PAGED = (
+    Argument("first", int | None, f"How many, at most 100; {PAGE_ROWS} if nothing is said."),
+    AFTER,
+    Argument("last", int | None, "How many from the end, instead of `first`: to go backwards."),
+    Argument("before", str | None, "The cursor to stop before."),
+)
 SEARCH = Argument("search", str | None, "Words to look for, accents and capitals aside.")
 
 
@@ -86,6 +93,7 @@ class Lists:
         self.types = shapes.types
         self.nouns = nouns
         self.filters = Filters(shapes)
+        self.groupings = Groupings(shapes, self.filters)
 
     def make(self) -> list[StrawberryField]:
         """Makes the type and the connection of every noun; returns a list field for each."""
@@ -97,7 +105,10 @@ class Lists:
             self.types[noun.type] = output(noun.type, noun.sentence, plain + by_hand)
         for noun in self.nouns.values():
             self._make_connection(noun)
-        return [self.field(view) for view in self.nouns]
+        return [
+            *(self.field(view) for view in self.nouns),
+            *(self.groupings.field(noun) for noun in self.nouns.values()),
+        ]
 
     def column(self, noun: Noun, column: Column) -> StrawberryField:
         """A column as a field."""
@@ -112,8 +123,7 @@ class Lists:
             Argument("filter", filter_type | None, "What must hold, all of it."),
             Argument("order_by", list_of(sort_type), "By what to sort, the first first."),
             *((SEARCH,) if noun.searched and not of_customer else ()),
-            FIRST,
-            AFTER,
+            *PAGED,
             *(() if of_customer else (AS_OF, AT_LEAST)),
         )
 
@@ -121,8 +131,10 @@ class Lists:
             root: Any,
             info: Info,
             *,
-            first: int,
+            first: int | None = None,
             after: str | None = None,
+            last: int | None = None,
+            before: str | None = None,
             filter: Any = None,
             order_by: list[Any] | None = None,
             search: str | None = None,
@@ -131,12 +143,13 @@ class Lists:
         ) -> Listed[Any]:
             conditions = [*conditions_of(noun, filter), *searched(noun, search)]
             order = order_of(order_by) or noun.order
+            part = _part(first, after, last, before)
             if of_customer:
-                return await self._of_customer(info, root, noun, conditions, order, first, after)
+                return await self._of_customer(info, root, noun, conditions, order, part)
             moment = moment_of(as_of)
             if moment == NOW:
                 await reached(info.context, [noun.view], at_least)
-            return await self._listed(info.context, noun, conditions, order, first, after, moment)
+            return await self._listed(info.context, noun, conditions, order, part, moment)
 
         return answered(
             f"{view}_" if of_customer else view,
@@ -151,53 +164,50 @@ class Lists:
         self,
         context: Context,
         noun: Noun,
-        conditions: list[Condition],
+        conditions: list[Clause],
         order: Sequence[Order],
-        first: int,
-        after: str | None,
+        part: dict[str, Any],
         as_of: Moment,
-        customer_id: UUID | None = None,
     ) -> Listed[Any]:
         lists, view = context.house.lists, noun.view
-        page = await context.ask(
-            lists.page, view, conditions, order, first=first, after=after, as_of=as_of, customer_id=customer_id
-        )
+        page = await context.ask(lambda: lists.page(view, conditions, order, **part, as_of=as_of))
 
-        async def count() -> int:
-            return await context.ask(lists.count, view, conditions, as_of=as_of, customer_id=customer_id)
+        async def summary(wanted: Collection[Aggregate]) -> Group:
+            found = await context.ask(grouped, lists, view, (), wanted, conditions, as_of=as_of)
+            return found.groups[0]
 
-        return Listed(page, as_of, after is not None, count)
+        return Listed(page, as_of, summary)
 
     async def _of_customer(
         self,
         info: Info,
         of: Shown[Any],
         noun: Noun,
-        conditions: list[Condition],
+        conditions: list[Clause],
         order: Sequence[Order],
-        first: int,
-        after: str | None,
+        part: dict[str, Any],
     ) -> Listed[Any]:
-        """The list of one customer. Those of all customers of a page are asked for at once, unless they go on after."""
+        """The list of one customer. Those of all customers of a page are asked for at once."""
         context, key, as_of = info.context, of.row.customer_id, of.as_of
-        if after is not None:
-            return await self._listed(context, noun, conditions, order, first, after, as_of, key)
         lists, view = context.house.lists, noun.view
         # The same place in the query has the same arguments, whatever the customer.
-        place = (*(part for part in info.path.as_list() if isinstance(part, str)), as_of)
+        place = (*(step for step in info.path.as_list() if isinstance(step, str)), as_of)
 
         def pages(keys: list[UUID]) -> dict[UUID, Page[Any]]:
-            return first_of_each(lists, view, keys, conditions, order, first=first, as_of=as_of)
+            return page_of_each(lists, view, keys, conditions, order, **part, as_of=as_of)
 
-        def counts(keys: list[UUID]) -> dict[UUID, int]:
-            return count_of_each(lists, view, keys, conditions, as_of=as_of)
+        async def summary(wanted: Collection[Aggregate]) -> Group:
+            def summaries(keys: list[UUID]) -> dict[UUID, Group]:
+                return summary_of_each(lists, view, keys, wanted, conditions, as_of=as_of)
+
+            return await context.each((*place, "summary", *wanted), summaries, key)
 
         page = await context.each((*place, "page"), pages, key)
-        return Listed(page, as_of, False, lambda: context.each((*place, "count"), counts, key))
+        return Listed(page, as_of, summary)
 
     def _make_connection(self, noun: Noun) -> None:
         async def count(root: Listed[Any], info: Info) -> int:
-            return await root.count()
+            return int((await root.summary([COUNT])).values[COUNT])
 
         within = self.types
         edge = [shown("cursor", str, within=within), shown("node", noun.type, within=within)]
@@ -214,7 +224,15 @@ class Lists:
                 count,
                 within=within,
             ),
+            self.groupings.aggregate(noun),
             shown("position", Position, "How far the log has been taken in.", within=within),
         ]
         made = output(f"{noun.type}Connection", f"A page of {noun.type}.", connection)
         self.types[f"{noun.type}Connection"] = made
+
+
+def _part(first: int | None, after: str | None, last: int | None, before: str | None) -> dict[str, Any]:
+    """Which part of a list, as the lists are asked for it; a page of the usual size if nothing says how much."""
+    if last is None and first is None:
+        first = PAGE_ROWS
+    return {"first": first, "after": after, "last": last, "before": before}
