@@ -8,9 +8,11 @@ from projections import (
     customers,
     due,
     follow_ups,
+    identities,
     imports,
     opportunities,
     orders,
+    suspicions,
     timeline,
 )
 
@@ -26,5 +28,7 @@ VIEWS = (
     absences.view,
     opportunities.view,
     cases.view,
+    identities.view,
+    suspicions.view,
 )
 """Every view. To add one: write its file, and its name here."""

@@ -51,7 +51,7 @@ NOUNS = (
     case.noun,
 )
 """How the views are shown that are more than their columns. Any other view is a list of its rows."""
-PARTS = ("customer_360",)
+PARTS = ("customer_360", "identities")
 """Views that are shown as a part of something else."""
 
 
