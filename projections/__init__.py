@@ -4,6 +4,7 @@ from projections import (
     absences,
     agenda,
     cases,
+    consents,
     customer_360,
     customers,
     due,
@@ -12,6 +13,7 @@ from projections import (
     imports,
     opportunities,
     orders,
+    profiles,
     suspicions,
     timeline,
 )
@@ -30,5 +32,7 @@ VIEWS = (
     cases.view,
     identities.view,
     suspicions.view,
+    profiles.view,
+    consents.view,
 )
 """Every view. To add one: write its file, and its name here."""
