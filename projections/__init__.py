@@ -7,15 +7,21 @@ from projections import (
     consents,
     customer_360,
     customers,
+    data_quality,
     due,
+    entitlements,
     follow_ups,
     identities,
     imports,
+    messages,
     opportunities,
     orders,
     profiles,
+    reconciliations,
+    relationships,
     suspicions,
     timeline,
+    wrap_ups,
 )
 
 VIEWS = (
@@ -34,5 +40,12 @@ VIEWS = (
     suspicions.view,
     profiles.view,
     consents.view,
+    relationships.view,
+    entitlements.view,
+    data_quality.view,
+    wrap_ups.view,
+    messages.inbox,
+    messages.outbox,
+    reconciliations.view,
 )
 """Every view. To add one: write its file, and its name here."""

@@ -14,6 +14,7 @@ from domain.kernel import Refused
 from eventstore.corrections import id_array
 from eventstore.reader import NOW, AsOf
 from projections import identities, suspicions
+from projections.data_quality import rate
 from projections.identities import Identity
 from projections.likeness import Comparison, liken, shared_kinds
 from projections.lists import Lists
@@ -71,20 +72,28 @@ def candidates(
     if not 0 <= min_score <= 1:
         raise Refused("A score is from 0 to 1.", "minScore")
     place = None if after is None else _place(after)
-    whom = None if customer_ids is None else set(lists.log.reader.whom(customer_ids, as_of).values())
+    found = [each for each in _suspected(lists, customer_ids, as_of) if each.score >= min_score]
+    return [each for each in found if place is None or _order(each) > place][:first]
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateRate:
+    """How many of the customers may be one with another, from the score on from which somebody should look."""
+
+    customers: int
+    suspected: int
+    pairs: int
+    rate: Decimal | None
+
+
+def duplicate_rate(lists: Lists, *, as_of: AsOf = NOW) -> DuplicateRate:
+    """`rate` is suspected / customers, to four decimals; without any customer there is none."""
     with lists.opened(identities.view, as_of) as (db, table, _):
-        pairs = _pairs(db, table, whom)
-        known = table.load(db, {each for pair in pairs for each in pair})
-    found = [
-        candidate
-        for one, other in pairs
-        if (candidate := _candidate(known[one], known[other])) is not None and candidate.score >= min_score
-    ]
-    if place is not None:
-        found = [each for each in found if _order(each) > place]
-    if whom is not None:
-        found = [_turned(each, whom) for each in found]
-    return sorted(_not_dismissed(lists, found, as_of), key=_order)[:first]
+        row = db.execute(sql.SQL("select count(*) from {} where kind is not null").format(table.identifier)).fetchone()
+    pairs = [each for each in _suspected(lists, None, as_of) if each.score >= SUSPECTED_FROM]
+    customers = int(row[0]) if row else 0
+    suspected = len({id for pair in pairs for id in (pair.customer_id, pair.other_id)})
+    return DuplicateRate(customers, suspected, len(pairs), rate(suspected, customers) if customers else None)
 
 
 def of_each(
@@ -97,6 +106,18 @@ def of_each(
             if each.customer_id in found and len(found[each.customer_id]) < first:
                 found[each.customer_id].append(each)
     return found
+
+
+def _suspected(lists: Lists, customer_ids: Sequence[UUID] | None, as_of: AsOf) -> list[DuplicateCandidate]:
+    """All candidates, in their order."""
+    whom = None if customer_ids is None else set(lists.log.reader.whom(customer_ids, as_of).values())
+    with lists.opened(identities.view, as_of) as (db, table, _):
+        pairs = _pairs(db, table, whom)
+        known = table.load(db, {each for pair in pairs for each in pair})
+    found = [each for one, other in pairs if (each := _candidate(known[one], known[other])) is not None]
+    if whom is not None:
+        found = [_turned(each, whom) for each in found]
+    return sorted(_not_dismissed(lists, found, as_of), key=_order)
 
 
 def _pairs(db: Connection, table: Table[Identity], whom: set[UUID] | None) -> list[tuple[UUID, UUID]]:

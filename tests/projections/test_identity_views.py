@@ -11,7 +11,18 @@ from eventstore.database import open_pool
 from eventstore.log import Log
 from eventstore.personal import KeyRing
 from eventstore.reader import AsOf
-from projections import consents, identities, profiles, suspicions
+from projections import (
+    consents,
+    data_quality,
+    entitlements,
+    identities,
+    messages,
+    profiles,
+    reconciliations,
+    relationships,
+    suspicions,
+    wrap_ups,
+)
 from projections.engine import Engine
 from projections.lists import Lists
 from projections.rebuild import rebuild
@@ -20,7 +31,19 @@ from tests.projections.histories import live_through
 from tests.projections.histories_identity import histories
 from tests.projections.test_engine import held
 
-VIEWS = (identities.view, suspicions.view, profiles.view, consents.view)
+VIEWS = (
+    identities.view,
+    suspicions.view,
+    profiles.view,
+    consents.view,
+    relationships.view,
+    entitlements.view,
+    data_quality.view,
+    wrap_ups.view,
+    messages.inbox,
+    messages.outbox,
+    reconciliations.view,
+)
 TABLES = [table for view in VIEWS for table in view.tables]
 
 
