@@ -157,7 +157,7 @@ def weigh(entry: QualityEntry) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Missing:
+class MissingField:
     """Of how many customers something is missing, and which share that is."""
 
     what: str
@@ -177,7 +177,7 @@ class CustomerQuality:
     customers: int
     complete: int
     completeness: Decimal
-    missing: tuple[Missing, ...]
+    missing: tuple[MissingField, ...]
     identifiers: int
     verified_rate: Decimal | None
     bounced: int
@@ -215,7 +215,7 @@ def customer_quality(
             customers,
             complete,
             rate(completeness, customers),
-            tuple(Missing(what, gap, rate(gap, customers)) for what, gap in zip(EXPECTED, gaps, strict=True)),
+            tuple(MissingField(what, gap, rate(gap, customers)) for what, gap in zip(EXPECTED, gaps, strict=True)),
             int(identifiers),
             rate(verified, identifiers) if identifiers else None,
             bounced,

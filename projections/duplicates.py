@@ -16,7 +16,7 @@ from eventstore.reader import NOW, AsOf
 from projections import identities, suspicions
 from projections.data_quality import rate
 from projections.identities import Identity
-from projections.likeness import Comparison, liken, shared_kinds
+from projections.likeness import FeatureComparison, liken, shared_kinds
 from projections.lists import Lists
 from projections.suspicions import Suspicion
 from projections.table import Table
@@ -42,7 +42,7 @@ class DuplicateCandidate:
     other_id: UUID
     score: Decimal
     features: tuple[str, ...]
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[FeatureComparison, ...]
 
     @property
     def cursor(self) -> str:

@@ -1,5 +1,6 @@
 """The integration: how every other system stands to us, from what it sent, what it was told, and how far it agrees."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,6 +35,7 @@ class Reconciled:
 class Integration:
     """How another system stands to us: what it sent was `accepted` or `rejected`, and what it is told is `waiting`, was
     `acknowledged`, or is `dead`: somebody has to look. `oldest_waiting_at` is since when it was not told something.
+    `sentence` says what that means, and what to do.
     """
 
     system: str
@@ -47,19 +49,7 @@ class Integration:
     dead: int
     oldest_dead_at: datetime | None
     reconciled: tuple[Reconciled, ...]
-
-    @property
-    def sentence(self) -> str:
-        """What this means, and what to do."""
-        if self.dead:
-            return f"{self.system}: {self.dead} messages were given up. Look at deadLetters, and queue them again."
-        if self.rejected:
-            return f"{self.system}: {self.rejected} messages could not be taken. Have them corrected and sent again."
-        if any(each.missing or each.different for each in self.reconciled):
-            return f"{self.system} and we differ. Look at the last reconciliation, and correct either."
-        if self.waiting:
-            return f"{self.system}: {self.waiting} messages are on their way."
-        return f"{self.system} is up to date."
+    sentence: str
 
 
 INBOX = (
@@ -72,6 +62,7 @@ OUTBOX = (
     "       count(*) filter (where status = 'DEAD'), min(dead_at) filter (where status = 'DEAD') "
     "  from {} group by 1 order by 1 limit %s"
 )
+NOTHING_TOLD = (0, None, 0, None, 0, None)
 COMPARED = (
     "select distinct on (source, noun) source, noun, run_at, compared_as_of, matched, missing, different "
     "  from {} order by source, noun, run_at desc, recorded_position desc limit %s"
@@ -82,21 +73,39 @@ def integrations(lists: Lists, *, as_of: AsOf = NOW) -> Sequence[Integration]:
     """How every other system stands, by name."""
     received = {row[0]: row[1:] for row in _asked(lists, messages.inbox, INBOX, as_of)}
     told = {row[0]: row[1:] for row in _asked(lists, messages.outbox, OUTBOX, as_of)}
-    compared: dict[str, list[Reconciled]] = {}
-    for source, noun, run_at, compared_as_of, *counts in _asked(lists, reconciliations.view, COMPARED, as_of):
-        agreement = rate(counts[0], sum(counts)) if sum(counts) else None
-        compared.setdefault(source, []).append(Reconciled(noun, run_at, compared_as_of, *counts, agreement))
-    return [
-        Integration(
-            system,
-            *received.get(system, (0, 0, None)),
-            *told.get(system, (0, None, 0, None, 0, None)),
-            tuple(compared.get(system, ())),
-        )
-        for system in sorted({*received, *told, *compared})
-    ]
+    compared: defaultdict[str, list[Reconciled]] = defaultdict(list)
+    for source, noun, run_at, compared_as_of, matched, missing, different in _asked(
+        lists, reconciliations.view, COMPARED, as_of
+    ):
+        of = matched + missing + different
+        agreement = rate(matched, of) if of else None
+        compared[source].append(Reconciled(noun, run_at, compared_as_of, matched, missing, different, agreement))
+    found = []
+    for system in sorted({*received, *told, *compared}):
+        accepted, rejected, last_received_at = received.get(system, (0, 0, None))
+        waiting, oldest, acknowledged, last_acknowledged_at, dead, oldest_dead = told.get(system, NOTHING_TOLD)
+        found.append(
+            Integration(
+                system, accepted, rejected, last_received_at, waiting, oldest, acknowledged, last_acknowledged_at,
+                dead, oldest_dead, tuple(compared[system]),
+                _sentence(system, rejected, waiting, dead, compared[system]),
+            )
+        )  # fmt: skip
+    return found
 
 
 def _asked(lists: Lists, view: View[Any], query: str, as_of: AsOf) -> list[tuple[Any, ...]]:
     with lists.opened(view, as_of) as (db, table, _):
-        return db.execute(sql.SQL(query).format(table.identifier), [MAX_SYSTEMS]).fetchall()  # type: ignore[arg-type]
+        return db.execute(sql.SQL(query).format(table.identifier), [MAX_SYSTEMS]).fetchall()
+
+
+def _sentence(system: str, rejected: int, waiting: int, dead: int, compared: Sequence[Reconciled]) -> str:
+    if dead:
+        return f"{system}: {dead} messages were given up. Look at deadLetters, and queue them again."
+    if rejected:
+        return f"{system}: {rejected} messages could not be taken. Have them corrected and sent again."
+    if any(each.missing or each.different for each in compared):
+        return f"{system} and we differ. Look at the last reconciliation, and correct either."
+    if waiting:
+        return f"{system}: {waiting} messages are on their way."
+    return f"{system} is up to date."

@@ -91,7 +91,7 @@ class Described(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class FeatureComparison:
     """A comparison of two customers: `similarity` from 0 to 1, and the bits that it adds for their being one."""
 
     feature: str
@@ -105,7 +105,7 @@ class Likeness:
 
     score: Decimal
     features: tuple[str, ...]
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[FeatureComparison, ...]
 
 
 def liken(one: Described, other: Described) -> Likeness:
@@ -121,7 +121,7 @@ def liken(one: Described, other: Described) -> Likeness:
         score = max(score, probability(total(compared)))
     features = held | {_feature(feature, similarity) for feature, similarity, level in compared if level.bits > 0}
     shown = tuple(
-        Comparison(feature, rounded(similarity), rounded(level.bits)) for feature, similarity, level in compared
+        FeatureComparison(feature, rounded(similarity), rounded(level.bits)) for feature, similarity, level in compared
     )
     return Likeness(score, tuple(sorted(features)), shown)
 

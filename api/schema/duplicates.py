@@ -15,7 +15,7 @@ from api.schema.views import AFTER, Lists
 from eventstore.reader import NOW
 from projections import identities, suspicions
 from projections.duplicates import DuplicateCandidate, candidates, of_each
-from projections.likeness import Comparison
+from projections.likeness import FeatureComparison
 
 DEFAULT_FIRST = 20
 OF_ONE = 20
@@ -41,7 +41,9 @@ def make(lists: Lists, find: Find) -> StrawberryField:
         [
             shown("score", Decimal, "From 0 to 1: how surely they are one.", within=within),
             shown("features", list[str], "What they have in common.", within=within),
-            shown("comparisons", lists.shapes.output(tuple[Comparison, ...]), "What was compared.", within=within),
+            shown(
+                "comparisons", lists.shapes.output(tuple[FeatureComparison, ...]), "What was compared.", within=within
+            ),
             shown("cursor", str, "Its place, to go on after.", within=within),
             answered("customer", "Customer | None", "One of them.", customer, within=within),
             answered("other", "Customer | None", "The other one.", other, within=within),
