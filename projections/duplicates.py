@@ -1,63 +1,181 @@
-"""The duplicates: who may be the same customer as somebody, how surely, and by what; asked of the identifiers that both hold."""
+"""The duplicates: who may be the same customer as somebody, how surely and by what, looked for among all customers."""
 
-from collections import defaultdict
+import base64
+import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from uuid import UUID
 
-from domain import duplicate
-from domain.duplicate import duplicate_id, likeness
+from psycopg import Connection, sql
+
+from domain.duplicate import duplicate_id
 from domain.kernel import Refused
 from eventstore.corrections import id_array
-from eventstore.log import Log
+from eventstore.reader import NOW, AsOf
+from projections import identities, suspicions
+from projections.data_quality import rate
+from projections.identities import Identity
+from projections.likeness import FeatureComparison, liken, shared_kinds
+from projections.lists import Lists
+from projections.suspicions import Suspicion
+from projections.table import Table
 
 MAX_DUPLICATES = 1_000
+"""How many pairs are given at a time."""
+MAX_BLOCK = 100
+"""A block into which more customers fall tells nobody from anybody, and is passed over."""
+MAX_PAIRS = 200_000
+"""How many pairs are compared at most, those first who share the most blocks."""
+SUSPECTED_FROM = Decimal("0.75")
+"""Who shares no identifier is suspected from this score on: it is what a person should look at."""
+
+Place = tuple[Decimal, UUID, UUID]
+"""Where a pair stands in the order: the surest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class DuplicateCandidate:
-    """Two customers who hold the same identifiers; `features` says of which kinds, and `score` how surely they are one."""
+    """Two customers who may be one: `features` says by what, `score` how surely, and `comparisons` how that came about."""
 
     customer_id: UUID
     other_id: UUID
     score: Decimal
     features: tuple[str, ...]
+    comparisons: tuple[FeatureComparison, ...]
+
+    @property
+    def cursor(self) -> str:
+        """The place of the pair, to go on after."""
+        text = f"{self.score} {self.customer_id} {self.other_id}"
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 def candidates(
-    log: Log, customer_ids: Sequence[UUID] | None = None, *, first: int = MAX_DUPLICATES
+    lists: Lists,
+    customer_ids: Sequence[UUID] | None = None,
+    *,
+    first: int = MAX_DUPLICATES,
+    after: str | None = None,
+    min_score: Decimal = Decimal(0),
+    as_of: AsOf = NOW,
 ) -> list[DuplicateCandidate]:
-    """Who may be one, the surest first: of these customers, or of all. Pairs that were dismissed are left out.
+    """Who may be one, the surest first: of these customers, or of all.
 
-    Who was merged already counts as one. Raises `Refused` for a size that cannot be.
+    Those are asked about who share a block (see `blocking`), and are candidates if they hold the same identifier, or are
+    so much alike (see `likeness`) that somebody should look. Pairs that were dismissed are left out unless they are surer
+    now, and who was merged counts as one. Of two customers asked about, each pair begins with the one with the lower id;
+    otherwise with who was asked about. Raises `Refused` for a size, a score or a cursor that cannot be.
     """
     if not 0 < first <= MAX_DUPLICATES:
         raise Refused(f"Ask for 1 to {MAX_DUPLICATES} at a time.", "first")
-    whose = "true" if customer_ids is None else "a.holder = any(%s::uuid[])"
-    members = [] if customer_ids is None else [id_array(log.reader.members(customer_ids))]
-    with log.pool.connection() as db:
-        rows = db.execute(
-            "select a.holder, b.holder, a.kind from es.claim a "
-            "  join es.claim b on b.kind = a.kind and b.key = a.key and b.holder <> a.holder and b.until is null "
-            f"where a.kind not in ('SAME_AS', 'WITHDRAWN') and a.until is null and {whose} limit %s",
-            [*members, MAX_DUPLICATES * 20],
-        ).fetchall()
-    same_as: dict[UUID, UUID] = log.reader.canonical({holder for row in rows for holder in row[:2]})
-    shared: defaultdict[tuple[UUID, UUID], set[str]] = defaultdict(set)
-    for one, other, kind in rows:
-        pair = (same_as.get(one) or one, same_as.get(other) or other)
-        if pair[0] != pair[1] and (customer_ids is not None or pair[0] < pair[1]):
-            shared[pair].add(f"SAME_{kind}")
-    found = [
-        DuplicateCandidate(one, other, likeness(kinds), tuple(sorted(kinds))) for (one, other), kinds in shared.items()
-    ]
-    states = log.states({duplicate_id(each.customer_id, each.other_id): duplicate.decider for each in found})
-    found = [
-        each for each in found if not _is_dismissed(each, states[duplicate_id(each.customer_id, each.other_id)][0])
-    ]
-    return sorted(found, key=lambda each: (-each.score, each.customer_id, each.other_id))[:first]
+    if not 0 <= min_score <= 1:
+        raise Refused("A score is from 0 to 1.", "minScore")
+    place = None if after is None else _place(after)
+    found = [each for each in _suspected(lists, customer_ids, as_of) if each.score >= min_score]
+    return [each for each in found if place is None or _order(each) > place][:first]
 
 
-def _is_dismissed(each: DuplicateCandidate, state: duplicate.Duplicate) -> bool:
-    return state.dismissed and state.score is not None and each.score <= state.score
+@dataclass(frozen=True, slots=True)
+class DuplicateRate:
+    """How many of the customers may be one with another, from the score on from which somebody should look."""
+
+    customers: int
+    suspected: int
+    pairs: int
+    rate: Decimal | None
+
+
+def duplicate_rate(lists: Lists, *, as_of: AsOf = NOW) -> DuplicateRate:
+    """`rate` is suspected / customers, to four decimals; without any customer there is none."""
+    with lists.opened(identities.view, as_of) as (db, table, _):
+        row = db.execute(sql.SQL("select count(*) from {} where kind is not null").format(table.identifier)).fetchone()
+    pairs = [each for each in _suspected(lists, None, as_of) if each.score >= SUSPECTED_FROM]
+    customers = int(row[0]) if row else 0
+    suspected = len({id for pair in pairs for id in (pair.customer_id, pair.other_id)})
+    return DuplicateRate(customers, suspected, len(pairs), rate(suspected, customers) if customers else None)
+
+
+def of_each(
+    lists: Lists, customer_ids: Sequence[UUID], *, first: int, as_of: AsOf = NOW
+) -> dict[UUID, list[DuplicateCandidate]]:
+    """The surest candidates of each of these customers, each pair beginning with the one asked about."""
+    found: dict[UUID, list[DuplicateCandidate]] = {each: [] for each in customer_ids}
+    for pair in candidates(lists, customer_ids, as_of=as_of):
+        for each in (pair, _turned(pair, {pair.other_id})):
+            if each.customer_id in found and len(found[each.customer_id]) < first:
+                found[each.customer_id].append(each)
+    return found
+
+
+def _suspected(lists: Lists, customer_ids: Sequence[UUID] | None, as_of: AsOf) -> list[DuplicateCandidate]:
+    """All candidates, in their order."""
+    whom = None if customer_ids is None else set(lists.log.reader.whom(customer_ids, as_of).values())
+    with lists.opened(identities.view, as_of) as (db, table, _):
+        pairs = _pairs(db, table, whom)
+        known = table.load(db, {each for pair in pairs for each in pair})
+    found = [each for one, other in pairs if (each := _candidate(known[one], known[other])) is not None]
+    if whom is not None:
+        found = [_turned(each, whom) for each in found]
+    return sorted(_not_dismissed(lists, found, as_of), key=_order)
+
+
+def _pairs(db: Connection, table: Table[Identity], whom: set[UUID] | None) -> list[tuple[UUID, UUID]]:
+    """Who shares a block that is not too large, those first who share the most: of all customers, or with these."""
+    whose, which, theirs, them = sql.SQL("true"), sql.SQL("true"), list[object](), list[object]()
+    if whom is not None:
+        blocks = sorted({block for identity in table.load(db, whom).values() for block in identity.blocks})
+        whose = sql.SQL("i.blocks ?| %s::text[] and b.block = any(%s::text[])")
+        which = sql.SQL("(a.customer_id = any(%s::uuid[]) or b.customer_id = any(%s::uuid[]))")
+        theirs, them = [blocks] * 2, [id_array(whom)] * 2
+    query = sql.SQL(
+        "with member as materialized ("
+        "  select i.customer_id, b.block from {table} i, jsonb_array_elements_text(i.blocks) b (block) where {whose}), "
+        "telling as materialized (select block from member group by block having count(*) between 2 and %s) "
+        "select a.customer_id, b.customer_id "
+        "  from telling t join member a on a.block = t.block "
+        "  join member b on b.block = t.block and b.customer_id > a.customer_id "
+        " where {which} group by 1, 2 order by count(*) desc, 1, 2 limit %s"
+    ).format(table=table.identifier, whose=whose, which=which)
+    return db.execute(query, [*theirs, MAX_BLOCK, *them, MAX_PAIRS]).fetchall()
+
+
+def _candidate(one: Identity, other: Identity) -> DuplicateCandidate | None:
+    likeness = liken(one, other)
+    if likeness.score < SUSPECTED_FROM and (not likeness.score or not shared_kinds(one, other)):
+        return None
+    return DuplicateCandidate(
+        one.customer_id, other.customer_id, likeness.score, likeness.features, likeness.comparisons
+    )
+
+
+def _not_dismissed(lists: Lists, found: Sequence[DuplicateCandidate], as_of: AsOf) -> list[DuplicateCandidate]:
+    ids = {duplicate_id(each.customer_id, each.other_id): each for each in found}
+    with lists.opened(suspicions.view, as_of) as (db, table, _):
+        suspected = table.load(db, ids)
+    return [each for key, each in ids.items() if not _is_dismissed(each, suspected.get(key))]
+
+
+def _is_dismissed(each: DuplicateCandidate, suspicion: Suspicion | None) -> bool:
+    if suspicion is None or not suspicion.dismissed:
+        return False
+    return suspicion.score is not None and each.score <= suspicion.score
+
+
+def _turned(pair: DuplicateCandidate, whom: set[UUID]) -> DuplicateCandidate:
+    """The pair with the one first who was asked about."""
+    if pair.customer_id in whom:
+        return pair
+    return DuplicateCandidate(pair.other_id, pair.customer_id, pair.score, pair.features, pair.comparisons)
+
+
+def _order(each: DuplicateCandidate) -> Place:
+    return -each.score, each.customer_id, each.other_id
+
+
+def _place(cursor: str) -> Place:
+    try:
+        score, one, other = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().split(" ")
+        return -Decimal(score), UUID(one), UUID(other)
+    except (binascii.Error, ValueError, InvalidOperation):
+        raise Refused("That cursor is not one of this list. Take it from a pair of it.", "after") from None

@@ -24,7 +24,19 @@ from api.limits import (
     check_variables,
     measure,
 )
-from api.schema import agenda, case, customer, events, follow_up, opportunity, order, standing, timeline
+from api.schema import (
+    agenda,
+    case,
+    customer,
+    events,
+    follow_up,
+    identity,
+    integration,
+    opportunity,
+    order,
+    standing,
+    timeline,
+)
 from api.schema.commands import mutations
 from api.schema.context import Context, Shown
 from api.schema.noun import Noun
@@ -49,9 +61,11 @@ NOUNS = (
     agenda.away,
     opportunity.noun,
     case.noun,
+    *identity.NOUNS,
+    *integration.NOUNS,
 )
 """How the views are shown that are more than their columns. Any other view is a list of its rows."""
-PARTS = ("customer_360",)
+PARTS = ("customer_360", "identities")
 """Views that are shown as a part of something else."""
 
 
@@ -163,6 +177,10 @@ def build_schema(
         questions += customer.questions(lists)
     if agenda.noun.view.name in nouns:
         questions.append(agenda.question(lists))
+    if {noun.view.name for noun in identity.NOUNS} <= set(nouns):
+        questions += identity.questions(lists)
+    if {noun.view.name for noun in integration.NOUNS} <= set(nouns):
+        questions += integration.questions(lists)
     return Schema(
         query=output("Query", "Everything that can be asked.", questions),
         mutation=mutations(shapes, commands),

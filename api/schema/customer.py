@@ -5,7 +5,7 @@ from uuid import UUID
 
 from strawberry.types.field import StrawberryField
 
-from api.schema import duplicates
+from api.schema import duplicates, of_customer
 from api.schema.context import Context, Info, Shown
 from api.schema.filters import text_of
 from api.schema.moments import AS_OF, AT_LEAST, AsOf, moment_of, reached
@@ -43,6 +43,7 @@ def fields(lists: Lists) -> list[StrawberryField]:
         ),
         answered("position", Position, "How far the log has been taken in here.", _position, within=lists.types),
         duplicates.of_customer(lists),
+        *of_customer.fields(lists, shown_customer),
         *(lists.field(view, of_customer=True) for view in ("timeline", "orders", "follow_ups") if view in lists.nouns),
     ]
 
@@ -87,7 +88,7 @@ async def _position(root: Shown[Any], info: Info) -> int:
 
 
 def questions(lists: Lists) -> list[StrawberryField]:
-    """`customer(id | identifier, asOf, atLeast)` and `duplicates(first)`."""
+    """`customer(id | identifier, asOf, atLeast)` and `duplicates(first, after, minScore, asOf)`."""
     arguments = (
         Argument("id", Ref | None, "The customer's id."),
         Argument(

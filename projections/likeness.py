@@ -1,0 +1,247 @@
+"""Likeness: how surely two customers are one, from what is alike and what differs, each part shown.
+
+The model is that of I. P. Fellegi and A. B. Sunter, "A Theory for Record Linkage", Journal of the American Statistical
+Association 64 (1969): each comparison adds log2(m / u) bits, m being how often it comes out so for one and the same
+customer, u how often for two. From the bits and the odds before any comparison follows the probability. Names are
+compared by Jaro-Winkler (W. E. Winkler, 1990), streets by their sets of words.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from math import log2
+from typing import Protocol
+
+from rapidfuzz import fuzz
+from rapidfuzz.distance import DamerauLevenshtein, JaroWinkler
+
+from domain import duplicate
+from domain.customer import CustomerKind
+from domain.identifiers import MAILBOX, IdentifierType, is_functional
+from projections.blocking import name_words, street_words, words
+
+PRIOR_BITS = log2(1 / 20_000)
+"""The odds that two customers who came to be compared are one, before any comparison."""
+PLACES = Decimal("0.0001")
+SURE = Decimal("0.9999")
+ONE_WORD = 0.9
+"""A name of one word is never more than this like another one."""
+SAME_MAILBOX = 0.9
+"""Two e-mail addresses are at least this alike if only their domains differ."""
+OTHER_DOOR = 0.84
+"""Two streets are never more than this alike if no number is in both."""
+MAX_COMPARED = 20
+"""How many e-mails, or phones, of one customer are compared with those of another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """An outcome of a comparison: from which similarity on, and how often for one customer (m) and for two (u)."""
+
+    at_least: float
+    m: float
+    u: float
+
+    @property
+    def bits(self) -> float:
+        """log2(m / u): what this outcome says for their being one, or against it if negative."""
+        return log2(self.m / self.u)
+
+
+LEVELS: Mapping[str, tuple[Level, ...]] = {
+    "NAME": (Level(0.99, 0.55, 0.0005), Level(0.92, 0.27, 0.002), Level(0.84, 0.12, 0.01), Level(0, 0.06, 0.9875)),
+    "BIRTH_DATE": (Level(1, 0.85, 0.0001), Level(0.8, 0.1, 0.003), Level(0, 0.05, 0.9969)),
+    "TAX_ID": (Level(1, 0.9, 0.000001), Level(0.8, 0.07, 0.0002), Level(0, 0.03, 0.9998)),
+    "EMAIL": (Level(1, 0.75, 0.00001), Level(0.9, 0.1, 0.001), Level(0, 0.15, 0.999)),
+    "PHONE": (Level(1, 0.7, 0.0001), Level(0.9, 0.1, 0.001), Level(0, 0.2, 0.999)),
+    "STREET": (Level(0.95, 0.6, 0.002), Level(0.8, 0.22, 0.01), Level(0, 0.18, 0.988)),
+    "POSTAL_CODE": (Level(1, 0.8, 0.005), Level(0.75, 0.1, 0.02), Level(0, 0.1, 0.975)),
+    "CITY": (Level(0.92, 0.9, 0.2), Level(0, 0.1, 0.8)),
+}  # fmt: skip
+"""The outcomes of each comparison, the most alike first."""
+HELD: Mapping[str, Level] = {
+    "LOYALTY_CARD": Level(1, 0.9, 0.000001),
+    "EXTERNAL_ID": Level(1, 0.9, 0.00001),
+    "SOCIAL": Level(1, 0.5, 0.00001),
+    "DEVICE": Level(1, 0.5, 0.005),
+    "COOKIE": Level(1, 0.5, 0.005),
+}
+"""Identifiers of which one has several: to hold the same one says something, to hold others nothing."""
+TELLING = frozenset({"BIRTH_DATE", "TAX_ID", "EMAIL", "PHONE", "STREET", "POSTAL_CODE", *HELD})
+"""One of these must agree: names alone, in whichever city, and the mailbox of an office never make anybody one."""
+
+
+PLACED = frozenset({"PHONE", "STREET", "POSTAL_CODE", "CITY"})
+"""What a family or the firms of one house have in common: these are not independent, as the model would have them."""
+MOST_BITS_OF_A_PLACE = 16.0
+"""So much at most do they say together: less than it takes where the names differ."""
+
+
+class Described(Protocol):
+    """What two customers are compared by."""
+
+    kind: CustomerKind | None
+    name: str | None
+    birth_date: date | None
+    street: str | None
+    postal_code: str | None
+    city: str | None
+    identifiers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureComparison:
+    """A comparison of two customers: `similarity` from 0 to 1, and the bits that it adds for their being one."""
+
+    feature: str
+    similarity: Decimal
+    bits: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """How surely two customers are one, by which features, and what came out of each comparison."""
+
+    score: Decimal
+    features: tuple[str, ...]
+    comparisons: tuple[FeatureComparison, ...]
+
+
+def liken(one: Described, other: Described) -> Likeness:
+    """Compares two customers. What they hold in common counts as `domain.duplicate.likeness` says, at least.
+
+    A person and an organisation are alike by what both hold, and by nothing else.
+    """
+    shared = shared_kinds(one, other)
+    held = frozenset(f"SAME_{kind}" for kind in shared)
+    compared = list(comparisons(one, other, shared)) if one.kind is other.kind else []
+    score = duplicate.likeness(held) if held != {f"SAME_{MAILBOX}"} else Decimal(0)
+    if any(feature in TELLING and level.bits > 0 for feature, _, level in compared):
+        score = max(score, probability(total(compared)))
+    features = held | {_feature(feature, similarity) for feature, similarity, level in compared if level.bits > 0}
+    shown = tuple(
+        FeatureComparison(feature, rounded(similarity), rounded(level.bits)) for feature, similarity, level in compared
+    )
+    return Likeness(score, tuple(sorted(features)), shown)
+
+
+def shared_kinds(one: Described, other: Described) -> frozenset[str]:
+    """Of which kinds they hold the same identifier; an address that an office reads is a MAILBOX."""
+    return frozenset(
+        MAILBOX if kind == IdentifierType.EMAIL and is_functional(normal) else kind
+        for kind, _, normal in (known.partition(":") for known in set(one.identifiers).intersection(other.identifiers))
+    )
+
+
+def comparisons(one: Described, other: Described, shared: frozenset[str]) -> Iterator[tuple[str, float, Level]]:
+    """Each comparison that can be made, with its similarity and its outcome. What is not known of one says nothing."""
+    for feature, similarity in _similarities(one, other):
+        if similarity is not None:
+            yield feature, similarity, next(level for level in LEVELS[feature] if similarity >= level.at_least)
+    for kind, level in HELD.items():
+        if kind in shared:
+            yield kind, 1.0, level
+
+
+def total(compared: Sequence[tuple[str, float, Level]]) -> float:
+    """All bits together. Those for the same place count up to a limit: who shares a door shares the rest of it, too."""
+    placed = sum(level.bits for feature, _, level in compared if feature in PLACED and level.bits > 0)
+    return sum(level.bits for _, _, level in compared) - max(placed - MOST_BITS_OF_A_PLACE, 0.0)
+
+
+def probability(bits: float) -> Decimal:
+    """The probability that two are one after so many bits: odds / (1 + odds), where odds = prior odds x 2^bits."""
+    odds = 2.0 ** min(bits + PRIOR_BITS, 60.0)
+    return min(rounded(odds / (1 + odds)), SURE)
+
+
+def rounded(value: float) -> Decimal:
+    """To four decimals."""
+    return Decimal(value).quantize(PLACES)
+
+
+def _feature(feature: str, similarity: float) -> str:
+    return f"SAME_{feature}" if similarity == 1 else f"SIMILAR_{feature}"
+
+
+def _similarities(one: Described, other: Described) -> Iterator[tuple[str, float | None]]:
+    yield "NAME", name_similarity(name_words(one.name), name_words(other.name))
+    if one.birth_date is not None and other.birth_date is not None:
+        yield "BIRTH_DATE", date_similarity(one.birth_date, other.birth_date)
+    for kind, compare in (
+        (IdentifierType.TAX_ID, edits),
+        (IdentifierType.EMAIL, email_similarity),
+        (IdentifierType.PHONE, edits),
+    ):
+        yield kind, most_similar(_held(one, kind), _held(other, kind), compare)
+    yield "STREET", street_similarity(street_words(one.street), street_words(other.street))
+    if one.postal_code and other.postal_code:
+        yield "POSTAL_CODE", edits(_plain(one.postal_code), _plain(other.postal_code))
+    if one.city and other.city:
+        yield "CITY", JaroWinkler.similarity(" ".join(words(one.city)), " ".join(words(other.city)))
+
+
+def name_similarity(one: Sequence[str], other: Sequence[str]) -> float | None:
+    """Each word of the shorter name with the most similar word of the longer that is left, by Jaro-Winkler, the mean by
+    their lengths: so the order of given and family names does not count, nor does a second family name that one lacks.
+    """
+    shorter, longer = sorted((list(one), list(other)), key=lambda each: (len(each), each))
+    if not shorter:
+        return None
+    alike = sorted(
+        ((JaroWinkler.similarity(a, b), n, m) for n, a in enumerate(shorter) for m, b in enumerate(longer)),
+        key=lambda found: (-found[0], found[1], found[2]),
+    )
+    best: dict[int, float] = {}
+    taken: set[int] = set()
+    for similarity, n, m in alike:
+        if n not in best and m not in taken:
+            best[n] = similarity
+            taken.add(m)
+    mean = sum(best[n] * len(word) for n, word in enumerate(shorter)) / sum(map(len, shorter))
+    return min(mean, ONE_WORD) if len(shorter) == 1 and len(longer) > 1 else mean
+
+
+def date_similarity(one: date, other: date) -> float:
+    """1 for the same day, 0.875 if a digit differs or two are exchanged, or day and month are; less the more differs."""
+    if (one.year, one.month, one.day) == (other.year, other.day, other.month):
+        return 1.0 if one == other else 0.875
+    return edits(f"{one:%Y%m%d}", f"{other:%Y%m%d}")
+
+
+def street_similarity(one: Sequence[str], other: Sequence[str]) -> float | None:
+    """How much the words have in common, whatever their order (token set ratio), held down if no number is in both."""
+    if not one or not other:
+        return None
+    similarity = fuzz.token_set_ratio(" ".join(one), " ".join(other)) / 100
+    numbers = [{word for word in each if any(map(str.isdecimal, word))} for each in (one, other)]
+    return min(similarity, OTHER_DOOR) if all(numbers) and not numbers[0] & numbers[1] else similarity
+
+
+def edits(one: str, other: str) -> float:
+    """1 less the share of characters that are wrong, missing or exchanged with their neighbour (Damerau-Levenshtein)."""
+    return DamerauLevenshtein.normalized_similarity(one, other)
+
+
+def email_similarity(one: str, other: str) -> float:
+    """The same by its characters, and 0.9 at least if only what stands after the @ differs."""
+    same_mailbox = one.partition("@")[0] == other.partition("@")[0]
+    return max(edits(one, other), SAME_MAILBOX if same_mailbox else 0.0)
+
+
+def most_similar(one: Sequence[str], other: Sequence[str], compare: Callable[[str, str], float]) -> float | None:
+    """How like the two most similar ones are. None if either has none."""
+    if not one or not other:
+        return None
+    return 1.0 if set(one) & set(other) else max(compare(a, b) for a in one for b in other)
+
+
+def _held(who: Described, kind: IdentifierType) -> list[str]:
+    """Their identifiers of a kind, without the mailboxes of offices."""
+    found = [known.partition(":")[2] for known in who.identifiers if known.startswith(f"{kind}:")][:MAX_COMPARED]
+    return [normal for normal in found if kind is not IdentifierType.EMAIL or not is_functional(normal)]
+
+
+def _plain(code: str) -> str:
+    return "".join(words(code))

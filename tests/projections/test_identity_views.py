@@ -1,0 +1,75 @@
+"""What is known of customers and of what comes and goes is the same however it is folded."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from hypothesis import HealthCheck, given, settings
+
+from domain import DECIDERS
+from domain.kernel import Command
+from eventstore.database import open_pool
+from eventstore.log import Log
+from eventstore.personal import KeyRing
+from eventstore.reader import AsOf
+from projections import (
+    consents,
+    data_quality,
+    entitlements,
+    identities,
+    messages,
+    profiles,
+    reconciliations,
+    relationships,
+    suspicions,
+    wrap_ups,
+)
+from projections.engine import Engine
+from projections.lists import Lists
+from projections.rebuild import rebuild
+from tests.conftest import KEK
+from tests.projections.histories import live_through
+from tests.projections.histories_identity import histories
+from tests.projections.test_engine import held
+
+VIEWS = (
+    identities.view,
+    suspicions.view,
+    profiles.view,
+    consents.view,
+    relationships.view,
+    entitlements.view,
+    data_quality.view,
+    wrap_ups.view,
+    messages.inbox,
+    messages.outbox,
+    reconciliations.view,
+)
+TABLES = [table for view in VIEWS for table in view.tables]
+
+
+def test_live_one_by_one_live_in_batches_rebuilt_and_as_of_the_head_are_the_same(
+    new_database: Callable[[], str],
+) -> None:
+    @given(history=histories)
+    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    def check(history: list[tuple[Command, datetime]]) -> None:
+        with open_pool(new_database()) as pool:
+            log = Log(pool, DECIDERS, KeyRing(pool, KEK))
+            live_through(log, history)
+            one_by_one, batched = Engine(log, pool, VIEWS, batch=1), Engine(log, pool, VIEWS)
+            one_by_one.prepare()
+            one_by_one.catch_up()
+            singly = {table.name: held(pool, table) for table in TABLES}
+            with pool.connection() as db:
+                db.execute("truncate " + ", ".join(f"views.{table.name}" for table in TABLES))  # type: ignore[arg-type]
+                db.execute("update views.checkpoint set position = 0")
+            batched.catch_up()
+            for table in TABLES:
+                assert held(pool, table) == singly[table.name], table.name
+            for view in VIEWS:
+                past = Lists(log, pool).fold(view, AsOf(position=log.reader.head()))
+                assert past.rows == singly[view.name], view.name
+                assert rebuild(batched, view).unchanged, view.name
+            assert all(standing.parked == 0 for standing in batched.standings())
+
+    check()
