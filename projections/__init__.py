@@ -9,8 +9,10 @@ from projections import (
     due,
     follow_ups,
     imports,
+    loyalty,
     opportunities,
     orders,
+    programmes,
     timeline,
 )
 
@@ -26,5 +28,7 @@ VIEWS = (
     absences.view,
     opportunities.view,
     cases.view,
+    programmes.view,
+    loyalty.view,
 )
 """Every view. To add one: write its file, and its name here."""

@@ -24,7 +24,20 @@ from api.limits import (
     check_variables,
     measure,
 )
-from api.schema import agenda, case, customer, events, follow_up, opportunity, order, standing, timeline
+from api.schema import (
+    agenda,
+    case,
+    customer,
+    events,
+    follow_up,
+    loyalty,
+    opportunity,
+    order,
+    planning,
+    standing,
+    timeline,
+    value,
+)
 from api.schema.commands import mutations
 from api.schema.context import Context, Shown
 from api.schema.noun import Noun
@@ -36,7 +49,7 @@ from domain import DECIDERS
 from domain.kernel import Command
 from eventstore.commands import Commands
 from eventstore.envelope import Happened
-from projections import VIEWS
+from projections import VIEWS, orders
 from projections.view import View
 
 NOUNS = (
@@ -49,6 +62,9 @@ NOUNS = (
     agenda.away,
     opportunity.noun,
     case.noun,
+    loyalty.noun,
+    loyalty.points,
+    loyalty.tier_changes,
 )
 """How the views are shown that are more than their columns. Any other view is a list of its rows."""
 PARTS = ("customer_360",)
@@ -161,6 +177,10 @@ def build_schema(
     questions = [*lists.make(), events.question(shapes), standing.question(shapes)]
     if customer.noun.view.name in nouns:
         questions += customer.questions(lists)
+    if {orders.view.name, customer.noun.view.name} <= set(nouns):
+        questions += [*value.questions(lists, customer.shown_customer), *planning.questions(lists)]
+    if loyalty.noun.view.name in nouns:
+        questions += loyalty.questions(lists)
     if agenda.noun.view.name in nouns:
         questions.append(agenda.question(lists))
     return Schema(
