@@ -13,10 +13,12 @@ from projections import (
     follow_ups,
     identities,
     imports,
+    loyalty,
     messages,
     opportunities,
     orders,
     profiles,
+    programmes,
     reconciliations,
     relationships,
     suspicions,
@@ -47,5 +49,7 @@ VIEWS = (
     messages.inbox,
     messages.outbox,
     reconciliations.view,
+    programmes.view,
+    loyalty.view,
 )
 """Every view. To add one: write its file, and its name here."""

@@ -32,10 +32,13 @@ from api.schema import (
     follow_up,
     identity,
     integration,
+    loyalty,
     opportunity,
     order,
+    planning,
     standing,
     timeline,
+    value,
 )
 from api.schema.commands import mutations
 from api.schema.context import Context, Shown
@@ -48,7 +51,7 @@ from domain import DECIDERS
 from domain.kernel import Command
 from eventstore.commands import Commands
 from eventstore.envelope import Happened
-from projections import VIEWS
+from projections import VIEWS, orders
 from projections.view import View
 
 NOUNS = (
@@ -63,6 +66,9 @@ NOUNS = (
     case.noun,
     *identity.NOUNS,
     *integration.NOUNS,
+    loyalty.noun,
+    loyalty.points,
+    loyalty.tier_changes,
 )
 """How the views are shown that are more than their columns. Any other view is a list of its rows."""
 PARTS = ("customer_360", "identities")
@@ -175,6 +181,10 @@ def build_schema(
     questions = [*lists.make(), events.question(shapes), standing.question(shapes)]
     if customer.noun.view.name in nouns:
         questions += customer.questions(lists)
+    if {orders.view.name, customer.noun.view.name} <= set(nouns):
+        questions += [*value.questions(lists, customer.shown_customer), *planning.questions(lists)]
+    if loyalty.noun.view.name in nouns:
+        questions += loyalty.questions(lists)
     if agenda.noun.view.name in nouns:
         questions.append(agenda.question(lists))
     if {noun.view.name for noun in identity.NOUNS} <= set(nouns):

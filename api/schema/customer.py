@@ -5,7 +5,7 @@ from uuid import UUID
 
 from strawberry.types.field import StrawberryField
 
-from api.schema import duplicates, of_customer
+from api.schema import duplicates, of_customer, value
 from api.schema.context import Context, Info, Shown
 from api.schema.filters import text_of
 from api.schema.moments import AS_OF, AT_LEAST, AsOf, moment_of, reached
@@ -24,6 +24,8 @@ from projections.view import Column, View
 
 VIEWS: tuple[View[Any], ...] = (customers.view, customer_360.view)
 """What a customer is shown from: the line in the list, and the card."""
+LISTS = ("timeline", "orders", "follow_ups", "loyalty_accounts")
+"""The views of which a customer shows the own rows."""
 HOME = "ES"
 """The region of a phone number without a country code, as long as it is not known whose it is."""
 
@@ -44,7 +46,8 @@ def fields(lists: Lists) -> list[StrawberryField]:
         answered("position", Position, "How far the log has been taken in here.", _position, within=lists.types),
         duplicates.of_customer(lists),
         *of_customer.fields(lists, shown_customer),
-        *(lists.field(view, of_customer=True) for view in ("timeline", "orders", "follow_ups") if view in lists.nouns),
+        *(value.of_customer(lists) if "orders" in lists.nouns else ()),
+        *(lists.field(view, of_customer=True) for view in LISTS if view in lists.nouns),
     ]
 
 
@@ -166,9 +169,9 @@ def candidates(text: str) -> list[str]:
     named = IdentifierType.__members__.get(kind.strip().upper()) if colon else None
     tried = [(named, rest)] if named is not None else [(each, text) for each in IdentifierType]
     found = []
-    for each, value in tried:
+    for each, given in tried:
         try:
-            found.append(f"{each}:{normalised(each, value, HOME)}")
+            found.append(f"{each}:{normalised(each, given, HOME)}")
         except Refused:
             if named is not None:
                 raise Refused("This cannot be an identifier of that type. Correct it.", "identifier") from None

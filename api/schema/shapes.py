@@ -25,7 +25,7 @@ from eventstore.commands import camel
 Namespace = dict[str, Any]
 """The types that are made, by name: they may mention each other before all of them are there."""
 
-SIMPLE = (str, bool, Decimal, datetime, date)
+SIMPLE = (str, bool, float, Decimal, datetime, date)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +180,8 @@ class Shapes:
             self._inputs[made] = self.types[called] = asked(called, sentence_of(made), parts, within=self.types)
         return cast(type, self._inputs[made])
 
-    def output_of(self, made: type) -> type:
-        """The object type of a dataclass."""
+    def output_of(self, made: type, *by_hand: StrawberryField) -> type:
+        """The object type of a dataclass; the first who asks may add fields to it that are made by hand."""
         if made.__name__ not in self.types:
             self.types[made.__name__] = ForwardRef(made.__name__)  # until it is there: it may hold itself
             hints = get_type_hints(made, include_extras=True)
@@ -189,7 +189,7 @@ class Shapes:
                 shown(field.name, self.output(hints[field.name], field.name), within=self.types)
                 for field in fields(cast(Any, made))
             ]
-            self.types[made.__name__] = output(made.__name__, sentence_of(made), parts)
+            self.types[made.__name__] = output(made.__name__, sentence_of(made), [*parts, *by_hand])
         return cast(type, self.types[made.__name__])
 
 
