@@ -3,15 +3,26 @@
 from projections import (
     absences,
     agenda,
+    allocations,
+    campaign_contacts,
+    campaign_members,
+    campaigns,
     cases,
+    costs,
     customer_360,
     customers,
+    deliveries,
     due,
     follow_ups,
     imports,
+    objectives,
+    offers,
     opportunities,
     orders,
+    segment_memberships,
+    segments,
     timeline,
+    unit_costs,
 )
 
 VIEWS = (
@@ -26,5 +37,16 @@ VIEWS = (
     absences.view,
     opportunities.view,
     cases.view,
+    campaigns.view,
+    campaign_members.view,
+    campaign_contacts.view,
+    deliveries.view,
+    segments.view,
+    segment_memberships.view,
+    offers.view,
+    costs.view,
+    allocations.view,
+    unit_costs.view,
+    objectives.view,
 )
 """Every view. To add one: write its file, and its name here."""

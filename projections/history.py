@@ -36,6 +36,15 @@ class Versions(Generic[R]):
         _, *rest = self._values(row)
         self.open[key] = self._make(key, position, None, known, None, valid, None, *rest)
 
+    def end(self, key: Key, at: Recorded) -> None:
+        """The row was removed by an event: nothing holds from there on."""
+        last = self.open.pop(key, None)
+        if last is not None and last.from_position != at.position:
+            last.until_position = at.position
+            last.known_until = max(known_at(at), last.known_from)
+            last.valid_until = max(at.occurred_at, last.valid_from)
+            self.closed.append(last)
+
     def drop(self, key: Key) -> None:
         """Forgets what came about of a row."""
         self.open.pop(key, None)
