@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from domain.call import CallAnswered, CallEnded, CallerIdentified, CallRinging, WrapUpCompleted
+from domain.delivery import delivery_id
 from domain.interaction import Direction, InteractionLogged, InteractionReattributed, InteractionStarted
 from domain.values import Channel
 from eventstore.envelope import Recorded
@@ -13,13 +14,15 @@ from projections.view import GONE, Gone, Row, View
 class CampaignContact(Row, key="contact_id"):
     """A contact that belongs to a campaign: to `campaign_id` if it was a call, else to the one whose code is `campaign`.
 
-    `staff_id` is who talked first; `reached_at` is when they began to talk, which a logged contact always did.
+    `staff_id` is who talked first; `reached_at` is when they began to talk, which a logged contact always did. A message
+    that was dispatched under the id of the contact, and is known by this `delivery_id`, is the contact.
     """
 
     contact_id: UUID
     customer_id: UUID | None = None
     campaign_id: UUID | None = None
     campaign: str | None = None
+    delivery_id: UUID | None = None
     channel: Channel | None = None
     direction: Direction | None = None
     staff_id: UUID | None = None
@@ -44,6 +47,7 @@ view = View(
 def ring(contact: CampaignContact, rung: CallRinging, at: Recorded) -> None:
     contact.customer_id = at.customer_id
     contact.campaign_id = rung.campaign_id
+    contact.delivery_id = delivery_id(str(at.stream_id))
     contact.channel = Channel.PHONE
     contact.direction = rung.direction
     contact.started_at = at.occurred_at
@@ -86,6 +90,7 @@ def named(met: InteractionLogged | InteractionStarted, at: Recorded) -> UUID | N
 def meet(contact: CampaignContact, met: InteractionLogged | InteractionStarted, at: Recorded) -> None:
     contact.customer_id = at.customer_id
     contact.campaign = met.campaign
+    contact.delivery_id = delivery_id(str(at.stream_id))
     contact.channel = met.channel
     contact.direction = met.direction
     contact.staff_id = met.staff_id

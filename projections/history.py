@@ -86,6 +86,24 @@ def past(view: View[R], as_of: AsOf, reader: Reader) -> sql.Composable:
     )
 
 
+def known_versions(view: View[R], as_of: AsOf, reader: Reader) -> sql.Composable:
+    """Every version of a view's rows that had come about by a moment, to select from under the name of its versions."""
+    assert view.versions is not None
+    conditions = [
+        sql.SQL("{} <= {}").format(sql.Identifier(column), sql.Literal(end))
+        for column, end in (
+            ("from_position", as_of.position),
+            ("from_position", _position(as_of, reader)),
+            ("known_from", as_of.time),
+            ("valid_from", as_of.valid_at),
+        )
+        if end is not None
+    ]
+    where = sql.SQL(" and ").join(conditions) if conditions else sql.SQL("true")
+    name = sql.Identifier(view.versions.name)
+    return sql.SQL("(select * from {} where {}) as {}").format(sql.Identifier("views", view.versions.name), where, name)
+
+
 def _position(as_of: AsOf, reader: Reader) -> int | None:
     return None if as_of.known_at is None else reader.position_at(as_of.known_at)
 
