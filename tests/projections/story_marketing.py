@@ -61,7 +61,7 @@ class Story:
                 IntroduceProduct(
                     product_id=product, sku=sku, name=sku, unit_cost=cost, currency=None if cost is None else "EUR"
                 ),
-                0,
+                5 if sku == "A" else 0,
             )
         self.tell(ReviseProduct(product_id=derived("product", "B"), unit_cost=Decimal(8)), 20)
 
@@ -225,3 +225,15 @@ class Story:
         targeted = TargetMember(campaign_id=CAMPAIGNS["spring"], customer_id=derived("customer", "b2b"))
         self.tell(targeted, 2)
         self.opportunity(derived("customer", "b2b"), 1)
+        self.oddities()
+
+    def oddities(self) -> None:
+        """Somebody who is called although they were held out, and somebody who bought between choice and launch."""
+        campaign, other, early = CAMPAIGNS["calls"], derived("customer", "held out"), derived("customer", "early")
+        self.tell(HoldOutMember(campaign_id=campaign, customer_id=other), 2)
+        self.tell(
+            RingCall(call_id=derived("call", 0), customer_id=other, direction=Direction.OUT, campaign_id=campaign), 3
+        )
+        self.tell(TargetMember(campaign_id=campaign, customer_id=early), 0.2)
+        line = OrderLine(sku="A", quantity=1, unit_price=Decimal(20))
+        self.tell(PlaceOrder(order_id=derived("order", "early"), customer_id=early, lines=(line,)), 0.5)

@@ -169,6 +169,7 @@ class Naive:
                     each.staff, each.answered, each.call = call.staff, call.answered, call.call
                     member.tries.remove(call)
                 member.tries.sort(key=lambda each: each.at)
+                member.tries = member.tries if member.targeted else []
 
     def place(self, placed: OrderPlaced, at: Any) -> None:
         rate = placed.total.rate
