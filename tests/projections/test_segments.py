@@ -38,7 +38,7 @@ from projections.traits import LINE, TRAITS
 from tests.conftest import House
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-TODAY = datetime(2026, 6, 1, tzinfo=UTC)
+TODAY = START + timedelta(days=75)
 SEGMENT, OTHER = derived("segment", 1), derived("segment", 2)
 ANYBODY = Predicate(test=Test(field="orders", operator=TestOperator.GTE, number=Decimal(0)))
 
