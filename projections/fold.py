@@ -64,7 +64,10 @@ class Fold(Generic[R]):
                 if result is GONE:
                     del rows[key]
                     self.gone.add(key)
-                elif self.gone:
+                    if versions is not None:
+                        versions.end(key, at)
+                    continue
+                if self.gone:
                     self.gone.discard(key)
                 if versions is not None:
                     versions.add(key, row, at)

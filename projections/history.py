@@ -36,6 +36,15 @@ class Versions(Generic[R]):
         _, *rest = self._values(row)
         self.open[key] = self._make(key, position, None, known, None, valid, None, *rest)
 
+    def end(self, key: Key, at: Recorded) -> None:
+        """The row was removed by an event: nothing holds from there on."""
+        last = self.open.pop(key, None)
+        if last is not None and last.from_position != at.position:
+            last.until_position = at.position
+            last.known_until = max(known_at(at), last.known_from)
+            last.valid_until = max(at.occurred_at, last.valid_from)
+            self.closed.append(last)
+
     def drop(self, key: Key) -> None:
         """Forgets what came about of a row."""
         self.open.pop(key, None)
@@ -75,6 +84,24 @@ def past(view: View[R], as_of: AsOf, reader: Reader) -> sql.Composable:
     return sql.SQL("(select {} from {} where {}) as {}").format(
         columns, sql.Identifier("views", view.versions.name), sql.SQL(" and ").join(conditions), name
     )
+
+
+def known_versions(view: View[R], as_of: AsOf, reader: Reader) -> sql.Composable:
+    """Every version of a view's rows that had come about by a moment, to select from under the name of its versions."""
+    assert view.versions is not None
+    conditions = [
+        sql.SQL("{} <= {}").format(sql.Identifier(column), sql.Literal(end))
+        for column, end in (
+            ("from_position", as_of.position),
+            ("from_position", _position(as_of, reader)),
+            ("known_from", as_of.time),
+            ("valid_from", as_of.valid_at),
+        )
+        if end is not None
+    ]
+    where = sql.SQL(" and ").join(conditions) if conditions else sql.SQL("true")
+    name = sql.Identifier(view.versions.name)
+    return sql.SQL("(select * from {} where {}) as {}").format(sql.Identifier("views", view.versions.name), where, name)
 
 
 def _position(as_of: AsOf, reader: Reader) -> int | None:

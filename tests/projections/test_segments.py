@@ -1,0 +1,314 @@
+"""Segments: who is in, on any day, and whom a predicate means."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from random import Random
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from domain import DECIDERS
+from domain.campaign_member import HoldOutMember, TargetMember, campaign_member_id
+from domain.campaign_plan import CampaignKind, PlanCampaign
+from domain.case import CloseCase, OpenCase, ResolveCase
+from domain.case_events import CaseType
+from domain.consent import GrantConsent, Purpose, WithdrawConsent
+from domain.customer import ChangeCustomerProfile, CustomerKind, RegisterCustomer, StatePreference
+from domain.interaction import LogInteraction
+from domain.invitation import AnswerSurvey, SendInvitation
+from domain.kernel import Command, Refused, derived
+from domain.merging import MergeCustomers
+from domain.opportunity import LoseOpportunity, OpenOpportunity
+from domain.order import OrderLine, PlaceOrder, RecordReturn
+from domain.predicate import TAKES, FieldKind, Predicate, Test, TestOperator, holds
+from domain.segment import FIELDS, DefineSegment, PublishSegment, RetireSegment
+from domain.segment_membership import EnterSegment, ExitSegment
+from domain.values import Channel
+from eventstore.envelope import Request
+from eventstore.reader import NOW, AsOf
+from projections import VIEWS, customer_360, customers, segment_memberships, segments
+from projections.engine import Engine
+from projections.lists import Lists
+from projections.segment_members import members, preview, sizes
+from projections.traits import LINE, TRAITS
+from tests.conftest import House
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+TODAY = START + timedelta(days=75)
+SEGMENT, OTHER = derived("segment", 1), derived("segment", 2)
+ANYBODY = Predicate(test=Test(field="orders", operator=TestOperator.GTE, number=Decimal(0)))
+
+
+def folded(house: House) -> Lists:
+    engine = Engine(house.log, house.pool, VIEWS)
+    engine.prepare()
+    engine.catch_up()
+    return Lists(house.log, house.pool)
+
+
+# Membership.
+
+
+def entering(customer: str, day: int, *, leaves: int | None = None, version: int = 1) -> list[tuple[Command, int]]:
+    who = {"segment_id": SEGMENT, "customer_id": derived("customer", customer), "definition_version": version}
+    enters: list[tuple[Command, int]] = [(EnterSegment(**who, evidence=(3, 5)), day)]
+    return enters if leaves is None else [*enters, (ExitSegment(**who, evidence=(9,)), leaves)]
+
+
+def define(segment: UUID) -> DefineSegment:
+    return DefineSegment(segment_id=segment, key=f"s{segment.hex[:4]}", title={"en": "Some"}, predicate=ANYBODY)
+
+
+HISTORY: list[tuple[Command, int]] = [
+    (define(SEGMENT), 0),
+    (PublishSegment(segment_id=SEGMENT), 0),
+    *entering("ana", 1, leaves=4),
+    *entering("eva", 2),
+    *entering("ana", 6, version=2),
+    *entering("luz", 7, leaves=8, version=2),
+]
+INSIDE = {1: {"ana"}, 3: {"ana", "eva"}, 5: {"eva"}, 6: {"ana", "eva"}, 7: {"ana", "eva", "luz"}, 9: {"ana", "eva"}}
+
+
+def tell(house: House, history: list[tuple[Command, int]]) -> Lists:
+    for command, day in sorted(history, key=lambda each: each[1]):
+        house.log.do(command, Request(occurred_at=START + timedelta(days=day)))
+    return folded(house)
+
+
+def test_who_is_in_a_segment_can_be_asked_of_any_day(house: House) -> None:
+    lists = tell(house, HISTORY)
+    names = {derived("customer", name): name for name in ("ana", "eva", "luz")}
+    for day, inside in INSIDE.items():
+        found = members(lists, SEGMENT, as_of=AsOf(valid_at=START + timedelta(days=day)))
+        assert (day, {names[each.customer_id] for each in found.members}) == (day, inside)
+        assert found.count == sizes(lists, [SEGMENT], as_of=AsOf(valid_at=START + timedelta(days=day)))[SEGMENT]
+    found = members(lists, SEGMENT)
+    ana = next(each for each in found.members if names[each.customer_id] == "ana")
+    assert (ana.entered_at, ana.version, ana.evidence) == (START + timedelta(days=6), 2, (3, 5))
+    assert sizes(lists, [SEGMENT, OTHER]) == {SEGMENT: 2, OTHER: 0}
+
+
+def test_moves_add_up_to_who_is_in(house: House) -> None:
+    lists = tell(house, HISTORY)
+    with lists.reading(segment_memberships.view) as (db, _):
+        moves = db.execute("select version, members, stayed_s from views.segment_moves order by position").fetchall()
+    day = 24 * 3600
+    assert moves == [(1, 1, None), (1, 1, None), (1, -1, 3 * day), (2, 1, None), (2, 1, None), (2, -1, day)]
+
+
+def test_pages_of_members_are_disjoint_and_complete(house: House) -> None:
+    lists = tell(house, [HISTORY[0], *(each for n in range(7) for each in entering(str(n), 1))])
+    seen: list[UUID] = []
+    page = members(lists, SEGMENT, first=3)
+    while True:
+        seen += [each.customer_id for each in page.members]
+        assert page.count == 7
+        if not page.has_next:
+            break
+        page = members(lists, SEGMENT, first=3, after=seen[-1])
+    assert seen == sorted(derived("customer", n) for n in range(7))
+    beyond = members(lists, SEGMENT, first=3, after=seen[-1])
+    assert (beyond.members, beyond.count) == ((), 7)
+    with pytest.raises(Refused):
+        members(lists, SEGMENT, first=101)
+
+
+def test_nobody_is_in_a_retired_segment(house: House) -> None:
+    lists = tell(house, [*HISTORY, (RetireSegment(segment_id=SEGMENT), 10)])
+    assert members(lists, SEGMENT).count == 0
+    assert members(lists, SEGMENT, as_of=AsOf(valid_at=START + timedelta(days=9))).count == 2
+
+
+def test_two_members_who_turn_out_to_be_one_are_in_once_and_since_the_first_of_them(house: House) -> None:
+    ana, eva = derived("customer", "ana"), derived("customer", "eva")
+    lists = tell(
+        house,
+        [
+            *HISTORY,
+            *((RegisterCustomer(customer_id=who, name="Ana"), 0) for who in (ana, eva)),
+            (MergeCustomers(customer_id=ana, survivor_id=eva), 11),
+        ],
+    )
+    (found,) = members(lists, SEGMENT).members
+    assert (found.customer_id, found.entered_at) == (eva, START + timedelta(days=2))
+
+
+def test_the_words_of_every_version_are_kept(house: House) -> None:
+    spain = Predicate(test=Test(field="country", operator=TestOperator.EQ, text="ES"))
+    again = DefineSegment(segment_id=SEGMENT, key=define(SEGMENT).key, title={"en": "Some"}, predicate=spain)
+    lists = tell(house, [(define(SEGMENT), 0), (PublishSegment(segment_id=SEGMENT), 1), (again, 5)])
+    sheet = lists.get(segments.view, [SEGMENT])[SEGMENT]
+    assert (sheet.version, sheet.published, sheet.predicate) == (2, 1, spain)
+    before = lists.fold(segments.view, AsOf(valid_at=START + timedelta(days=2))).rows[SEGMENT]
+    assert (before.version, before.predicate) == (1, ANYBODY)
+
+
+# Preview.
+
+WHO = [derived("customer", n) for n in range(30)]
+COUNTRIES = ["ES", "FR", "Ñandú %_", ""]
+
+
+def people(log: Any) -> None:
+    """Customers of whom something or other is known."""
+    random, number = Random(3), iter(range(10**6))
+
+    def tell(command: Command, day: float) -> None:
+        log.do(command, Request(occurred_at=START + timedelta(days=day)))
+
+    for code in ("spring", "autumn"):
+        plan = PlanCampaign(
+            campaign_id=derived("campaign", code), key=code, title="A", kind=CampaignKind.EMAIL, starts_at=START
+        )
+        tell(plan, 0)
+    for who in WHO:
+        kind = random.choice(list(CustomerKind))
+        tell(
+            RegisterCustomer(customer_id=who, name="A", kind=kind, country=random.choice(["ES", "FR", None])),
+            random.randint(0, 90),
+        )
+        if random.random() < 0.5:
+            tell(ChangeCustomerProfile(customer_id=who, country=random.choice(COUNTRIES[:3]), territory="north"), 91)
+        for _ in range(random.choice([0, 0, 1, 2, 5])):
+            line = OrderLine(sku="A", quantity=random.randint(1, 3), unit_price=Decimal(random.randint(1, 900)) / 10)
+            order = derived("order", next(number))
+            tell(PlaceOrder(order_id=order, customer_id=who, lines=(line,)), random.randint(0, 150))
+            if random.random() < 0.3:
+                tell(RecordReturn(order_id=derived("return", next(number)), customer_id=who, lines=(line,)), 151)
+        if random.random() < 0.4:
+            channel = random.choice([None, Channel.EMAIL])
+            tell(GrantConsent(customer_id=who, purpose=random.choice(list(Purpose)), channel=channel), 5)
+        if random.random() < 0.2:
+            tell(GrantConsent(customer_id=who, purpose=Purpose.MARKETING), 6)
+            tell(WithdrawConsent(customer_id=who, purpose=Purpose.MARKETING), 7)
+        if random.random() < 0.4:
+            topic = random.choice(["wine", "sailing"])
+            tell(StatePreference(customer_id=who, topic=topic, value="yes"), 8)
+        if random.random() < 0.5:
+            tell(
+                LogInteraction(interaction_id=derived("i", next(number)), customer_id=who, channel=Channel.PHONE),
+                random.randint(0, 150),
+            )
+        if random.random() < 0.4:
+            invitation = derived("invitation", next(number))
+            sent = SendInvitation(
+                invitation_id=invitation,
+                customer_id=who,
+                survey="s",
+                version=1,
+                channel=Channel.EMAIL,
+                language="es",
+                follow_up_id=derived("follow-up", invitation),
+            )
+            tell(sent, 9)
+            tell(AnswerSurvey(invitation_id=invitation, csat=random.randint(1, 5), nps=random.choice([None, 3, 9])), 10)
+        for _ in range(random.choice([0, 1, 2])):
+            opportunity, case = derived("opportunity", next(number)), derived("case", next(number))
+            tell(OpenOpportunity(opportunity_id=opportunity, customer_id=who), 11)
+            tell(OpenCase(case_id=case, customer_id=who, type=CaseType.QUESTION, channel=Channel.EMAIL), 11)
+            if random.random() < 0.5:
+                tell(LoseOpportunity(opportunity_id=opportunity, reason="PRICE"), 12)
+                tell(ResolveCase(case_id=case), 12)
+                tell(CloseCase(case_id=case, reason="DONE"), 13)
+        for code in random.sample(["spring", "autumn"], random.choice([0, 1, 2])):
+            choose = random.choice([TargetMember, HoldOutMember])
+            tell(choose(campaign_id=derived("campaign", code), customer_id=who), 14)
+
+
+def rows(lists: Lists, as_of: AsOf) -> dict[UUID, Mapping[str, object]]:
+    """What is known of everybody, put together in Python."""
+    lines, cards = (lists.fold(view, as_of).rows for view in (customers.view, customer_360.view))
+    names = lists.log.codec.names([event for noun in DECIDERS for event in noun.events])
+    events = [each for page in lists.log.reader.fold(types=names, as_of=as_of) for each in page]
+    found = {}
+    for who, line in lines.items():
+        card = cards.get(who, customer_360.CustomerCard(who))
+        own = [(event, at) for event, at in events if at.customer_id == who]
+        streams: dict[UUID, str] = {at.stream_id: at.type for _, at in own}
+        found[who] = {
+            **{name: getattr(line, name) for name in LINE},
+            "orders": Decimal(card.order_count), "returns": Decimal(card.returns), "revenue": card.revenue,
+            "average_order": card.revenue / card.order_count if card.order_count else None,
+            "nps": None if card.last_nps is None else Decimal(card.last_nps),
+            "csat": None if card.last_csat is None else Decimal(card.last_csat),
+            "interests": card.preferences, "first_order_at": card.first_order_at, "last_order_at": card.last_order_at,
+            "last_contact_at": card.last_contact_at,
+            "marketing_consent": any(yes and key.startswith("MARKETING/") for key, yes in card.consents.items()),
+            "open_opportunities": Decimal(list(streams.values()).count("opportunity.opened.v1")),
+            "open_cases": Decimal(list(streams.values()).count("case.opened.v1")),
+            "campaigns": tuple(
+                code for code in ("spring", "autumn")
+                if streams.get(campaign_member_id(derived("campaign", code), who)) == "campaign_member.targeted.v1"
+            ),
+        }  # fmt: skip
+    return found
+
+
+NUMBERS = st.sampled_from([Decimal(n) for n in ("0", "1", "2", "5", "30.5", "100")])
+TEXTS = st.sampled_from(["ES", "FR", "PERSON", "north", "Ñandú %_", "spring", "wine", "E", "%"])
+VALUES: Mapping[str, st.SearchStrategy[Any]] = {
+    "text": TEXTS,
+    "number": NUMBERS,
+    "moment": st.integers(0, 150).map(lambda days: START + timedelta(days=days)),
+    "flag": st.booleans(),
+    "texts": st.lists(TEXTS, min_size=1, max_size=3).map(tuple),
+    "numbers": st.lists(NUMBERS, min_size=1, max_size=3).map(tuple),
+}
+
+
+@st.composite
+def comparisons(draw: st.DrawFn) -> Predicate:
+    field = draw(st.sampled_from(sorted(TRAITS)))
+    kind = FIELDS[field]
+    operator = draw(st.sampled_from(sorted(TAKES[kind])))
+    value = TAKES[kind][operator]
+    given = {value: draw(VALUES[value])} if value else {}
+    if operator in (TestOperator.WITHIN_DAYS, TestOperator.BEFORE_DAYS):
+        given = {"number": Decimal(draw(st.integers(0, 160)))}
+    return Predicate(test=Test(field=field, operator=operator, **given))
+
+
+def nested(inside: st.SearchStrategy[Predicate]) -> st.SearchStrategy[Predicate]:
+    several = st.lists(inside, min_size=1, max_size=3).map(tuple)
+    return st.one_of(
+        *(several.map(lambda each, name=name: Predicate(**{name: each})) for name in ("every", "some", "no"))
+    )
+
+
+@pytest.mark.parametrize("as_of", [NOW, AsOf(valid_at=START + timedelta(days=100))])
+def test_a_preview_means_the_customers_of_whom_the_predicate_holds(house: House, as_of: AsOf) -> None:
+    people(house.log)
+    lists = folded(house)
+    known = rows(lists, as_of)
+
+    @given(predicate=st.recursive(comparisons(), nested, max_leaves=6))
+    @settings(max_examples=150 if as_of == NOW else 40, deadline=None, suppress_health_check=list(HealthCheck))
+    def check(predicate: Predicate) -> None:
+        found = preview(lists, predicate, at=TODAY, as_of=as_of)
+        assert list(found.customer_ids) == sorted(who for who, row in known.items() if holds(predicate, row, TODAY))
+        assert (found.count, found.customers) == (len(found.customer_ids), len(known))
+
+    check()
+
+
+def test_every_field_can_tell_some_of_them_from_others(house: House) -> None:
+    people(house.log)
+    known = rows(folded(house), NOW)
+    same = {name for name in TRAITS if len({repr(row[name]) for row in known.values()}) == 1}
+    assert same <= {"language", "timezone", "source"}
+
+
+def test_a_field_that_no_view_knows_is_refused(house: House) -> None:
+    lists = folded(house)
+    for field, words in (("tags", "No view knows tags"), ("shoe_size", "there is no field")):
+        operator, value = (TestOperator.CONTAINS, {"text": "x"}) if field in FIELDS else (TestOperator.IS_EMPTY, {})
+        asked = Predicate(test=Test(field=field, operator=operator, **value))  # type: ignore[arg-type]
+        with pytest.raises(Refused, match=words):
+            preview(lists, asked, at=TODAY)
+    assert FIELDS.keys() >= TRAITS.keys()
+    assert {FIELDS[name] for name in TRAITS} == set(FieldKind)
