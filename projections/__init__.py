@@ -9,6 +9,7 @@ from projections import (
     due,
     follow_ups,
     imports,
+    kpi_definitions,
     opportunities,
     orders,
     timeline,
@@ -26,5 +27,6 @@ VIEWS = (
     absences.view,
     opportunities.view,
     cases.view,
+    kpi_definitions.view,
 )
 """Every view. To add one: write its file, and its name here."""
