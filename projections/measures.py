@@ -87,7 +87,8 @@ class Measure:
             return EXACT.multiply(numerator, self.scale)
         if not denominator:
             return None
-        return WIDE.divide(WIDE.multiply(numerator, self.scale), denominator).quantize(RATIO_PLACES, context=WIDE)
+        value = WIDE.divide(WIDE.multiply(numerator, self.scale), denominator).quantize(RATIO_PLACES, context=WIDE)
+        return value.normalize(WIDE) if value % 1 else value.quantize(Decimal(1), context=WIDE)
 
 
 def rows_of(part: AnyPart) -> Part:

@@ -24,7 +24,7 @@ from api.limits import (
     check_variables,
     measure,
 )
-from api.schema import agenda, case, customer, events, follow_up, opportunity, order, standing, timeline
+from api.schema import agenda, case, customer, events, follow_up, kpi, opportunity, order, standing, timeline
 from api.schema.commands import mutations
 from api.schema.context import Context, Shown
 from api.schema.noun import Noun
@@ -36,7 +36,7 @@ from domain import DECIDERS
 from domain.kernel import Command
 from eventstore.commands import Commands
 from eventstore.envelope import Happened
-from projections import VIEWS
+from projections import VIEWS, kpi_definitions
 from projections.view import View
 
 NOUNS = (
@@ -163,6 +163,8 @@ def build_schema(
         questions += customer.questions(lists)
     if agenda.noun.view.name in nouns:
         questions.append(agenda.question(lists))
+    if kpi_definitions.view.name in nouns:
+        questions += kpi.questions(shapes)
     return Schema(
         query=output("Query", "Everything that can be asked.", questions),
         mutation=mutations(shapes, commands),

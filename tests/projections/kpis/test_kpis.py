@@ -208,7 +208,7 @@ def test_what_cannot_be_asked_is_refused(company: Company, changes: dict[str, An
 
 def test_a_definition_by_a_measure_that_there_is_not_is_refused(house: House) -> None:
     in_time(house, at(1, 1), defining("order.v1", "deals"))
-    with pytest.raises(Refused, match="asks for the measure 'order.v1', which there is not. Is it 'orders.v1'?"):
+    with pytest.raises(Refused, match=r"asks for the measure 'order\.v1', which there is not\. Is it 'orders\.v1'"):
         asked(house, "deals")
 
 
@@ -233,7 +233,7 @@ def test_another_part_is_explained_by_what_it_counts_once(company: Company) -> N
     per_customer = explain_kpi(company.lists, "revenue_per_customer", JANUARY, MARCH, part="customers")
     assert [part.name for part in per_customer.parts] == ["revenue", "customers"]
     assert per_customer.part == "customers"
-    with pytest.raises(Refused, match="revenue has the parts revenue."):
+    with pytest.raises(Refused, match=r"revenue has the parts revenue\."):
         explain_kpi(company.lists, "revenue", JANUARY, MARCH, part="orders")
     with pytest.raises(Refused, match="not one of this list"):
         explain_kpi(company.lists, "revenue", JANUARY, MARCH, after="x")
