@@ -12,12 +12,12 @@ from domain.kernel import Refused
 from eventstore.reader import NOW, AsOf
 from projections import kpi_definitions
 from projections.buckets import BUSINESS_ZONE
+from projections.counting import END_OF_ALL, KpiScope, Look, Part, Tally, Timing, in_currency
 from projections.kpi_definitions import KpiDefinition, last_in_force, version_of
 from projections.kpis import looked, measure_of, position_of, versions_of, work_out
 from projections.lists import MAX_PAGE, Lists
 from projections.measures import AnyPart, Measure, rows_of
 from projections.periods import calendar_period, must_be_days
-from projections.tallying import END_OF_ALL, KpiScope, Look, Part, Tally, Timing, in_currency
 
 
 @dataclass(frozen=True, slots=True)

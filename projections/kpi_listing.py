@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from domain.kpi import KpiDirection
 from eventstore.reader import NOW, AsOf
 from projections import kpi_definitions
+from projections.counting import KpiDimension
 from projections.kpi_catalogue import MEASURES
 from projections.kpi_definitions import KpiDefinition
 from projections.kpis import catalogue
 from projections.lists import Lists
-from projections.tallying import KpiDimension
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,10 @@
 from psycopg import sql
 
 from domain.kpi import KpiDirection
+from projections.counting import END_OF_ALL, END_OF_PERIOD, KpiDimension, Look, Narrowing, Part, Source, Tallied, Tally
 from projections.measures import MONEY, PERCENT, Measure, Worked
 from projections.sales import sales
-from projections.tallying import KpiDimension, Look, Narrowing, Part, Source, Tallied, Tally
+from projections.tallying import counts_as, happened
 
 HIGHER = KpiDirection.HIGHER_IS_BETTER
 TOP_SHARE = "0.2"
@@ -33,6 +34,7 @@ NET = Part("revenue", SALES, "base_amount", money=True)
 GROSS = Part("ordered", SALES, "base_amount", ORDERED, money=True)
 ORDERS = Part("orders", SALES, "orders")
 BUYERS = Part("customers", SALES, "customer_id", ORDERED, tally=Tally.DISTINCT)
+SPENT = Part("ordered", SALES, "base_amount", f"{ORDERED} and customer_id is not null", money=True)
 NEW_CUSTOMERS = Part("new_customers", FIRST_ORDERS, where="(earlier_known_at is null or earlier_known_at > {known})")
 
 
@@ -42,26 +44,26 @@ def _pareto(look: Look) -> Tallied:
     Of customers who brought in the same the sum does not depend on who is taken.
     """
     query = sql.SQL(
-        "with spent as ("
-        "  select nth, customer_id, sum(base_amount) as restated,"
-        "         sum(base_amount) filter (where known_at <= ends_at) as reported"
-        "    from (select * from {rows} where {narrowed}) sold"
-        "    join unnest(%(starts)s::timestamptz[], %(all_ends)s::timestamptz[]) with ordinality as p (starts_at, ends_at, nth)"
-        "      on occurred_at >= starts_at and occurred_at < ends_at"
-        "   where base_currency = %(currency)s and customer_id is not null and kind = 'PLACED'"
-        "   group by nth, customer_id"
+        "with spent as materialized ("
+        "  select nth_period, customer_id, sum(base_amount) as restated,"
+        "         sum(base_amount) filter (where known_at <= {end_of_period}) as reported,"
+        "         sum(base_amount) filter (where known_at <= {end_of_all}) as reported_in_all"
+        "    from {rows} where {counts} group by nth_period, customer_id"
         "), ranked as ("
-        "  select nth, restated, reported,"
-        "         row_number() over (partition by nth order by restated desc) as place,"
-        "         count(*) over (partition by nth) as buyers,"
-        "         row_number() over (partition by nth order by reported desc nulls last) as reported_place,"
-        "         count(reported) over (partition by nth) as reported_buyers"
-        "    from spent"
+        "  select nth_period, restated, reported,"
+        "         row_number() over (partition by nth_period order by restated desc) as place,"
+        "         count(*) over (partition by nth_period) as buyers,"
+        "         row_number() over (partition by nth_period order by reported desc nulls last) as reported_place,"
+        "         count(reported) over (partition by nth_period) as reported_buyers"
+        "    from (select nth_period, restated, reported from spent"
+        "          union all select 0, sum(restated), sum(reported_in_all) from spent group by customer_id) each_one"
         ")"
-        "select nth, sum(restated) filter (where place <= ceil(buyers * %(share)s::numeric)),"
+        "select nth_period, sum(restated) filter (where place <= ceil(buyers * %(share)s::numeric)),"
         "       sum(reported) filter (where reported_place <= ceil(reported_buyers * %(share)s::numeric))"
-        "  from ranked group by nth"
-    ).format(rows=look.rows(SALES), narrowed=look.narrowed(SALES))
+        "  from ranked group by nth_period"
+    ).format(
+        rows=happened(look, SPENT), counts=counts_as(look, SPENT), end_of_period=END_OF_PERIOD, end_of_all=END_OF_ALL
+    )
     return look.worked(query, share=TOP_SHARE)
 
 
@@ -132,8 +134,8 @@ MEASURES = (
         "What the best 20 % of the customers ordered ÷ what all customers ordered, in %; their number is rounded up.",
         "%", HIGHER, "S2, S4; Pareto 1896; Juran 1951",
         (
-            Worked("best_customers", _pareto, GROSS),
-            Part("ordered", SALES, "base_amount", f"{ORDERED} and customer_id is not null", money=True),
+            Worked("best_customers", _pareto, SPENT),
+            SPENT,
         ),
         scale=PERCENT,
     ),

@@ -13,12 +13,13 @@ from domain.kpi import KpiDirection
 from eventstore.reader import NOW, AsOf
 from projections import kpi_definitions
 from projections.buckets import BUSINESS_ZONE, Granularity
+from projections.counting import Amount, KpiScope, Look, Part, first_currency, last_positions
 from projections.kpi_catalogue import BUILT_IN, BY_NAME
 from projections.kpi_definitions import KpiDefinition, defined_versions, last_in_force, version_of
 from projections.lists import Lists
 from projections.measures import MONEY, Measure
 from projections.periods import CalendarPeriod, periods_of
-from projections.tallying import Amount, KpiScope, Look, Part, first_currency, last_positions, tally
+from projections.tallying import tally
 
 MAX_SCOPES = 20
 

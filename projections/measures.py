@@ -6,8 +6,8 @@ from decimal import Context, Decimal
 
 from domain.kpi import KpiDirection
 from domain.values import EXACT
+from projections.counting import KpiDimension, Look, Part, Source, Tallied
 from projections.kpi_definitions import KpiDefinition
-from projections.tallying import KpiDimension, Look, Part, Source, Tallied
 
 PERCENT = Decimal(100)
 MONEY = "money"

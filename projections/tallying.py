@@ -1,285 +1,173 @@
 """Tallying: the parts of a measure added up for each period, as it was known when the period ended and as it is known now."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from decimal import Decimal
-from enum import StrEnum
-from functools import cached_property
 from itertools import groupby
-from typing import Any, Self, cast
+from typing import Any
 
-from psycopg import Connection, sql
+from psycopg import sql
 
-from domain.kernel import Refused
 from domain.values import EXACT
-from eventstore.commands import identify
-from eventstore.reader import NOW, AsOf, Reader
-from projections.facts import Facts, counted
-from projections.history import past
-from projections.periods import CalendarPeriod
-from projections.view import View
+from projections.counting import (
+    END_OF_ALL,
+    END_OF_PERIOD,
+    FOR_EVER,
+    ZERO,
+    Amount,
+    Look,
+    Part,
+    Tallied,
+    Tally,
+    Timing,
+    in_currency,
+)
 
-ZERO = Decimal(0)
-NINETIETH = "0.9"
-FOR_EVER = sql.SQL("'infinity'::timestamptz")
-END_OF_PERIOD = sql.SQL("(%(ends)s::timestamptz[])[nth_period]")
-END_OF_ALL = sql.SQL("%(end)s::timestamptz")
-
-Amount = Any
-"""A sum or a count as a Decimal; of a median, it and the ninetieth percentile, or None without any rows."""
-
-
-class KpiDimension(StrEnum):
-    """By what a figure is narrowed down."""
-
-    SEGMENT = "SEGMENT"
-    TERRITORY = "TERRITORY"
-    REP = "REP"
-    CHANNEL = "CHANNEL"
-    TEAM = "TEAM"
-    CAMPAIGN = "CAMPAIGN"
-    QUEUE = "QUEUE"
-    PRODUCT = "PRODUCT"
-    COMPANY = "COMPANY"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KpiScope:
-    """One narrowing: the key of the segment or channel, or the id of the territory, rep or team; a COMPANY has none."""
-
-    dimension: KpiDimension
-    value: str | None = None
-
-
-class Timing(StrEnum):
-    """Whether what happened DURING a period is counted, or all that had happened when it began, or when it ended."""
-
-    DURING = "DURING"
-    AT_START = "AT_START"
-    AT_END = "AT_END"
-
-
-class Tally(StrEnum):
-    """What is made of the amounts: their sum, how many different ones there are, or their median."""
-
-    SUM = "SUM"
-    DISTINCT = "DISTINCT"
-    MEDIAN = "MEDIAN"
-
-
-@dataclass(frozen=True, slots=True)
-class Narrowing:
-    """A condition on the rows of a source, which names the value as {value}; it is the id of a `noun`, or a code."""
-
-    condition: str
-    noun: str | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Source:
-    """Rows to count, as SQL to select from: `rows` names each of its tables in braces.
-
-    They have the columns of `projections.facts.Fact`. `currency` is the column that has their base currency.
-    """
-
-    tables: tuple[View[Any], ...]
-    rows: str
-    scopes: Mapping[KpiDimension, Narrowing] = field(default_factory=dict)
-    currency: str | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Part:
-    """A sum over the rows of a source for which `where` holds: of `amount`, by the moment `at`.
-
-    Conditions may name {known}: up to when things were known that count, in the figure that is being worked out.
-    """
-
-    name: str
-    of: Source
-    amount: str = "1"
-    where: str = "true"
-    tally: Tally = Tally.SUM
-    timing: Timing = Timing.DURING
-    at: str = "occurred_at"
-    money: bool = False
-
-
-@dataclass(slots=True)
-class Tallied:
-    """A part for each period, and at last for all of them taken as one: as is known now, and as was known at the end."""
-
-    restated: list[Amount]
-    reported: list[Amount]
-    left_out: int = 0
-
-    @classmethod
-    def of(cls, amount: Amount, periods: int) -> Self:
-        """The same amount for so many periods, and for all of them."""
-        return cls([amount] * (periods + 1), [amount] * (periods + 1))
-
-
-@dataclass(frozen=True)
-class Look:
-    """What is looked at: which periods, from which moment, narrowed down to what, and in which currency."""
-
-    db: Connection
-    reader: Reader
-    as_of: AsOf
-    periods: Sequence[CalendarPeriod]
-    scope: tuple[KpiScope, ...] = ()
-    currency: str | None = None
-
-    @cached_property
-    def parameters(self) -> dict[str, object]:
-        """What the statements name: the periods, and the values of the scope."""
-        return {
-            "bounds": [*(period.starts_at for period in self.periods), self.periods[-1].ends_at],
-            "ends": [period.ends_at for period in self.periods],
-            "start": self.periods[0].starts_at,
-            "end": self.periods[-1].ends_at,
-            "currency": self.currency,
-            **{f"scope_{n}": value for n, value in enumerate(self._values)},
-        }
-
-    @cached_property
-    def _values(self) -> Sequence[str | None]:
-        return [each.value for each in self.scope]
-
-    def fill(self, source: Source, template: str, known: sql.Composable = FOR_EVER) -> sql.Composed:
-        """A template of the source's with its tables, as of the moment that is looked from."""
-        names = {table.name: self._table(table) for table in source.tables}
-        return sql.SQL(cast(Any, template)).format(known=known, **names)
-
-    def rows(self, source: Source) -> sql.Composed:
-        """The rows of a source, to select from."""
-        return self.fill(source, source.rows)
-
-    def narrowed(self, source: Source) -> sql.Composed:
-        """The condition that keeps to the scope. Refused if the source knows nothing of a dimension."""
-        conditions: list[sql.Composable] = [sql.SQL("true")]
-        for n, scope in enumerate(self.scope):
-            if scope.dimension is KpiDimension.COMPANY:
-                continue
-            narrowing = source.scopes.get(scope.dimension)
-            if narrowing is None:
-                raise Refused(f"This figure cannot be narrowed down by {scope.dimension.lower()}.", "scope")
-            if scope.value is None:
-                raise Refused("Give the value of a scope, except for the whole company.", "scope")
-            if narrowing.noun is not None:
-                self.parameters[f"scope_{n}"] = identify(narrowing.noun, scope.value, "scope")
-            conditions.append(
-                sql.SQL(cast(Any, f"({narrowing.condition})")).format(value=sql.Placeholder(f"scope_{n}"))
-            )
-        return sql.SQL(" and ").join(conditions)
-
-    def ask(self, query: sql.Composed, **more: object) -> list[tuple[Any, ...]]:
-        """The rows that a query finds."""
-        return self.db.execute(query, {**self.parameters, **more}).fetchall()
-
-    def worked(self, query: sql.Composed, **more: object) -> Tallied:
-        """What a query of its own finds: rows of the period's number, what is known now, and what was known at its end.
-
-        It names the periods as `starts` and `all_ends`; the one after the last is all of them taken as one.
-        """
-        first, last = self.periods[0].starts_at, self.periods[-1].ends_at
-        found = Tallied.of(ZERO, len(self.periods))
-        named = {
-            "starts": [*(period.starts_at for period in self.periods), first],
-            "all_ends": [*(period.ends_at for period in self.periods), last],
-        }
-        for nth, restated, reported in self.ask(query, **named, **more):
-            found.restated[nth - 1] = ZERO if restated is None else Decimal(restated)
-            found.reported[nth - 1] = ZERO if reported is None else Decimal(reported)
-        return found
-
-    def _table(self, view: View[Any]) -> sql.Composable:
-        if isinstance(view, Facts):
-            return counted(view, self.as_of, self.reader)
-        if view.history:
-            return past(view, self.as_of, self.reader)
-        if self.as_of != NOW:
-            raise Refused(f"{view.name} is known as it is now only: leave asOf out.", "asOf")
-        return sql.SQL("{} as {}").format(sql.Identifier("views", view.name), sql.Identifier(view.name))
+WORK_MEM = "64MB"
+"""What a statement may take of the database's memory to sort and to tell apart."""
+LATE = sql.SQL("(known_at > {at} and known_at > {end})")
+"""Something became known after a moment. What was known at once, as nearly everything, is told without looking it up."""
 
 
 def tally(look: Look, parts: Sequence[Part]) -> dict[Part, Tallied]:
-    """Every part, with one statement for all that count the same rows by the same moment."""
+    """Every part, with one statement for all sums of the same rows by the same moment."""
+    look.db.execute(f"set local work_mem = '{WORK_MEM}'")
     found: dict[Part, Tallied] = {}
-    for (_, _, during), some in groupby(sorted(parts, key=_together), key=_together):
-        found |= (_during if during else _standing)(look, list(some))
+    for (_, _, timing, kind), some in groupby(sorted(parts, key=_together), key=_together):
+        match kind, timing:
+            case Tally.SUM, Timing.DURING:
+                found |= _sums(look, list(some))
+            case Tally.SUM, _:
+                found |= _standing(look, list(some))
+            case Tally.DISTINCT, _:
+                found |= {part: _distinct(look, part) for part in some}
+            case _:
+                found |= {part: _medians(look, part) for part in some}
     return found
 
 
-def _together(part: Part) -> tuple[int, str, bool]:
-    return id(part.of), part.at, part.timing is Timing.DURING
+def _together(part: Part) -> tuple[int, str, Timing, Tally]:
+    return id(part.of), part.at, part.timing, part.tally
 
 
-def _during(look: Look, parts: list[Part]) -> dict[Part, Tallied]:
-    """What happened in each period: a row for each, and one for all of them."""
-    source, at = parts[0].of, look.fill(parts[0].of, parts[0].at)
-    sums = [
-        column
-        for part in parts
-        for column in (
-            _sum(look, part, FOR_EVER, sql.SQL("true")),
-            _sum(look, part, END_OF_PERIOD, sql.SQL("known_at <= {}").format(END_OF_PERIOD)),
-            _sum(look, part, END_OF_ALL, sql.SQL("known_at <= {}").format(END_OF_ALL)),
-            _left_out(look, part),
-        )
-    ]
-    query = sql.SQL(
-        "select nth_period, {sums} from ("
-        "  select *, width_bucket({at}, %(bounds)s::timestamptz[]) as nth_period from {rows} "
-        "   where {at} >= %(start)s and {at} < %(end)s and {narrowed}"
-        ") fact group by grouping sets ((nth_period), ())"
-    ).format(sums=sql.SQL(", ").join(sums), at=at, rows=look.rows(source), narrowed=look.narrowed(source))
-    found = {part: _nothing(look, part) for part in parts}
+def happened(look: Look, part: Part) -> sql.Composed:
+    """The rows that happened in the periods, each with the number of its period."""
+    return sql.SQL(
+        "(select *, width_bucket({at}, %(bounds)s::timestamptz[]) as nth_period"
+        "   from {rows} where {at} >= %(start)s and {at} < %(end)s and {narrowed}) fact"
+    ).format(at=look.fill(part.of, part.at), rows=look.rows(part.of), narrowed=look.narrowed(part.of))
+
+
+def _sums(look: Look, parts: list[Part]) -> dict[Part, Tallied]:
+    """Sums by period: of everything, of what was known by the period's end, and by the end of all periods."""
+    columns = [column for part in parts for column in _sum_columns(look, part)]
+    query = sql.SQL("select nth_period, {} from {} group by nth_period").format(
+        sql.SQL(", ").join(columns), happened(look, parts[0])
+    )
+    found = {part: Tallied.of(ZERO, len(look.periods)) for part in parts}
     for nth, *values in look.ask(query):
         for n, part in enumerate(parts):
-            restated, reported, whole, left_out = values[4 * n : 4 * n + 4]
-            tallied = found[part]
-            tallied.restated[-1 if nth is None else nth - 1] = _amount(part, restated)
-            tallied.reported[-1 if nth is None else nth - 1] = _amount(part, whole if nth is None else reported)
-            if nth is None:
-                tallied.left_out = left_out
+            restated, then, at_last, left_out = values[4 * n : 4 * n + 4]
+            tallied, whole = found[part], _number(restated)
+            if "{known}" not in part.where:  # what became known too late was added up instead
+                then, at_last = EXACT.subtract(whole, _number(then)), EXACT.subtract(whole, _number(at_last))
+            tallied.restated[nth - 1], tallied.reported[nth - 1] = whole, _number(then)
+            tallied.restated[-1] = EXACT.add(tallied.restated[-1], whole)
+            tallied.reported[-1] = EXACT.add(tallied.reported[-1], _number(at_last))
+            tallied.left_out += left_out
     return found
+
+
+def _sum_columns(look: Look, part: Part) -> list[sql.Composable]:
+    """Nearly everything is known in time: so the rest is added up, where whether a row counts does not depend on it."""
+    if "{known}" in part.where:
+        known = [sql.SQL("known_at <= {}").format(end) for end in (END_OF_PERIOD, END_OF_ALL)]
+        ends = [END_OF_PERIOD, END_OF_ALL]
+    else:
+        at = look.fill(part.of, part.at)
+        known = [LATE.format(at=at, end=end) for end in (END_OF_PERIOD, END_OF_ALL)]
+        ends = [FOR_EVER, FOR_EVER]
+    return [
+        _sum(look, part, FOR_EVER, sql.SQL("true")),
+        *(_sum(look, part, end, counts) for end, counts in zip(ends, known, strict=True)),
+        _left_out(look, part),
+    ]
 
 
 def _sum(look: Look, part: Part, known: sql.Composable, counts: sql.Composable) -> sql.Composed:
-    amount = look.fill(part.of, part.amount, known)
-    tallied = {
-        Tally.SUM: sql.SQL("sum({})"),
-        Tally.DISTINCT: sql.SQL("count(distinct {})"),
-        Tally.MEDIAN: sql.SQL(
-            "percentile_cont(array[0.5, " + NINETIETH + "]) within group (order by {}::double precision)"
-        ),
-    }[part.tally].format(amount)
-    return sql.SQL("{} filter (where {} and {} and {})").format(
-        tallied, look.fill(part.of, part.where, known), in_currency(part, "="), counts
+    return sql.SQL("sum({}) filter (where {} and {})").format(
+        look.fill(part.of, part.amount), counts_as(look, part, known), counts
     )
 
 
-def _left_out(look: Look, part: Part) -> sql.Composed:
+def counts_as(look: Look, part: Part, known: sql.Composable = FOR_EVER) -> sql.Composed:
+    """Whether a row counts, with what is known up to a moment."""
+    return sql.SQL("{} and {}").format(look.fill(part.of, part.where, known), in_currency(part, "="))
+
+
+def _left_out(look: Look, part: Part) -> sql.Composable:
     """How many rows are worth something in another base currency, so that they cannot be added."""
-    return sql.SQL("count(*) filter (where {} and {})").format(
-        look.fill(part.of, part.where), in_currency(part, "<>") if part.money else sql.SQL("false")
+    if not part.money:
+        return sql.SQL("0")
+    return sql.SQL("count(*) filter (where {} and {})").format(look.fill(part.of, part.where), in_currency(part, "<>"))
+
+
+def _distinct(look: Look, part: Part) -> Tallied:
+    """How many different ones there were: each counts from when it became known in the period first."""
+    query = sql.SQL(
+        "with each_one as materialized ("
+        "  select nth_period, {amount} as one, min(known_at) as known_at from {rows}"
+        "   where {counts} and {amount} is not null group by nth_period, one"
+        ")"
+        "select nth_period, count(*), count(*) filter (where known_at <= {end_of_period}) from each_one group by nth_period"
+        " union all "
+        "select 0, count(*), count(*) filter (where known_at <= {end_of_all})"
+        "  from (select min(known_at) as known_at from each_one group by one) whole"
+    ).format(
+        amount=look.fill(part.of, part.amount), rows=happened(look, part), counts=counts_as(look, part),
+        end_of_period=END_OF_PERIOD, end_of_all=END_OF_ALL,
+    )  # fmt: skip
+    found = Tallied.of(ZERO, len(look.periods))
+    for nth, restated, reported in look.ask(query):
+        found.restated[nth - 1], found.reported[nth - 1] = Decimal(restated), Decimal(reported)
+    return found
+
+
+def _medians(look: Look, part: Part) -> Tallied:
+    """The median and the ninetieth percentile, between the two values that lie around it (Hyndman & Fan 1996, type 7)."""
+    spread = sql.SQL("percentile_cont(array[0.5, 0.9]) within group (order by {}::double precision)").format(
+        look.fill(part.of, part.amount)
     )
+    known = [sql.SQL("known_at <= {}").format(end) for end in (END_OF_PERIOD, END_OF_ALL)]
+    query = sql.SQL(
+        "select nth_period, {sums} from {rows} where {counts} group by grouping sets ((nth_period), ())"
+    ).format(
+        sums=sql.SQL(", ").join([spread, *(sql.SQL("{} filter (where {})").format(spread, each) for each in known)]),
+        rows=happened(look, part),
+        counts=counts_as(look, part),
+    )
+    found = Tallied.of(None, len(look.periods))
+    for nth, restated, reported, at_last in look.ask(query):
+        place = -1 if nth is None else nth - 1
+        found.restated[place] = _spread(restated)
+        found.reported[place] = _spread(at_last if nth is None else reported)
+    return found
 
 
-def in_currency(part: Part, operator: str) -> sql.Composable:
-    """The condition that what is added up is in the currency that is looked at, or in another."""
-    if not part.money or part.of.currency is None:
-        return sql.SQL("true")
-    return sql.SQL(cast(Any, "{} " + operator + " %(currency)s")).format(sql.Identifier(part.of.currency))
+def _spread(found: list[float | None] | None) -> Amount:
+    """Statistics as the decimal numbers that they are written as."""
+    return None if found is None else tuple(None if each is None else Decimal(repr(each)) for each in found)
+
+
+def _number(found: Any) -> Decimal:
+    return ZERO if found is None else Decimal(found)
 
 
 def _standing(look: Look, parts: list[Part]) -> dict[Part, Tallied]:
     """What there was when each period began or ended: the sum of everything up to then."""
     source, at = parts[0].of, look.fill(parts[0].of, parts[0].at)
     query = sql.SQL(
-        "select width_bucket({at}, %(bounds)s::timestamptz[]), "
-        "       width_bucket(known_at - interval '1 microsecond', %(bounds)s::timestamptz[]), {sums} "
+        "select width_bucket({at}, %(bounds)s::timestamptz[]),"
+        "       width_bucket(known_at - interval '1 microsecond', %(bounds)s::timestamptz[]), {sums}"
         "  from (select * from {rows} where {narrowed}) fact where {at} < %(end)s group by 1, 2"
     ).format(
         at=at,
@@ -289,11 +177,11 @@ def _standing(look: Look, parts: list[Part]) -> dict[Part, Tallied]:
         rows=look.rows(source),
         narrowed=look.narrowed(source),
     )
-    found = {part: _nothing(look, part) for part in parts}
+    found = {part: Tallied.of(ZERO, len(look.periods)) for part in parts}
     last = len(look.periods)
     for happened, known, *values in look.ask(query):
         for n, part in enumerate(parts):
-            amount, tallied = _amount(part, values[2 * n]), found[part]
+            amount, tallied = _number(values[2 * n]), found[part]
             tallied.left_out += values[2 * n + 1]
             # What happened in a period was there at its end, and at the beginning of the next one.
             at_start = part.timing is Timing.AT_START
@@ -308,37 +196,3 @@ def _add(tallied: Tallied, place: int, amount: Decimal, known: bool) -> None:
     tallied.restated[place] = EXACT.add(tallied.restated[place], amount)
     if known:
         tallied.reported[place] = EXACT.add(tallied.reported[place], amount)
-
-
-def _nothing(look: Look, part: Part) -> Tallied:
-    return Tallied.of(_amount(part, None), len(look.periods))
-
-
-def _amount(part: Part, found: Any) -> Amount:
-    if part.tally is Tally.MEDIAN:
-        return None if found is None else tuple(map(_exactly, found))
-    return ZERO if found is None else Decimal(found)
-
-
-def _exactly(value: float | None) -> Decimal | None:
-    """A statistic as the decimal number that it is written as."""
-    return None if value is None else Decimal(repr(value))
-
-
-def first_currency(look: Look, sources: Sequence[Source]) -> str | None:
-    """The base currency of the earliest row that has one."""
-    for source in sources:
-        if source.currency is not None:
-            query = sql.SQL("select {} from {} order by occurred_at, position limit 1").format(
-                sql.Identifier(source.currency), look.rows(source)
-            )
-            if found := look.ask(query):
-                return cast(str, found[0][0])
-    return None
-
-
-def last_positions(db: Connection, sources: Sequence[Source]) -> Sequence[int]:
-    """How far the log is folded into each of the views that the sources look at."""
-    names = [table.checkpoint for source in sources for table in source.tables]
-    rows = db.execute("select position from views.checkpoint where name = any(%s)", [names]).fetchall()
-    return [position for (position,) in rows]

@@ -12,10 +12,10 @@ from eventstore.envelope import Happened, Origin, Recorded, Request
 from eventstore.log import Log
 from projections import VIEWS
 from projections.buckets import Granularity
+from projections.counting import KpiScope
 from projections.kpis import KpiPoint, KpiSeries, kpi
 from projections.lists import Lists
 from projections.periods import CalendarPeriod, periods_of
-from projections.tallying import KpiScope
 
 FROM, TO = date(2025, 1, 1), date(2025, 6, 30)
 START = datetime(2025, 1, 1, tzinfo=UTC)

@@ -19,12 +19,12 @@ from eventstore.envelope import Origin, Request
 from eventstore.reader import AsOf
 from projections import VIEWS
 from projections.buckets import Granularity
+from projections.counting import KpiDimension, KpiScope
 from projections.engine import Engine
 from projections.kpi_catalogue import BUILT_IN, BY_NAME, MEASURES
 from projections.kpi_explaining import explain_kpi
 from projections.kpis import KpiSeries, kpi
 from projections.lists import Lists
-from projections.tallying import KpiDimension, KpiScope
 from tests.conftest import House
 from tests.importers.conftest import Import, load  # noqa: F401  # a fixture
 from tests.projections.kpis.story import Company
