@@ -13,6 +13,12 @@ from domain.values import must_be_worded, must_say
 MAX_KPI_LANGUAGES = 50
 MAX_KPI_VERSIONS = 1000
 
+BUILT_IN = frozenset((
+    "avg_order_value", "customers", "gross_revenue", "new_customers", "online_sales_share", "orders", "pareto_share",
+    "revenue", "revenue_per_customer", "revenue_per_rep",
+))  # fmt: skip
+"""The KPIs that come with Bitácora: version 1 of each is there without anybody having defined it."""
+
 KpiId = Annotated[UUID, Ref("kpi")]
 
 
@@ -46,7 +52,9 @@ class DefineKpi(Command):
 
 
 class KpiDefined(Event, stored_as="kpi.defined.v1"):
-    """A version of a definition, whole; versions count from 1, and what was reported cites the version of its time."""
+    """A version of a definition, whole, cited by what is reported in its time; they count from 1.
+
+    Of a KPI that comes with Bitácora the first is there without an event, so that they count from 2."""
 
     key: str
     version: int
@@ -74,7 +82,7 @@ Happened = KpiDefined
 
 def decide(asked: Asked, kpi: Kpi) -> Iterator[Event]:
     must_make_sense(asked)
-    version = kpi.defined.version if kpi.defined else 0
+    version = kpi.defined.version if kpi.defined else int(asked.key in BUILT_IN)
     if kpi.defined != as_asked(KpiDefined, asked, version=version):
         if version >= MAX_KPI_VERSIONS:
             raise Refused(f"A KPI has at most {MAX_KPI_VERSIONS} versions. Define another one.")

@@ -23,6 +23,7 @@ from projections import (
     imports,
     loyalty,
     messages,
+    kpi_definitions,
     opportunities,
     orders,
     profiles,
@@ -78,5 +79,6 @@ VIEWS = (
     allocations.view,
     unit_costs.view,
     objectives.view,
+    kpi_definitions.view,
 )
 """Every view. To add one: write its file, and its name here."""

@@ -40,6 +40,7 @@ from api.schema import (
     timeline,
     value,
 )
+from api.schema import agenda, case, customer, events, follow_up, kpi, opportunity, order, standing, timeline
 from api.schema.commands import mutations
 from api.schema.context import Context, Shown
 from api.schema.noun import Noun
@@ -52,6 +53,7 @@ from domain.kernel import Command
 from eventstore.commands import Commands
 from eventstore.envelope import Happened
 from projections import VIEWS, orders
+from projections import VIEWS, kpi_definitions
 from projections.view import View
 
 NOUNS = (
@@ -191,6 +193,8 @@ def build_schema(
         questions += identity.questions(lists)
     if {noun.view.name for noun in integration.NOUNS} <= set(nouns):
         questions += integration.questions(lists)
+    if kpi_definitions.view.name in nouns:
+        questions += kpi.questions(shapes)
     return Schema(
         query=output("Query", "Everything that can be asked.", questions),
         mutation=mutations(shapes, commands),

@@ -19,20 +19,20 @@ from domain.kpi import (
 from tests.domain.scenario import but, given
 
 DEFINE = DefineKpi(
-    kpi_id=kpi_id("churn_rate"),
-    key="churn_rate",
+    kpi_id=kpi_id("churn_in_stores"),
+    key="churn_in_stores",
     title={"es": "Tasa de abandono", "en": "Churn rate"},
     formula="Customers lost in the period, divided by customers at its start.",
-    measure="churn_rate_by_silence",
+    measure="churn_in_stores_by_silence",
     unit="%",
     direction=KpiDirection.LOWER_IS_BETTER,
 )
 DEFINED = KpiDefined(
-    key="churn_rate",
+    key="churn_in_stores",
     version=1,
     title={"es": "Tasa de abandono", "en": "Churn rate"},
     formula="Customers lost in the period, divided by customers at its start.",
-    measure="churn_rate_by_silence",
+    measure="churn_in_stores_by_silence",
     unit="%",
     direction=KpiDirection.LOWER_IS_BETTER,
     effective_from=None,
@@ -40,7 +40,7 @@ DEFINED = KpiDefined(
 
 
 def test_a_kpi_is_defined_once_under_the_id_of_its_key() -> None:
-    assert kpi_id("churn_rate") == reference("kpi", "bitacora", "churn_rate")
+    assert kpi_id("churn_in_stores") == reference("kpi", "bitacora", "churn_in_stores")
     given(decider).when(DEFINE).then(DEFINED)
     given(decider, DEFINED).when(DEFINE).then_nothing()
 
@@ -50,7 +50,7 @@ def test_a_kpi_is_defined_once_under_the_id_of_its_key() -> None:
     [
         {"title": {"en": "Churn"}},
         {"formula": "By contracts ended."},
-        {"measure": "churn_rate_by_contract"},
+        {"measure": "churn_in_stores_by_contract"},
         {"unit": "share"},
         {"direction": KpiDirection.HIGHER_IS_BETTER},
         {"effective_from": date(2026, 1, 1)},
@@ -61,6 +61,11 @@ def test_another_definition_is_the_next_version(changes: dict[str, Any]) -> None
     given(decider, DEFINED).when(but(DEFINE, **changes)).then(second)
     given(decider, DEFINED, second).when(but(DEFINE, **changes)).then_nothing()
     given(decider, DEFINED, second).when(DEFINE).then(replace(DEFINED, version=3))
+
+
+def test_of_a_kpi_that_comes_with_bitacora_the_first_that_is_defined_is_the_second_version() -> None:
+    changes = {"key": "revenue", "kpi_id": kpi_id("revenue")}
+    given(decider).when(but(DEFINE, **changes)).then(replace(DEFINED, key="revenue", version=2))
 
 
 def test_when_two_define_a_kpi_at_once_the_second_is_the_next_version() -> None:
@@ -79,7 +84,7 @@ def test_a_kpi_has_only_so_many_versions() -> None:
     ("changes", "sentence", "field"),
     [
         ({"key": ""}, "The key must not be blank.", "key"),
-        ({"kpi_id": UUID(int=1)}, "The id of this KPI is bitacora:churn_rate.", "kpi_id"),
+        ({"kpi_id": UUID(int=1)}, "The id of this KPI is bitacora:churn_in_stores.", "kpi_id"),
         ({"title": {"english": "x"}}, "Write the language as es or es-MX.", "title"),
         (
             {"title": {f"{a}{b}": "x" for a in "abc" for b in "abcdefghijklmnopq"}},
