@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import field
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from domain.consent import ConsentGranted, ConsentWithdrawn
-from domain.customer import CustomerRegistered, PreferenceStated
+from domain.customer import CustomerProfileChanged, CustomerRegistered, PreferenceStated
 from domain.follow_up import (
     FollowUpCancelled,
     FollowUpCompleted,
@@ -39,17 +41,22 @@ from domain.order import (
 from domain.restriction import ContactRestrictionLifted, ContactRestrictionSet
 from domain.values import EXACT, empty
 from eventstore.envelope import Recorded
-from projections.customers import later
+from projections.customers import is_own, later
 from projections.takings import take
 from projections.view import Row, View
 
 ZERO = Decimal(0)
+KEPT_ANSWERS = 6
+HOME_ZONE = "Europe/Madrid"
+"""Where somebody is taken to live of whom nobody said it."""
 
 
 class CustomerCard(Row, key="customer_id"):
     """All about a customer on one card. `revenue` is `gross` less what was `returned` or cancelled, in `currency`.
 
-    `restrictions` are the ways in which the customer is not to be reached, each with its end if it has one.
+    `restrictions` are the ways in which the customer is not to be reached, each with its end if it has one. `contact_hours`
+    counts the contacts that the customer began by the hour of the day where they live, `own_channels` by the way they chose.
+    `csats` and `npses` are the last answers, the latest last.
     """
 
     customer_id: UUID
@@ -71,6 +78,9 @@ class CustomerCard(Row, key="customer_id"):
     interaction_count: int = 0
     inbound: int = 0
     channels: dict[str, int] = field(default_factory=dict)
+    own_channels: Mapping[str, int] = field(default_factory=empty)
+    contact_hours: Mapping[str, int] = field(default_factory=empty)
+    timezone: str | None = None
     last_contact_at: datetime | None = None
     last_contact_channel: str | None = None
     information_requests: int = 0
@@ -83,16 +93,24 @@ class CustomerCard(Row, key="customer_id"):
     last_survey_at: datetime | None = None
     last_csat: int | None = None
     last_nps: int | None = None
+    csats: tuple[int, ...] = ()
+    npses: tuple[int, ...] = ()
     follow_ups: Mapping[str, datetime] = field(default_factory=empty)
 
 
-view = View("customer_360", CustomerCard, version=2, indexes=("(revenue desc, customer_id)",))
+view = View("customer_360", CustomerCard, version=3, indexes=("(revenue desc, customer_id)",))
 
 
 @view.on(CustomerRegistered)
 def welcome(card: CustomerCard, registered: CustomerRegistered, at: Recorded) -> None:
     if card.since is None or at.occurred_at < card.since:
         card.since = at.occurred_at
+    card.timezone = (registered.timezone or card.timezone) if is_own(at) else (card.timezone or registered.timezone)
+
+
+@view.on(CustomerProfileChanged)
+def move(card: CustomerCard, changed: CustomerProfileChanged, at: Recorded) -> None:
+    card.timezone = (changed.timezone or card.timezone) if is_own(at) else (card.timezone or changed.timezone)
 
 
 @view.on(IdentifierVerified)
@@ -146,7 +164,11 @@ def count_return(card: CustomerCard, back: LinesReturned | GoodsReturned, at: Re
 @view.on(InteractionLogged, InteractionStarted)
 def count_contact(card: CustomerCard, contact: InteractionLogged | InteractionStarted, at: Recorded) -> None:
     card.interaction_count += 1
-    card.inbound += contact.direction is Direction.IN
+    if contact.direction is Direction.IN:
+        card.inbound += 1
+        card.own_channels = one_more(card.own_channels, contact.channel.value)
+        hour = at.occurred_at.astimezone(zone(card.timezone)).hour
+        card.contact_hours = one_more(card.contact_hours, f"{hour:02}")
     count(card.channels, contact.channel.value)
     if card.last_contact_at is None or at.occurred_at >= card.last_contact_at:
         card.last_contact_at = at.occurred_at
@@ -199,6 +221,10 @@ def note_answer(card: CustomerCard, responded: SurveyResponded, at: Recorded) ->
     card.surveys_answered += 1
     card.last_csat = card.last_csat if responded.csat is None else responded.csat
     card.last_nps = card.last_nps if responded.nps is None else responded.nps
+    if responded.csat is not None:
+        card.csats = (*card.csats[1 - KEPT_ANSWERS :], responded.csat)
+    if responded.nps is not None:
+        card.npses = (*card.npses[1 - KEPT_ANSWERS :], responded.nps)
 
 
 @view.on(FollowUpScheduled)
@@ -233,6 +259,17 @@ def keep_promise(
         card.follow_ups = {**card.follow_ups, str(at.stream_id): kept.retry_at}
     else:
         card.follow_ups = {key: due for key, due in card.follow_ups.items() if key != str(at.stream_id)}
+
+
+def one_more(counts: Mapping[str, int], what: str) -> Mapping[str, int]:
+    """The counts with one more of something."""
+    return {**counts, what: counts.get(what, 0) + 1}
+
+
+@cache
+def zone(name: str | None) -> ZoneInfo:
+    """The time zone of this name, or that of the house."""
+    return ZoneInfo(name or HOME_ZONE)
 
 
 def count(counts: dict[str, int], what: str) -> None:

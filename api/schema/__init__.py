@@ -32,6 +32,7 @@ from api.schema import (
     follow_up,
     identity,
     integration,
+    kpi,
     loyalty,
     opportunity,
     order,
@@ -40,7 +41,6 @@ from api.schema import (
     timeline,
     value,
 )
-from api.schema import agenda, case, customer, events, follow_up, kpi, opportunity, order, standing, timeline
 from api.schema.commands import mutations
 from api.schema.context import Context, Shown
 from api.schema.noun import Noun
@@ -52,8 +52,7 @@ from domain import DECIDERS
 from domain.kernel import Command
 from eventstore.commands import Commands
 from eventstore.envelope import Happened
-from projections import VIEWS, orders
-from projections import VIEWS, kpi_definitions
+from projections import VIEWS, kpi_definitions, orders
 from projections.view import View
 
 NOUNS = (
