@@ -30,12 +30,14 @@ from api.schema import (
     customer,
     events,
     follow_up,
+    forecast,
     identity,
     integration,
     kpi,
     loyalty,
     opportunity,
     order,
+    pipeline,
     planning,
     standing,
     timeline,
@@ -64,6 +66,10 @@ NOUNS = (
     agenda.noun,
     agenda.away,
     opportunity.noun,
+    opportunity.versions,
+    opportunity.changes,
+    opportunity.pipeline,
+    opportunity.stages,
     case.noun,
     *identity.NOUNS,
     *integration.NOUNS,
@@ -194,6 +200,8 @@ def build_schema(
         questions += integration.questions(lists)
     if kpi_definitions.view.name in nouns:
         questions += kpi.questions(shapes)
+    if opportunity.noun.view.name in nouns:
+        questions += [*pipeline.questions(lists), *forecast.questions(lists)]
     return Schema(
         query=output("Query", "Everything that can be asked.", questions),
         mutation=mutations(shapes, commands),
