@@ -27,11 +27,13 @@ from api.limits import (
 from api.schema import (
     agenda,
     case,
+    cube,
     customer,
     events,
     follow_up,
     identity,
     integration,
+    kpi,
     loyalty,
     opportunity,
     order,
@@ -40,7 +42,6 @@ from api.schema import (
     timeline,
     value,
 )
-from api.schema import agenda, case, customer, events, follow_up, kpi, opportunity, order, standing, timeline
 from api.schema.commands import mutations
 from api.schema.context import Context, Shown
 from api.schema.noun import Noun
@@ -52,8 +53,8 @@ from domain import DECIDERS
 from domain.kernel import Command
 from eventstore.commands import Commands
 from eventstore.envelope import Happened
-from projections import VIEWS, orders
-from projections import VIEWS, kpi_definitions
+from projections import VIEWS, kpi_definitions, orders
+from projections.cubes import CUBES
 from projections.view import View
 
 NOUNS = (
@@ -195,6 +196,8 @@ def build_schema(
         questions += integration.questions(lists)
     if kpi_definitions.view.name in nouns:
         questions += kpi.questions(shapes)
+    if {each.facts.name for each in CUBES.values()} <= set(nouns):
+        questions += cube.questions(lists)
     return Schema(
         query=output("Query", "Everything that can be asked.", questions),
         mutation=mutations(shapes, commands),
