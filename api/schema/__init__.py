@@ -27,6 +27,7 @@ from api.limits import (
 from api.schema import (
     agenda,
     case,
+    cube,
     customer,
     events,
     follow_up,
@@ -55,6 +56,7 @@ from domain.kernel import Command
 from eventstore.commands import Commands
 from eventstore.envelope import Happened
 from projections import VIEWS, kpi_definitions, orders
+from projections.cubes import CUBES
 from projections.view import View
 
 NOUNS = (
@@ -202,6 +204,8 @@ def build_schema(
         questions += kpi.questions(shapes)
     if opportunity.noun.view.name in nouns:
         questions += [*pipeline.questions(lists), *forecast.questions(lists)]
+    if {each.facts.name for each in CUBES.values()} <= set(nouns):
+        questions += cube.questions(lists)
     return Schema(
         query=output("Query", "Everything that can be asked.", questions),
         mutation=mutations(shapes, commands),

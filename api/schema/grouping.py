@@ -225,6 +225,11 @@ def selected(noun: Noun, selections: Iterable[SelectedField]) -> list[Aggregate]
     return found
 
 
+def selected_names(info: Info) -> set[str]:
+    """The fields that are selected of what is being answered."""
+    return {field.name for field in _below(info.selected_fields, ())}
+
+
 def _below(fields: Sequence[Selection], path: Sequence[str]) -> list[SelectedField]:
     """The fields that are selected below a path from here."""
     here = [inner for field in _fields(fields) for inner in _fields(field.selections)]
