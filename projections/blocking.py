@@ -5,9 +5,10 @@ postal code with the sound of a name; only who shares one is compared (P. Christ
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from functools import lru_cache
+from itertools import combinations
 
 from jellyfish import soundex
 
@@ -16,14 +17,18 @@ from projections.customers import folded
 
 MAX_TOKENS = 6
 """How many words of a name or a street are looked at."""
-SOUNDS_REMEMBERED = 65_536
+REMEMBERED = 65_536
+"""How many names, streets and sounds are kept at hand."""
 
-LEGAL_FORMS = frozenset((
-    "sa", "sl", "slu", "sau", "sc", "scp", "coop", "ltd", "limited", "plc", "llc", "llp", "inc", "corp", "co", "company",
-    "gmbh", "ag", "kg", "bv", "nv", "srl", "spa", "sas", "sarl", "lda", "ltda", "cia", "de", "del", "la", "el", "los",
-    "las", "the", "of", "and", "y", "e", "i", "da", "do", "van", "von", "der", "mr", "mrs", "ms", "dr", "don", "dona",
+PARTICLES = frozenset((
+    "de", "del", "la", "el", "los", "las", "the", "of", "and", "y", "e", "i", "da", "do", "van", "von", "der",
 ))  # fmt: skip
-"""Words of names that tell nobody from anybody: legal forms, particles, forms of address."""
+NAMED_ANYHOW = PARTICLES.union((
+    "sa", "sl", "slu", "sau", "sc", "scp", "coop", "ltd", "limited", "plc", "llc", "llp", "inc", "corp", "co", "company",
+    "gmbh", "ag", "kg", "bv", "nv", "srl", "spa", "sas", "sarl", "lda", "ltda", "cia", "mr", "mrs", "ms", "dr", "don",
+    "dona",
+))  # fmt: skip
+"""Words of names that tell nobody from anybody: particles, legal forms, forms of address."""
 STREET_WORDS = {
     "c": "calle", "cl": "calle", "av": "avenida", "avd": "avenida", "avda": "avenida", "ave": "avenue",
     "pl": "plaza", "pza": "plaza", "plza": "plaza", "po": "paseo", "pso": "paseo", "ctra": "carretera", "crta":
@@ -32,7 +37,8 @@ STREET_WORDS = {
     "n": "north", "s": "south", "e": "east", "w": "west",
 }  # fmt: skip
 """How the words of streets are written in full."""
-KINDS_OF_STREET = frozenset((*STREET_WORDS.values(), "place", "circuit", "close", "way", "terrace", "rua", "rue"))
+OF_ANY_STREET = PARTICLES.union(STREET_WORDS.values(), ("place", "circuit", "close", "way", "terrace", "rua", "rue"))
+"""Words of streets that tell no street from another."""
 WORD = re.compile(r"[^\W_]+")
 SPANISH = (
     ("ll", "y"),
@@ -52,20 +58,22 @@ def words(text: str | None) -> list[str]:
     return WORD.findall(folded(text).replace("'", "").replace("’", "").replace(".", "")) if text else []
 
 
-def name_words(name: str | None) -> list[str]:
-    """The words of a name that tell, longest ones kept if there are too many."""
+@lru_cache(REMEMBERED)
+def name_words(name: str | None) -> tuple[str, ...]:
+    """The words of a name that tell, the first ones if there are many."""
     found = words(name)
-    telling = [word for word in found if word not in LEGAL_FORMS] or found
-    return telling[:MAX_TOKENS]
+    telling = [word for word in found if word not in NAMED_ANYHOW] or found
+    return tuple(telling[:MAX_TOKENS])
 
 
-def street_words(street: str | None) -> list[str]:
+@lru_cache(REMEMBERED)
+def street_words(street: str | None) -> tuple[str, ...]:
     """The words of a street, abbreviations written in full."""
     spaced = WORD.findall(folded(street)) if street else []
-    return [STREET_WORDS.get(word, word) for word in spaced]
+    return tuple([STREET_WORDS.get(word, word) for word in spaced])
 
 
-@lru_cache(SOUNDS_REMEMBERED)
+@lru_cache(REMEMBERED)
 def sound(word: str) -> str:
     """How a word sounds: Soundex (R. C. Russell, US patent 1,261,167, 1918), letters that Spanish says alike being one.
 
@@ -90,40 +98,44 @@ def blocks_of(
 
     A name alone makes none, nor does the mailbox of an office.
     """
-    return tuple(sorted({
-        *_by_identifier(identifiers), *_by_name(name_words(name), birth_date, postal_code, words(city)),
-        *_by_place(birth_date, street_words(street), postal_code, words(city)),
-    }))  # fmt: skip
+    found = {block for known in identifiers for block in of_identifier(known)}
+    if birth_date is not None or postal_code or city:
+        names = name_words(name)
+        found.update(_by_name(names, birth_date, postal_code, words(city)))
+        found.update(_by_place(names, birth_date, street_words(street), postal_code))
+    return tuple(sorted(found))
 
 
-def _by_identifier(identifiers: Iterable[str]) -> Iterator[str]:
-    for known in identifiers:
-        kind, _, normal = known.partition(":")
-        if kind != IdentifierType.EMAIL:
-            yield known
-        elif not is_functional(normal):
-            yield known
-            yield f"MAILBOX:{normal.partition('@')[0]}"
+def of_identifier(known: str) -> Iterator[str]:
+    """The blocks of one identifier: itself, and for an e-mail its mailbox whatever the domain, unless it is an office's."""
+    kind, _, normal = known.partition(":")
+    if kind != IdentifierType.EMAIL:
+        yield known
+    elif not is_functional(normal):
+        yield known
+        yield f"MAILBOX:{normal.partition('@')[0]}"
 
 
-def _by_name(names: list[str], born: date | None, postal_code: str | None, city: list[str]) -> Iterator[str]:
-    sounds = {sound(word) for word in names if len(word) > 1}
+def _by_name(names: Sequence[str], born: date | None, postal_code: str | None, city: Sequence[str]) -> Iterator[str]:
+    sounds = sorted({sound(word) for word in names if len(word) > 1})
     for each in sounds:
         if born is not None:
             yield f"BORN:{born.isoformat()}:{each}"
         if postal_code:
             yield f"POST:{folded(postal_code)}:{each}"
-        if city:
-            yield f"CITY:{'/'.join(map(sound, city))}:{each}"
+    if city:
+        town = "/".join(map(sound, city))
+        for both in combinations(sounds, 2) if len(sounds) > 1 else [sounds]:
+            yield f"CITY:{town}:{'/'.join(both)}"
 
 
-def _by_place(born: date | None, street: list[str], postal_code: str | None, city: list[str]) -> Iterator[str]:
+def _by_place(names: Sequence[str], born: date | None, street: Sequence[str], postal_code: str | None) -> Iterator[str]:
     if born is not None and postal_code:
         yield f"BORN:{born.isoformat()}:{folded(postal_code)}"
     number = next((word for word in street if word.isdecimal()), None)
-    named = [word for word in street if word not in KINDS_OF_STREET and not word.isdecimal() and len(word) > 1]
-    for word in named[:2]:
-        if number is not None:
-            yield f"DOOR:{number}:{sound(word)}"
+    named = [word for word in street if word not in OF_ANY_STREET and not word.isdecimal() and len(word) > 1]
+    for word in named[:2] if number is not None else ():
         if postal_code:
-            yield f"ROAD:{folded(postal_code)}:{sound(word)}"
+            yield f"DOOR:{number}:{sound(word)}:{folded(postal_code)}"
+        for name in names:
+            yield f"DOOR:{number}:{sound(word)}:{sound(name)}"

@@ -25,6 +25,8 @@ EXPECTED = ("EMAIL", "PHONE", "ADDRESS", "COUNTRY", "LANGUAGE", "TERRITORY")
 """What should be known of every customer."""
 MAX_GROUPS = 1_000
 RATE = Decimal("0.0001")
+COMPLETENESS = tuple((1 - Decimal(missing) / len(EXPECTED)).quantize(RATE) for missing in range(len(EXPECTED) + 1))
+"""By how much is missing."""
 
 
 class QualityDimension(StrEnum):
@@ -137,17 +139,17 @@ def bounce(entry: QualityEntry, bounced: MessageBounced, at: Recorded) -> None:
 
 def weigh(entry: QualityEntry) -> None:
     """Says anew what is missing."""
-    kinds = set(entry.held.values())
-    there = {
-        "EMAIL": "EMAIL" in kinds,
-        "PHONE": "PHONE" in kinds,
-        "ADDRESS": entry.has_address,
-        "COUNTRY": bool(entry.country),
-        "LANGUAGE": bool(entry.language),
-        "TERRITORY": bool(entry.territory),
-    }
-    entry.missing = tuple(name for name in EXPECTED if not there[name])
-    entry.completeness = (1 - Decimal(len(entry.missing)) / len(EXPECTED)).quantize(RATE)
+    kinds = entry.held.values()
+    there = (
+        "EMAIL" in kinds,
+        "PHONE" in kinds,
+        entry.has_address,
+        bool(entry.country),
+        bool(entry.language),
+        bool(entry.territory),
+    )
+    entry.missing = tuple([name for name, is_there in zip(EXPECTED, there, strict=True) if not is_there])
+    entry.completeness = COMPLETENESS[len(entry.missing)]
     entry.identifiers = len(entry.held)
     entry.verified = len(entry.proved)
     entry.unverified = entry.identifiers - entry.verified

@@ -10,7 +10,7 @@ from domain.identifiers import IdentifierAdded, IdentifierRemoved
 from domain.merging import CustomersMerged
 from domain.values import empty
 from eventstore.envelope import Recorded
-from projections.blocking import blocks_of
+from projections.blocking import blocks_of, of_identifier
 from projections.customers import is_own, told
 from projections.view import Row, View
 
@@ -75,8 +75,10 @@ def move(identity: Identity, changed: AddressChanged, at: Recorded) -> None:
 @view.on(IdentifierAdded)
 def add_identifier(identity: Identity, added: IdentifierAdded, at: Recorded) -> None:
     if added.normal is not None:
-        identity.held = {**identity.held, f"{at.stream_id}:{added.number}": f"{added.type}:{added.normal}"}
-        put_into_blocks(identity)
+        known = f"{added.type.value}:{added.normal}"
+        identity.held = {**identity.held, f"{at.stream_id}:{added.number}": known}
+        identity.identifiers = tuple(dict.fromkeys(identity.held.values()))
+        identity.blocks = tuple(sorted({*identity.blocks, *of_identifier(known)}))
 
 
 @view.on(IdentifierRemoved)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from math import log2
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from rapidfuzz import fuzz
 from rapidfuzz.distance import DamerauLevenshtein, JaroWinkler
@@ -23,6 +23,7 @@ from projections.blocking import name_words, street_words, words
 
 PRIOR_BITS = log2(1 / 20_000)
 """The odds that two customers who came to be compared are one, before any comparison."""
+NONE = Decimal(0)
 PLACES = Decimal("0.0001")
 SURE = Decimal("0.9999")
 ONE_WORD = 0.9
@@ -35,8 +36,7 @@ MAX_COMPARED = 20
 """How many e-mails, or phones, of one customer are compared with those of another."""
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(NamedTuple):
     """An outcome of a comparison: from which similarity on, and how often for one customer (m) and for two (u)."""
 
     at_least: float
@@ -60,6 +60,7 @@ LEVELS: Mapping[str, tuple[Level, ...]] = {
     "CITY": (Level(0.92, 0.9, 0.2), Level(0, 0.1, 0.8)),
 }  # fmt: skip
 """The outcomes of each comparison, the most alike first."""
+BITS = {feature: tuple((level.at_least, level.bits) for level in levels) for feature, levels in LEVELS.items()}
 HELD: Mapping[str, Level] = {
     "LOYALTY_CARD": Level(1, 0.9, 0.000001),
     "EXTERNAL_ID": Level(1, 0.9, 0.00001),
@@ -76,6 +77,9 @@ PLACED = frozenset({"PHONE", "STREET", "POSTAL_CODE", "CITY"})
 """What a family or the firms of one house have in common: these are not independent, as the model would have them."""
 MOST_BITS_OF_A_PLACE = 16.0
 """So much at most do they say together: less than it takes where the names differ."""
+
+
+jaro_winkler = JaroWinkler.similarity
 
 
 class Described(Protocol):
@@ -99,13 +103,36 @@ class FeatureComparison:
     bits: Decimal
 
 
+class Compared(NamedTuple):
+    """What came out of a comparison."""
+
+    feature: str
+    similarity: float
+    bits: float
+
+
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """How surely two customers are one, by which features, and what came out of each comparison."""
+    """How surely two customers are one, what they hold in common, and what came out of each comparison."""
 
     score: Decimal
-    features: tuple[str, ...]
-    comparisons: tuple[FeatureComparison, ...]
+    shared: frozenset[str]
+    compared: tuple[Compared, ...]
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """What speaks for their being one, as codes: SAME_EMAIL, SIMILAR_NAME ..."""
+        alike = (
+            f"{'SAME' if each.similarity == 1 else 'SIMILAR'}_{each.feature}" for each in self.compared if each.bits > 0
+        )
+        return tuple(sorted({*(f"SAME_{kind}" for kind in self.shared), *alike}))
+
+    @property
+    def comparisons(self) -> tuple[FeatureComparison, ...]:
+        """The comparisons, to be shown."""
+        return tuple(
+            FeatureComparison(each.feature, rounded(each.similarity), rounded(each.bits)) for each in self.compared
+        )
 
 
 def liken(one: Described, other: Described) -> Likeness:
@@ -114,40 +141,41 @@ def liken(one: Described, other: Described) -> Likeness:
     A person and an organisation are alike by what both hold, and by nothing else.
     """
     shared = shared_kinds(one, other)
-    held = frozenset(f"SAME_{kind}" for kind in shared)
-    compared = list(comparisons(one, other, shared)) if one.kind is other.kind else []
-    score = duplicate.likeness(held) if held != {f"SAME_{MAILBOX}"} else Decimal(0)
-    if any(feature in TELLING and level.bits > 0 for feature, _, level in compared):
+    compared = tuple(comparisons(one, other, shared)) if one.kind is other.kind else ()
+    score = NONE if shared <= {MAILBOX} else duplicate.likeness(f"SAME_{kind}" for kind in shared)
+    if any(each.bits > 0 and each.feature in TELLING for each in compared):
         score = max(score, probability(total(compared)))
-    features = held | {_feature(feature, similarity) for feature, similarity, level in compared if level.bits > 0}
-    shown = tuple(
-        FeatureComparison(feature, rounded(similarity), rounded(level.bits)) for feature, similarity, level in compared
-    )
-    return Likeness(score, tuple(sorted(features)), shown)
+    return Likeness(score, shared, compared)
 
 
 def shared_kinds(one: Described, other: Described) -> frozenset[str]:
     """Of which kinds they hold the same identifier; an address that an office reads is a MAILBOX."""
+    both = set(one.identifiers).intersection(other.identifiers)
+    if not both:
+        return frozenset()
     return frozenset(
         MAILBOX if kind == IdentifierType.EMAIL and is_functional(normal) else kind
-        for kind, _, normal in (known.partition(":") for known in set(one.identifiers).intersection(other.identifiers))
+        for kind, _, normal in (known.partition(":") for known in both)
     )
 
 
-def comparisons(one: Described, other: Described, shared: frozenset[str]) -> Iterator[tuple[str, float, Level]]:
-    """Each comparison that can be made, with its similarity and its outcome. What is not known of one says nothing."""
+def comparisons(one: Described, other: Described, shared: frozenset[str]) -> Iterator[Compared]:
+    """Each comparison that can be made. What is not known of one of the two says nothing."""
     for feature, similarity in _similarities(one, other):
         if similarity is not None:
-            yield feature, similarity, next(level for level in LEVELS[feature] if similarity >= level.at_least)
-    for kind, level in HELD.items():
-        if kind in shared:
-            yield kind, 1.0, level
+            for at_least, bits in BITS[feature]:
+                if similarity >= at_least:
+                    yield Compared(feature, similarity, bits)
+                    break
+    for kind in shared:
+        if kind in HELD:
+            yield Compared(kind, 1.0, HELD[kind].bits)
 
 
-def total(compared: Sequence[tuple[str, float, Level]]) -> float:
+def total(compared: Sequence[Compared]) -> float:
     """All bits together. Those for the same place count up to a limit: who shares a door shares the rest of it, too."""
-    placed = sum(level.bits for feature, _, level in compared if feature in PLACED and level.bits > 0)
-    return sum(level.bits for _, _, level in compared) - max(placed - MOST_BITS_OF_A_PLACE, 0.0)
+    placed = sum(each.bits for each in compared if each.bits > 0 and each.feature in PLACED)
+    return sum(each.bits for each in compared) - max(placed - MOST_BITS_OF_A_PLACE, 0.0)
 
 
 def probability(bits: float) -> Decimal:
@@ -159,10 +187,6 @@ def probability(bits: float) -> Decimal:
 def rounded(value: float) -> Decimal:
     """To four decimals."""
     return Decimal(value).quantize(PLACES)
-
-
-def _feature(feature: str, similarity: float) -> str:
-    return f"SAME_{feature}" if similarity == 1 else f"SIMILAR_{feature}"
 
 
 def _similarities(one: Described, other: Described) -> Iterator[tuple[str, float | None]]:
@@ -179,27 +203,22 @@ def _similarities(one: Described, other: Described) -> Iterator[tuple[str, float
     if one.postal_code and other.postal_code:
         yield "POSTAL_CODE", edits(_plain(one.postal_code), _plain(other.postal_code))
     if one.city and other.city:
-        yield "CITY", JaroWinkler.similarity(" ".join(words(one.city)), " ".join(words(other.city)))
+        yield "CITY", jaro_winkler(" ".join(words(one.city)), " ".join(words(other.city)))
 
 
 def name_similarity(one: Sequence[str], other: Sequence[str]) -> float | None:
     """Each word of the shorter name with the most similar word of the longer that is left, by Jaro-Winkler, the mean by
     their lengths: so the order of given and family names does not count, nor does a second family name that one lacks.
     """
-    shorter, longer = sorted((list(one), list(other)), key=lambda each: (len(each), each))
-    if not shorter:
+    if not one or not other:
         return None
-    alike = sorted(
-        ((JaroWinkler.similarity(a, b), n, m) for n, a in enumerate(shorter) for m, b in enumerate(longer)),
-        key=lambda found: (-found[0], found[1], found[2]),
-    )
-    best: dict[int, float] = {}
-    taken: set[int] = set()
-    for similarity, n, m in alike:
-        if n not in best and m not in taken:
-            best[n] = similarity
-            taken.add(m)
-    mean = sum(best[n] * len(word) for n, word in enumerate(shorter)) / sum(map(len, shorter))
+    shorter, longer = (one, other) if (len(one), one) <= (len(other), other) else (other, one)
+    left, matched = list(longer), 0.0
+    for word in sorted(shorter, key=lambda word: (-len(word), word)):
+        best = max(left, key=lambda each: (jaro_winkler(word, each), each))
+        matched += jaro_winkler(word, best) * len(word)
+        left.remove(best)
+    mean = matched / sum(map(len, shorter))
     return min(mean, ONE_WORD) if len(shorter) == 1 and len(longer) > 1 else mean
 
 

@@ -70,6 +70,10 @@ def test_live_one_by_one_live_in_batches_rebuilt_and_as_of_the_head_are_the_same
                 past = Lists(log, pool).fold(view, AsOf(position=log.reader.head()))
                 assert past.rows == singly[view.name], view.name
                 assert rebuild(batched, view).unchanged, view.name
+            for identity in held(pool, identities.view).values():
+                kept = identity.identifiers, identity.blocks
+                identities.put_into_blocks(identity)
+                assert (identity.identifiers, identity.blocks) == kept
             assert all(standing.parked == 0 for standing in batched.standings())
 
     check()
