@@ -1,11 +1,11 @@
 """What is said of buyers, in plain Python over the events: the slow way, to hold the questions to."""
 
-import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import pairwise
 from math import ceil
 from statistics import median
 from uuid import UUID
@@ -47,7 +47,7 @@ class Buyer:
 
     def median_gap(self, zone: str) -> float | None:
         days = self.days(zone)
-        return float(median([(b - a).days for a, b in itertools.pairwise(days)])) if len(days) > 1 else None
+        return float(median([(b - a).days for a, b in pairwise(days)])) if len(days) > 1 else None
 
 
 def buyers(events: Iterable[Happened], currency: str) -> dict[UUID, Buyer]:
