@@ -78,7 +78,7 @@ class Walk(Generic[R]):
 
     def cursor(self, values: Sequence[str | None]) -> str:
         """The cursor of a row with these places."""
-        return base64.urlsafe_b64encode(orjson.dumps([_signature(self._terms), *values])).decode().rstrip("=")
+        return cursor_of(values, self._terms)
 
     def cut(self, found: Sequence[T]) -> tuple[list[T], bool, bool]:
         """What is shown of `size` rows and one more, in the list's own order; whether there is more after and before it.
@@ -91,7 +91,7 @@ class Walk(Generic[R]):
         return shown, more, self.span.after is not None
 
     def _bound(self, terms: Sequence[Term], cursor: str, field: str) -> None:
-        beyond, values = _after(terms, _read(cursor, self._terms, field))
+        beyond, values = _after(terms, read_cursor(cursor, self._terms, field))
         self.where, self.parameters = (
             sql.SQL("({}) and ({})").format(self.where, beyond),
             [*self.parameters, *values],
@@ -139,7 +139,13 @@ def _signature(terms: Sequence[Term]) -> str:
     return ",".join(f"{term.name}{'-' if term.descending else '+'}" for term in terms)
 
 
-def _read(cursor: str, terms: Sequence[Term], field: str) -> list[str | None]:
+def cursor_of(values: Sequence[str | None], terms: Sequence[Term]) -> str:
+    """The cursor of a row with these values of the terms, as texts."""
+    return base64.urlsafe_b64encode(orjson.dumps([_signature(terms), *values])).decode().rstrip("=")
+
+
+def read_cursor(cursor: str, terms: Sequence[Term], field: str = "after") -> list[str | None]:
+    """The values that a cursor was made of. Refused if it is one of another list, or of another order."""
     try:
         values = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (binascii.Error, ValueError):

@@ -13,10 +13,10 @@ from domain.kernel import Refused
 from eventstore.reader import NOW, AsOf
 from projections import customer_360, opportunities
 from projections.buckets import BUSINESS_ZONE
+from projections.cursors import Term, cursor_of, read_cursor
 from projections.deals import EVERYTHING, Scope, currency_of, deals
 from projections.history import past
 from projections.lists import MAX_PAGE, Lists
-from projections.selecting import Term, cursor_of, read_cursor
 
 MAX_SILENT_DAYS = 14
 """How long nobody may speak with the customer of an open opportunity before it is stale (rule P05)."""
