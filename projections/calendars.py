@@ -96,9 +96,7 @@ def days_off(calendar: BusinessCalendarDefined, first: date, last: date) -> froz
     """The national holidays of the calendar's country (ISO 3166; unknown: none) in the years between two days."""
     if calendar.country is None:
         return frozenset()
-    return frozenset().union(
-        *(public_holidays(calendar.country, year) for year in range(first.year, last.year + 1))
-    )
+    return frozenset().union(*(public_holidays(calendar.country, year) for year in range(first.year, last.year + 1)))
 
 
 @cache

@@ -11,7 +11,6 @@ from projections.takings import ZERO
 from projections.view import Row, View
 
 
-
 class InvoiceSheet(Row, key="invoice_id"):
     """An invoice; its lines are read from the event at `issued_position` when they are shown.
 
@@ -47,6 +46,7 @@ view = View(
     version=1,
     key=lambda _, at: at.stream_id,
     follows="stream_id",
+    history=True,
     indexes=("(customer_id, issued_on desc)", "(order_id)", "(issued_on)", "(due_on)"),
 )
 

@@ -12,7 +12,6 @@ from projections.takings import ZERO
 from projections.view import Row, View
 
 
-
 class PaymentStatus(StrEnum):
     """What became of a payment. GIVEN_BACK: nothing is left of it."""
 
@@ -56,6 +55,7 @@ view = View(
     version=1,
     key=lambda _, at: at.stream_id,
     follows="stream_id",
+    history=True,
     indexes=("(customer_id, received_at desc)", "(order_id)", "(invoice_id)", "(status, received_at)"),
 )
 

@@ -51,6 +51,7 @@ view = View(
     version=1,
     key=lambda _, at: at.stream_id,
     follows="stream_id",
+    history=True,
     indexes=("(customer_id, requested_at desc)", "(order_id)", "(status, requested_at)"),
 )
 
