@@ -16,7 +16,9 @@ from domain.business_calendar import (
 from domain.kernel import Refused
 from eventstore.envelope import Recorded
 from eventstore.reader import NOW, AsOf
+from projections.history import past
 from projections.lists import Lists
+from projections.table import Table
 from projections.view import Row, View
 
 ZONE = "Europe/Madrid"
@@ -50,6 +52,7 @@ view = View(
     version=1,
     key=lambda _, at: at.stream_id,
     follows="stream_id",
+    history=True,
     indexes=("(code)",),
 )
 
@@ -67,10 +70,11 @@ def define(sheet: BusinessCalendarSheet, defined: BusinessCalendarDefined, at: R
 
 def calendar_of(lists: Lists, code: str | None = None, *, as_of: AsOf = NOW) -> BusinessCalendarDefined:
     """The calendar of this code; without one, the first that is defined, or OFFICE. Raises `Refused` if there is none."""
-    with lists.opened(view, as_of) as (db, table, _):
+    table = Table(view)
+    with lists.reading(view) as (db, _):
         query = sql.SQL(
-            "select {columns} from {table} where %s::text is null or code = %s order by code, business_calendar_id limit 1"
-        ).format(columns=table.selected, table=table.identifier)
+            "select {} from {} where %s::text is null or code = %s order by code, business_calendar_id limit 1"
+        ).format(table.selected, past(view, as_of, lists.log.reader))
         found = table.select(db, query, [code, code])
     if found:
         return definition(found[0])

@@ -90,9 +90,8 @@ def knowledge(
 ) -> list[KnowledgeHit]:
     """The articles in which every word is found, whatever its ending, capitals and accents, the best first.
 
-    Of the last word the beginning is enough.
-    `language` is a tag such as es, which finds es-MX as well; without one, every language is searched. Raises `Refused` for
-    a search that says nothing, or too much.
+    Of the last word the beginning is enough. `language` is a tag such as es, which finds es-MX as well; without one, every
+    language is searched. Raises `Refused` for a search that says nothing, or too much.
     """
     if not 0 < first <= MAX_FOUND:
         raise Refused(f"Ask for 1 to {MAX_FOUND} articles.", "first")
@@ -101,7 +100,7 @@ def knowledge(
     words = words_of(search)
     found: list[KnowledgeHit] = []
     with lists.reading(articles.view) as (db, _):
-        for tongue in ("es", "en", None) if language is None else (tongue_of(language),):
+        for tongue in ("es", "en", None) if language is None else (spokenof(language),):
             found += _found(db, lists, words, tongue, language, visibility, first, as_of)
     return sorted(found, key=lambda hit: (-hit.rank, hit.code, hit.language))[:first]
 
@@ -157,10 +156,13 @@ def _found(
             first,
         ],
     ).fetchall()
-    return [KnowledgeHit(*row[:-2], ArticleVisibility(row[-2]), row[-1]) for row in rows]
+    return [
+        KnowledgeHit(article, code, spoken, version, title, snippet, category, product, ArticleVisibility(whose), rank)
+        for article, code, spoken, version, title, snippet, category, product, whose, rank in rows
+    ]
 
 
-def tongue_of(language: str) -> str | None:
+def spokenof(language: str) -> str | None:
     """The language without its region, if we know the stems of its words."""
     tongue = language.partition("-")[0]
     return tongue if tongue in STEMMED else None

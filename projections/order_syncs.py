@@ -39,6 +39,7 @@ view = View(
     version=1,
     key=lambda _, at: at.stream_id,
     follows="stream_id",
+    history=True,
     indexes=("(order_id)", "(differs_since) where differs_since is not null"),
 )
 

@@ -62,7 +62,7 @@ class QuoteSheet(Row, key="quote_id"):
     asked_at: datetime | None = None
     drafted_at: datetime | None = None
     issued_at: datetime | None = None
-    valid_until: datetime | None = None
+    expires_at: datetime | None = None
     viewed_at: datetime | None = None
     answered_at: datetime | None = None
     rejected_because: str | None = None
@@ -98,7 +98,7 @@ view = View(
     follows="stream_id",
     facts=(moves,),
     history=True,
-    indexes=("(customer_id, issued_at desc)", "(status, valid_until)", "(opportunity_id)", "(issued_at)"),
+    indexes=("(customer_id, issued_at desc)", "(status, expires_at)", "(opportunity_id)", "(issued_at)"),
 )
 
 
@@ -123,7 +123,7 @@ def draft(sheet: QuoteSheet, drafted: QuoteDrafted, at: Recorded) -> Iterator[Qu
 @view.on(QuoteRevised)
 def revise(sheet: QuoteSheet, revised: QuoteRevised, at: Recorded) -> Iterator[QuoteMove]:
     _word(sheet, revised, at)
-    sheet.issued_at = sheet.valid_until = sheet.viewed_at = sheet.answered_at = sheet.cycle_s = None
+    sheet.issued_at = sheet.expires_at = sheet.viewed_at = sheet.answered_at = sheet.cycle_s = None
     sheet.rejected_because = None
     yield _move(sheet, QuoteStep.REVISED, at)
 
@@ -134,7 +134,7 @@ def issue(sheet: QuoteSheet, issued: QuoteIssued, at: Recorded) -> Iterator[Quot
     sheet.number = issued.number or sheet.number
     sheet.total, sheet.base_total = issued.total.amount, issued.total.base
     sheet.issued_at = at.occurred_at
-    sheet.valid_until = issued.valid_until
+    sheet.expires_at = issued.valid_until
     yield _move(sheet, QuoteStep.ISSUED, at)
 
 

@@ -1,6 +1,6 @@
 """The teams: who works together, who leads them, and which team is within which."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import field
 from uuid import UUID
 
@@ -10,9 +10,11 @@ from domain.references import StaffId, TeamId
 from domain.team import TeamDefined, TeamJoined, TeamLeft
 from domain.values import empty
 from eventstore.envelope import Recorded
+from projections.lists import Lists
 from projections.table import Table
 from projections.view import Row, View
 
+MAX_ASKED = 500
 MAX_DEPTH = 50
 """How deep teams are looked into: nothing keeps one from being within itself by way of others."""
 
@@ -59,6 +61,21 @@ def leave(sheet: TeamSheet, left: TeamLeft, at: Recorded) -> None:
     who = str(left.staff_id)
     sheet.members = tuple(member for member in sheet.members if member != who)
     sheet.roles = {member: role for member, role in sheet.roles.items() if member != who}
+
+
+def teams_of_each(lists: Lists, staff_ids: Collection[UUID]) -> dict[UUID, list[TeamSheet]]:
+    """The teams that each of these people is a member of, by name."""
+    table = Table(view)
+    found: dict[UUID, list[TeamSheet]] = {each: [] for each in staff_ids}
+    query = sql.SQL("select {} from {} where members ?| %s::text[] order by name, team_id").format(
+        table.selected, table.identifier
+    )
+    with lists.reading(view) as (db, _):
+        for team in table.select(db, query, [list(map(str, staff_ids))]):
+            for member in team.members:
+                if (who := UUID(member)) in found:
+                    found[who].append(team)
+    return found
 
 
 def everybody_in(db: Connection, team_id: UUID, table: Table[TeamSheet] | None = None) -> set[UUID]:

@@ -24,7 +24,24 @@ from api.limits import (
     check_variables,
     measure,
 )
-from api.schema import agenda, case, customer, events, follow_up, opportunity, order, standing, timeline
+from api.schema import (
+    agenda,
+    billing,
+    case,
+    catalogue,
+    customer,
+    events,
+    follow_up,
+    knowledge,
+    lead,
+    opportunity,
+    order,
+    quote,
+    shop,
+    staff,
+    standing,
+    timeline,
+)
 from api.schema.commands import mutations
 from api.schema.context import Context, Shown
 from api.schema.noun import Noun
@@ -49,6 +66,21 @@ NOUNS = (
     agenda.away,
     opportunity.noun,
     case.noun,
+    catalogue.noun,
+    catalogue.price_list,
+    knowledge.noun,
+    knowledge.use,
+    lead.noun,
+    quote.noun,
+    shop.noun,
+    shop.visit,
+    billing.noun,
+    billing.payment,
+    billing.return_,
+    billing.order_sync,
+    staff.noun,
+    staff.team,
+    staff.territory,
 )
 """How the views are shown that are more than their columns. Any other view is a list of its rows."""
 PARTS = ("customer_360",)
@@ -161,8 +193,9 @@ def build_schema(
     questions = [*lists.make(), events.question(shapes), standing.question(shapes)]
     if customer.noun.view.name in nouns:
         questions += customer.questions(lists)
-    if agenda.noun.view.name in nouns:
-        questions.append(agenda.question(lists))
+    for part in (agenda, catalogue, knowledge, lead, quote, shop, billing):
+        if part.noun.view.name in nouns:
+            questions += part.questions(lists)
     return Schema(
         query=output("Query", "Everything that can be asked.", questions),
         mutation=mutations(shapes, commands),

@@ -25,7 +25,7 @@ from eventstore.commands import camel
 Namespace = dict[str, Any]
 """The types that are made, by name: they may mention each other before all of them are there."""
 
-SIMPLE = (str, bool, Decimal, datetime, date)
+SIMPLE = (str, bool, float, Decimal, datetime, date)
 
 
 @dataclass(frozen=True, slots=True)
