@@ -56,10 +56,10 @@ CONFIGURATION = (
 """How PostgreSQL takes the words of a language to their stems."""
 FOLDED = "regexp_replace(normalize({}, nfkd), U&'[\\0300-\\036f]', '', 'g')"
 """A text without its accents."""
+TITLE = f"(to_tsvector({CONFIGURATION}, title) || to_tsvector('simple'::regconfig, {FOLDED.format('title')}))"
 VECTOR = (
-    f"(setweight(to_tsvector({CONFIGURATION}, title), 'A') || setweight(to_tsvector({CONFIGURATION}, body), 'B')"
-    f" || setweight(to_tsvector('simple'::regconfig, {FOLDED.format('title')}), 'C')"
-    f" || setweight(to_tsvector('simple'::regconfig, {FOLDED.format('body')}), 'D'))"
+    f"(setweight({TITLE}, 'A') || setweight(to_tsvector({CONFIGURATION}, body), 'B')"
+    f" || setweight(to_tsvector('simple'::regconfig, {FOLDED.format('body')}), 'C'))"
 )
 """What is searched: the stems of an article's words, the title before the body, and the words themselves without accents."""
 

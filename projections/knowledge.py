@@ -13,7 +13,7 @@ from domain.kernel import Refused
 from domain.values import must_be_language
 from eventstore.reader import NOW, AsOf
 from projections import articles
-from projections.articles import CONFIGURATION, VECTOR
+from projections.articles import CONFIGURATION, TITLE, VECTOR
 from projections.customers import folded
 from projections.facts import counted
 from projections.history import past
@@ -21,6 +21,8 @@ from projections.lists import Lists
 
 MAX_FOUND = 50
 MAX_SEARCH_WORDS = 20
+MAX_RANKED = 100
+"""Of more articles than these in a language, those are ranked whose title has the words, and then the last written ones."""
 MAX_SEARCH_CHARACTERS = 500
 DEFLECTED_WITHIN = timedelta(days=3)
 """Whoever read an article and opens no case within this time found the answer."""
@@ -123,21 +125,24 @@ def _found(
         "                when numnode(to_tsquery({tongue}, stems)) > 0"
         "                then to_tsquery({tongue}, stems) || to_tsquery('simple', bare) end as q"
         "      from unnest(%s::text[], %s::text[], %s::boolean[]) w (stems, bare, last)) w"
-        "), met as ("
-        "  select t.*, ts_rank_cd({vector}, q) as rank, q from asked cross join (select * from {texts}) t"
+        "), met as materialized ("
+        "  select t.*, code, category, product, published->language->>'visibility' as visibility, q"
+        "    from asked cross join (select * from {texts}) t"
+        "    join (select * from {articles}) a on a.article_id = t.owner_id"
         "   where {vector} @@ q and {configuration} = {tongue} and (%s::text is null or language = %s or language like %s)"
-        ") select owner_id, a.code, language, version, title,"
-        "         ts_headline({configuration}, body, q, {headline}), a.category, a.product,"
-        "         a.published->language->>'visibility', rank"
-        "    from met join (select * from {articles}) a on a.article_id = met.owner_id"
-        "   where a.retired_at is null and a.published->language->>'version' = version::text"
+        "     and a.retired_at is null and a.published->language->>'version' = version::text"
         "     and a.published->language->>'visibility' = any(%s)"
-        "   order by rank desc, a.code, language limit %s"
+        "   order by {title} @@ q desc, t.position desc limit {ranked}"
+        "), best as (select *, ts_rank_cd({vector}, q) as rank from met order by rank desc, code, language limit %s)"
+        "select owner_id, code, language, version, title, ts_headline({configuration}, body, q, {headline}), category,"
+        "       product, visibility, rank from best"
     ).format(
         tongue=sql.SQL("{}::regconfig").format(sql.Literal(STEMMED.get(tongue or "", "simple"))),
         vector=sql.SQL(VECTOR),
+        title=sql.SQL(TITLE),
         configuration=sql.SQL(CONFIGURATION),
         headline=sql.Literal(HEADLINE),
+        ranked=sql.Literal(MAX_RANKED),
         texts=counted(articles.texts, as_of, lists.log.reader),
         articles=past(articles.view, as_of, lists.log.reader),
     )

@@ -89,7 +89,7 @@ def settlements(lists: Lists, order_ids: Collection[UUID], *, as_of: AsOf = NOW)
         "  select p.*, coalesce(b.order_id, p.order_id) as of_order"
         "    from (select * from {received} where received_at is not null"
         "             and (order_id = any(%s) or invoice_id = any(select invoice_id from billed))) p"
-        "    left join billed b using (invoice_id)"
+        "    left join (select invoice_id, order_id from {billed}) b using (invoice_id)"
         "), moved as ("
         "  select order_id, currency, base_currency, total as invoiced, credited, 0 as paid, 0 as refunded,"
         "         base_total as base_invoiced, base_credited, 0 as base_paid, 0 as base_refunded from billed"

@@ -40,6 +40,7 @@ from projections.view import View
 from tests.conftest import KEK
 from tests.projections import histories_catalogue as lives
 from tests.projections.histories import live_through
+from tests.projections.lives import PHASES
 from tests.projections.test_engine import held
 
 CASES: list[tuple[str, st.SearchStrategy[Command], tuple[View[Any], ...]]] = [
@@ -61,7 +62,7 @@ def test_one_by_one_in_batches_rebuilt_and_as_of_the_head_are_the_same(
     everything: list[int] = []
 
     @given(history=lives.lived(asked))
-    @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), phases=PHASES)
     def check(history: list[tuple[Command, datetime]]) -> None:
         with open_pool(new_database()) as pool:
             log = Log(pool, DECIDERS, KeyRing(pool, KEK))
