@@ -26,7 +26,7 @@ def business_seconds(
     """
     must_know_zone(end, "end")
     open_time = timedelta()
-    for opens, closes in _spans(calendar, start, end.astimezone(UTC), days_off):
+    for opens, closes in open_spans(calendar, start, end.astimezone(UTC), days_off):
         open_time += closes - opens
     return open_time // SECOND
 
@@ -47,14 +47,14 @@ def add_business(
         raise Refused("That is beyond the calendar.", "seconds") from None
     if not left:
         return start.astimezone(UTC)
-    for opens, closes in _spans(calendar, start, last, days_off):
+    for opens, closes in open_spans(calendar, start, last, days_off):
         if opens + left <= closes:
             return opens + left
         left -= closes - opens
     raise Refused(f"This calendar is not open so long within {MAX_SEARCH_DAYS} days.", "seconds")
 
 
-def _spans(
+def open_spans(
     calendar: BusinessCalendarDefined, start: datetime, end: datetime, days_off: frozenset[date]
 ) -> Iterator[tuple[datetime, datetime]]:
     """When the company is open between two moments, in UTC and in order."""

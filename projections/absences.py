@@ -24,9 +24,10 @@ class AbsenceEntry(Row, key="absence_id"):
 view = View(
     "absences",
     AbsenceEntry,
-    version=1,
+    version=2,
     key=lambda _, at: at.stream_id,
     follows="stream_id",
+    history=True,
     indexes=("(staff_id, starts_at)",),
 )
 

@@ -1,6 +1,6 @@
 """The agenda: what the people of the company are to do and when, and when they are free."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -26,7 +26,9 @@ from eventstore.envelope import Recorded
 from eventstore.reader import NOW, AsOf
 from projections import absences
 from projections.absences import AbsenceEntry
+from projections.history import past
 from projections.lists import Lists
+from projections.table import Table
 from projections.view import Row, View
 
 DAY = timedelta(days=1)
@@ -34,7 +36,10 @@ ASSUMED = timedelta(minutes=30)
 """How long an activity keeps somebody busy that says when it starts, but not how long it lasts."""
 MAX_FREE_BUSY_DAYS = 366
 MAX_FREE_BUSY_ROWS = 10_000
+MAX_PEOPLE = 50
 KEEPS_NOBODY = (ActivityStatus.UNKNOWN, ActivityStatus.CANCELLED, ActivityStatus.MISSED)
+
+OPEN = (ActivityStatus.SCHEDULED, ActivityStatus.STARTED)
 
 
 class AgendaEntry(Row, key="activity_id"):
@@ -67,9 +72,10 @@ class AgendaEntry(Row, key="activity_id"):
 view = View(
     "agenda",
     AgendaEntry,
-    version=1,
+    version=2,
     key=lambda _, at: at.stream_id,
     follows="stream_id",
+    history=True,
     indexes=("(staff_id, starts_at)", "(customer_id, starts_at)", "(status, due_at)"),
 )
 
@@ -170,6 +176,12 @@ def keeps_busy(entry: AgendaEntry) -> bool:
     return entry.starts_at is not None and entry.status not in KEEPS_NOBODY and entry.accepted is not False
 
 
+def is_overdue(entry: AgendaEntry, now: datetime) -> bool:
+    """Whether it should have been done by a moment: when it is due, or else when it ends, and nobody has said that it was."""
+    until = entry.due_at or entry.ends_at or (entry.starts_at and entry.starts_at + ASSUMED)
+    return entry.status in OPEN and until is not None and until <= now
+
+
 def busy(
     entries: Iterable[AgendaEntry], away: Iterable[AbsenceEntry], start: datetime, end: datetime
 ) -> tuple[Period, ...]:
@@ -210,21 +222,34 @@ class FreeBusy:
 
 def free_busy(lists: Lists, staff_id: UUID, start: datetime, end: datetime, *, as_of: AsOf = NOW) -> FreeBusy:
     """When somebody is free, and when busy. Raises `Refused` for a time that is none, or too long, or too full."""
+    return free_busy_of_each(lists, [staff_id], start, end, as_of=as_of)[staff_id]
+
+
+def free_busy_of_each(
+    lists: Lists, staff_ids: Collection[UUID], start: datetime, end: datetime, *, as_of: AsOf = NOW
+) -> dict[UUID, FreeBusy]:
+    """When each of several people is free, and when busy. Raises `Refused` as `free_busy`, and for too many people."""
     Period(start, end)
     if end - start > timedelta(days=MAX_FREE_BUSY_DAYS):
         raise Refused(f"Ask for at most {MAX_FREE_BUSY_DAYS} days.", "to")
-    with lists.opened(view, as_of) as (db, table, _):
+    if not 1 <= len(staff_ids) <= MAX_PEOPLE:
+        raise Refused(f"Name from 1 to {MAX_PEOPLE} people.", "staffIds")
+    reader, people = lists.log.reader, list(staff_ids)
+    entries, away = Table(view), Table(absences.view)
+    with lists.reading(view) as (db, _):
         query = sql.SQL(
-            "select {columns} from {table} "
-            " where staff_id = %s and starts_at < %s and coalesce(ends_at, starts_at + %s) > %s limit %s"
-        ).format(columns=table.selected, table=table.identifier)
-        entries = table.select(db, query, [staff_id, end, ASSUMED, start, MAX_FREE_BUSY_ROWS + 1])
-    with lists.opened(absences.view, as_of) as (db, away, _):
+            "select {} from {} where staff_id = any(%s)"
+            "   and starts_at < %s and coalesce(ends_at, starts_at + %s) > %s limit %s"
+        ).format(entries.selected, past(view, as_of, reader))
+        planned = entries.select(db, query, [people, end, ASSUMED, start, MAX_FREE_BUSY_ROWS + 1])
         query = sql.SQL(
-            "select {columns} from {table} where staff_id = %s and starts_at < %s and ends_at > %s limit %s"
-        ).format(columns=away.selected, table=away.identifier)
-        gone = away.select(db, query, [staff_id, end, start, MAX_FREE_BUSY_ROWS + 1])
-    if max(len(entries), len(gone)) > MAX_FREE_BUSY_ROWS:
+            "select {} from {} where staff_id = any(%s) and starts_at < %s and ends_at > %s limit %s"
+        ).format(away.selected, past(absences.view, as_of, reader))
+        gone = away.select(db, query, [people, end, start, MAX_FREE_BUSY_ROWS + 1])
+    if max(len(planned), len(gone)) > MAX_FREE_BUSY_ROWS:
         raise Refused(f"There are more than {MAX_FREE_BUSY_ROWS:,} entries in this time. Ask for a shorter one.", "to")
-    taken = busy(entries, gone, start, end)
-    return FreeBusy(free(taken, start, end), taken)
+    found = {}
+    for who in people:
+        taken = busy([e for e in planned if e.staff_id == who], [a for a in gone if a.staff_id == who], start, end)
+        found[who] = FreeBusy(free(taken, start, end), taken)
+    return found

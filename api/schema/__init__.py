@@ -43,6 +43,21 @@ from api.schema import (
     standing,
     timeline,
     value,
+    billing,
+    case,
+    catalogue,
+    customer,
+    events,
+    follow_up,
+    knowledge,
+    lead,
+    opportunity,
+    order,
+    quote,
+    shop,
+    staff,
+    standing,
+    timeline,
 )
 from api.schema.commands import mutations
 from api.schema.context import Context, Shown
@@ -78,6 +93,21 @@ NOUNS = (
     loyalty.noun,
     loyalty.points,
     loyalty.tier_changes,
+    catalogue.noun,
+    catalogue.price_list,
+    knowledge.noun,
+    knowledge.use,
+    lead.noun,
+    quote.noun,
+    shop.noun,
+    shop.visit,
+    billing.noun,
+    billing.payment,
+    billing.return_,
+    billing.order_sync,
+    staff.noun,
+    staff.team,
+    staff.territory,
 )
 """How the views are shown that are more than their columns. Any other view is a list of its rows."""
 PARTS = ("customer_360", "identities")
@@ -206,6 +236,9 @@ def build_schema(
         questions += [*pipeline.questions(lists), *forecast.questions(lists)]
     if {each.facts.name for each in CUBES.values()} <= set(nouns):
         questions += cube.questions(lists)
+    for part in (agenda, catalogue, knowledge, lead, quote, shop, billing):
+        if part.noun.view.name in nouns:
+            questions += part.questions(lists)
     return Schema(
         query=output("Query", "Everything that can be asked.", questions),
         mutation=mutations(shapes, commands),

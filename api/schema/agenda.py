@@ -6,10 +6,12 @@ from strawberry.types.field import StrawberryField
 
 from api.schema.context import Info, Shown
 from api.schema.customer import customer_of
-from api.schema.moments import AS_OF, AT_LEAST, AsOf, moment_of, reached
+from api.schema.meeting import others
+from api.schema.moments import AS_OF, AT_LEAST, AsOf, instant_of, moment_of, reached
 from api.schema.noun import Noun
 from api.schema.scalars import Ref
 from api.schema.shapes import Argument, answered, output, shown
+from api.schema.staff import staff_of
 from api.schema.views import Lists
 from domain.activity import ActivityScheduled
 from domain.values import Period
@@ -26,14 +28,21 @@ def fields(lists: Lists) -> list[StrawberryField]:
         customer_of(lists),
         answered("subject", str | None, "What it is about.", _subject, within=lists.types),
         answered("place", str | None, "Where it is.", _place, within=lists.types),
+        answered("overdue", bool, "Whether it should have been done by now.", _overdue, within=lists.types),
+        *staff_of(lists),
     ]
 
 
 noun = Noun(agenda.view, "AgendaEntry", order=(Order("starts_at"), Order("due_at")), fields=fields)
-away = Noun(absences.view, "Absence", order=(Order("starts_at"),))
+away = Noun(absences.view, "Absence", order=(Order("starts_at"),), fields=staff_of)
 
 
-def question(lists: Lists) -> StrawberryField:
+def questions(lists: Lists) -> list[StrawberryField]:
+    """`freeBusy`, `freeBusyOfEach`, `freeSlots` and `agendaLoad`."""
+    return [_one_free_busy(lists), *others(lists)]
+
+
+def _one_free_busy(lists: Lists) -> StrawberryField:
     """`freeBusy(staffId, from, to, asOf, atLeast)`."""
     within = lists.types
     periods = lists.shapes.output(tuple[Period, ...])
@@ -69,6 +78,10 @@ async def _free_busy(
         await reached(context, (agenda.view, absences.view), at_least)
     whom = identify("staff", staff_id, "staffId")
     return await context.ask(agenda.free_busy, context.house.lists, whom, from_, to, as_of=moment)
+
+
+async def _overdue(root: Shown[AgendaEntry], info: Info) -> bool:
+    return agenda.is_overdue(root.row, instant_of(root.as_of))
 
 
 async def _scheduled(root: Shown[AgendaEntry], info: Info) -> ActivityScheduled | None:

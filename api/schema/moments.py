@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import fields
-from datetime import datetime
+from datetime import UTC, datetime
 from time import monotonic
 from typing import Any, cast
 
@@ -47,6 +47,11 @@ def moment_of(as_of: AsOf | None) -> Moment:
         return NOW
     given = {field.name: getattr(as_of, field.name) for field in fields(cast(Any, as_of))}
     return Moment(**{name: value for name, value in given.items() if value is not strawberry.UNSET})
+
+
+def instant_of(moment: Moment) -> datetime:
+    """When it is, seen from a moment: what is late, due or free is so as of then."""
+    return moment.time or moment.known_at or moment.valid_at or datetime.now(UTC)
 
 
 async def reached(context: Context, views: Sequence[View[Any]], at_least: int | None) -> int:
