@@ -24,45 +24,11 @@ from api.limits import (
     check_variables,
     measure,
 )
-from api.schema import (
-    agenda,
-    case,
-    cube,
-    customer,
-    events,
-    follow_up,
-    forecast,
-    identity,
-    integration,
-    kpi,
-    loyalty,
-    opportunity,
-    order,
-    pipeline,
-    planning,
-    standing,
-    timeline,
-    value,
-    billing,
-    case,
-    catalogue,
-    customer,
-    events,
-    follow_up,
-    knowledge,
-    lead,
-    opportunity,
-    order,
-    quote,
-    shop,
-    staff,
-    standing,
-    timeline,
-)
 from api.schema.commands import mutations
 from api.schema.context import Context, Shown
 from api.schema.noun import Noun
 from api.schema.problems import explained, note
+from api.schema.questions import NOUNS, PARTS, QUESTIONS
 from api.schema.scalars import SCALARS
 from api.schema.shapes import Shapes, output
 from api.schema.views import Lists
@@ -73,46 +39,6 @@ from eventstore.envelope import Happened
 from projections import VIEWS, kpi_definitions, orders
 from projections.cubes import CUBES
 from projections.view import View
-
-NOUNS = (
-    customer.noun,
-    timeline.noun,
-    order.noun,
-    follow_up.sheet,
-    follow_up.ledger,
-    agenda.noun,
-    agenda.away,
-    opportunity.noun,
-    opportunity.versions,
-    opportunity.changes,
-    opportunity.pipeline,
-    opportunity.stages,
-    case.noun,
-    *identity.NOUNS,
-    *integration.NOUNS,
-    loyalty.noun,
-    loyalty.points,
-    loyalty.tier_changes,
-    catalogue.noun,
-    catalogue.price_list,
-    knowledge.noun,
-    knowledge.use,
-    lead.noun,
-    quote.noun,
-    shop.noun,
-    shop.visit,
-    billing.noun,
-    billing.payment,
-    billing.return_,
-    billing.order_sync,
-    staff.noun,
-    staff.team,
-    staff.territory,
-)
-"""How the views are shown that are more than their columns. Any other view is a list of its rows."""
-PARTS = ("customer_360", "identities")
-"""Views that are shown as a part of something else."""
-
 
 PARSER_LIMITS = {
     "tokens": f"Document contains more than {MAX_TOKENS} tokens",
@@ -217,28 +143,10 @@ def build_schema(
     shown = [table for view in views if view.name not in PARTS for table in view.tables]
     nouns = {table.name: by_hand.get(table.name) or Noun(table, table.row.__name__) for table in shown}
     lists = Lists(shapes, nouns)
-    questions = [*lists.make(), events.question(shapes), standing.question(shapes)]
-    if customer.noun.view.name in nouns:
-        questions += customer.questions(lists)
-    if {orders.view.name, customer.noun.view.name} <= set(nouns):
-        questions += [*value.questions(lists, customer.shown_customer), *planning.questions(lists)]
-    if loyalty.noun.view.name in nouns:
-        questions += loyalty.questions(lists)
-    if agenda.noun.view.name in nouns:
-        questions.append(agenda.question(lists))
-    if {noun.view.name for noun in identity.NOUNS} <= set(nouns):
-        questions += identity.questions(lists)
-    if {noun.view.name for noun in integration.NOUNS} <= set(nouns):
-        questions += integration.questions(lists)
-    if kpi_definitions.view.name in nouns:
-        questions += kpi.questions(shapes)
-    if opportunity.noun.view.name in nouns:
-        questions += [*pipeline.questions(lists), *forecast.questions(lists)]
-    if {each.facts.name for each in CUBES.values()} <= set(nouns):
-        questions += cube.questions(lists)
-    for part in (agenda, catalogue, knowledge, lead, quote, shop, billing):
-        if part.noun.view.name in nouns:
-            questions += part.questions(lists)
+    questions = lists.make()
+    for needed, make in QUESTIONS:
+        if {view.name for view in needed} <= set(nouns):
+            questions += make(lists)
     return Schema(
         query=output("Query", "Everything that can be asked.", questions),
         mutation=mutations(shapes, commands),
