@@ -36,8 +36,7 @@ from domain import DECIDERS
 from domain.kernel import Command
 from eventstore.commands import Commands
 from eventstore.envelope import Happened
-from projections import VIEWS, kpi_definitions, orders
-from projections.cubes import CUBES
+from projections import VIEWS
 from projections.view import View
 
 PARSER_LIMITS = {
