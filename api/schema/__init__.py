@@ -139,7 +139,13 @@ def build_schema(
     """
     shapes = Shapes()
     by_hand = {noun.view.name: noun for noun in NOUNS}
-    shown = [table for view in views if view.name not in PARTS for table in view.tables]
+    shown = [
+        table
+        for view in views
+        if view.name not in PARTS
+        for table in view.tables
+        if table is not view.versions or table.name in by_hand  # other versions are seen by asOf
+    ]
     nouns = {table.name: by_hand.get(table.name) or Noun(table, table.row.__name__) for table in shown}
     lists = Lists(shapes, nouns)
     questions = lists.make()

@@ -15,7 +15,7 @@ from api.schema.filters import SortDirection
 from api.schema.grouping import selected_names
 from api.schema.moments import AS_OF, AT_LEAST, moment_of, reached
 from api.schema.scalars import Json, Long, Position, Ref
-from api.schema.shapes import Argument, answered, output, sentence_of, shown
+from api.schema.shapes import Argument, Namespace, answered, output, sentence_of, shown
 from api.schema.views import AFTER, FIRST, Lists, PageInfo, page_info
 from domain.kernel import Refused
 from eventstore.reader import NOW
@@ -193,7 +193,7 @@ def _filter(asked: CubeFilterInput, depth: int = 0) -> CubeFilter:
     return Comparison(asked.member, CubeOperator(cast(Any, asked.operator).value), asked.values or ())
 
 
-def _make(within: dict[str, Any]) -> None:
+def _make(within: Namespace) -> None:
     member = [
         shown("name", str, "As it is asked for.", within=within),
         shown("title", str, within=within),
@@ -236,7 +236,7 @@ def _make(within: dict[str, Any]) -> None:
     _make_facts(within)
 
 
-def _make_facts(within: dict[str, Any]) -> None:
+def _make_facts(within: Namespace) -> None:
     within["CubeFact"] = output(
         "CubeFact",
         "A fact behind a cell.",

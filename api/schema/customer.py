@@ -5,7 +5,7 @@ from uuid import UUID
 
 from strawberry.types.field import StrawberryField
 
-from api.schema import duplicates, of_customer, value
+from api.schema import duplicates, of_customer, overview, value
 from api.schema.context import Context, Info, Shown
 from api.schema.filters import text_of
 from api.schema.moments import AS_OF, AT_LEAST, AsOf, moment_of, reached
@@ -18,14 +18,48 @@ from domain.kernel import Refused
 from eventstore.commands import MAX_ID, identify
 from eventstore.reader import NOW
 from eventstore.reader import AsOf as Moment
-from projections import customer_360, customers
+from projections import (
+    benefits,
+    customer_360,
+    customers,
+    data_quality,
+    loyalty,
+    opportunities,
+    products,
+    profiles,
+    programmes,
+)
+from projections.open_requests import QUERIES
 from projections.selecting import Condition, Operator
 from projections.view import Column, View
 
 VIEWS: tuple[View[Any], ...] = (customers.view, customer_360.view)
 """What a customer is shown from: the line in the list, and the card."""
-LISTS = ("timeline", "orders", "follow_ups", "loyalty_accounts")
+LISTS = (
+    "timeline",
+    "orders",
+    "follow_ups",
+    "loyalty_accounts",
+    "cases",
+    "opportunities",
+    "quotes",
+    "returns",
+    "invoices",
+    "agenda",
+    "benefits",
+)
 """The views of which a customer shows the own rows."""
+OVERVIEW: tuple[View[Any], ...] = (
+    benefits.view,
+    loyalty.view,
+    opportunities.view,
+    products.view,
+    programmes.view,
+    profiles.view,
+    data_quality.view,
+    *(view for view, _ in QUERIES.values()),
+)
+"""What the overview of a customer is put together from."""
 HOME = "ES"
 """The region of a phone number without a country code, as long as it is not known whose it is."""
 
@@ -47,6 +81,7 @@ def fields(lists: Lists) -> list[StrawberryField]:
         duplicates.of_customer(lists),
         *of_customer.fields(lists, shown_customer),
         *(value.of_customer(lists) if "orders" in lists.nouns else ()),
+        *(overview.of_customer(lists) if {view.name for view in OVERVIEW} <= set(lists.nouns) else ()),
         *(lists.field(view, of_customer=True) for view in LISTS if view in lists.nouns),
     ]
 
@@ -105,7 +140,16 @@ def questions(lists: Lists) -> list[StrawberryField]:
             "customer", "Customer | None", sentence_of(customer_360.CustomerCard), _find, arguments, within=lists.types
         ),
         duplicates.make(lists, shown_customer),
+        *(overview.questions(lists, recognised) if {view.name for view in OVERVIEW} <= set(lists.nouns) else ()),
     ]
+
+
+async def recognised(context: Context, text: str) -> UUID | None:
+    """Whom somebody means who types an id or an identifier. Raises `Refused` if that is more than one."""
+    try:
+        return identify("customer", text, "identifier")
+    except Refused:
+        return await context.ask(_recognise, context, text)
 
 
 async def _find(

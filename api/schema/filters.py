@@ -12,7 +12,7 @@ import strawberry
 from api.limits import MAX_SORT_TERMS
 from api.schema.noun import Noun
 from api.schema.scalars import Long, Position
-from api.schema.shapes import REQUIRED, Shapes, asked
+from api.schema.shapes import REQUIRED, Namespace, Shapes, asked
 from domain.kernel import MAX_TEXT, Ref, Refused
 from eventstore.commands import identify
 from projections.customers import folded
@@ -56,7 +56,7 @@ class Filters:
             }
             names |= {name: name[:-1] for name in CONNECTIVES}
             words = "What must hold, all of it. `and`, `or` and `not` hold others of the same kind."
-            within = {called: ForwardRef(called), "list": list}
+            within = Namespace({called: ForwardRef(called), "list": list})
             filter_type = asked(called, words, filters, names=names, within=within)
             within[called] = filter_type
             sort = {"field": (self.fields_of(noun), REQUIRED), "direction": (SortDirection, SortDirection.ASC)}

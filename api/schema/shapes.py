@@ -20,10 +20,23 @@ from strawberry.types.fields.resolver import StrawberryResolver
 import domain.kernel
 from api.schema.context import Info
 from api.schema.scalars import Json, Long, Position, Ref
+from domain.values import EMPTY
 from eventstore.commands import camel
 
-Namespace = dict[str, Any]
-"""The types that are made, by name: they may mention each other before all of them are there."""
+
+class Namespace(dict[str, Any]):
+    """The types that are made, by name: they may mention each other before all of them are there."""
+
+    def __init__(self, known: Mapping[str, Any] = EMPTY) -> None:
+        super().__init__(known)
+        self._annotations: dict[Any, StrawberryAnnotation] = {}
+
+    def annotation(self, shape: Any) -> StrawberryAnnotation:
+        """The annotation of a shape. It is one for all fields of this shape, because working one out takes long."""
+        if shape not in self._annotations:
+            self._annotations[shape] = StrawberryAnnotation(shape, namespace=self)
+        return self._annotations[shape]
+
 
 SIMPLE = (str, bool, float, Decimal, datetime, date)
 
@@ -78,7 +91,7 @@ def answered(
     return StrawberryField(
         python_name=name,
         graphql_name=camel(name.rstrip("_")),
-        type_annotation=StrawberryAnnotation(shape, namespace=within),
+        type_annotation=within.annotation(shape),
         description=description,
         base_resolver=StrawberryResolver(resolve),
     )
@@ -91,7 +104,7 @@ def shown(
     return StrawberryField(
         python_name=name,
         graphql_name=as_ or camel(name),
-        type_annotation=StrawberryAnnotation(shape, namespace=within),
+        type_annotation=within.annotation(shape),
         description=description,
     )
 
@@ -128,7 +141,7 @@ def asked(
     )
     if within is not None:
         for field in get_object_definition(done, strict=True).fields:
-            field.type_annotation = StrawberryAnnotation(made[field.python_name][0], namespace=within)
+            field.type_annotation = within.annotation(made[field.python_name][0])
     return done
 
 
@@ -136,7 +149,7 @@ class Shapes:
     """Makes each type once, whoever mentions it."""
 
     def __init__(self) -> None:
-        self.types: Namespace = {}
+        self.types = Namespace()
         self._inputs: dict[type, Any] = {}
 
     def input(self, hint: Any) -> Any:

@@ -1,0 +1,117 @@
+"""The whole of a customer in GraphQL: what is open, what to do next and why, and the screen pop."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+from strawberry.types.field import StrawberryField
+
+from api.schema.context import Context, Info, Shown
+from api.schema.looks import look_from, look_of
+from api.schema.moments import AS_OF, AsOf, moment_of
+from api.schema.shapes import Argument, answered, sentence_of
+from api.schema.views import Lists
+from projections.buyers import HOME_ZONE
+from projections.eligibility import BenefitEligibility
+from projections.open_requests import OpenRequest
+from projections.overview import (
+    FavouriteCategory,
+    Habits,
+    OpenPipeline,
+    Overview,
+    Satisfaction,
+    favourites,
+    open_pipelines,
+    overviews,
+)
+from projections.recommending import Recommendation
+from projections.screen_pop import ScreenPop, screen_pop
+
+Find = Callable[[Context, str], Awaitable[UUID | None]]
+"""How a customer is recognised by an id or an identifier."""
+
+PARTS: tuple[tuple[str, Any, str], ...] = (
+    (
+        "open_requests",
+        tuple[OpenRequest, ...],
+        "What is open: cases, orders, quotes, returns, activities, opportunities.",
+    ),
+    ("satisfaction", Satisfaction, sentence_of(Satisfaction)),
+    ("habits", Habits, sentence_of(Habits)),
+    ("recommended", tuple[Recommendation, ...], "What to do next, the most pressing first, and why."),
+    ("benefit", BenefitEligibility, sentence_of(BenefitEligibility)),
+)
+"""What the overview says of a customer: the field, its shape, and what it is."""
+
+
+def of_customer(lists: Lists) -> list[StrawberryField]:
+    """The fields of Customer that the overview gives; all customers of a page are looked at together."""
+    shapes, within = lists.shapes, lists.types
+    made = [answered(name, shapes.output(shape), words, _part(name), within=within) for name, shape, words in PARTS]
+    return [
+        *made,
+        answered(
+            "open_pipeline", shapes.output(OpenPipeline) | None, sentence_of(OpenPipeline), _pipeline, within=within
+        ),
+        answered(
+            "favourite_categories",
+            shapes.output(tuple[FavouriteCategory, ...]),
+            "Of which categories of products they kept most.",
+            _favourites,
+            within=within,
+        ),
+    ]
+
+
+def questions(lists: Lists, recognise: Find) -> list[StrawberryField]:
+    """`screenPop(identifier, asOf)`."""
+
+    async def pop(root: None, info: Info, *, identifier: str, as_of: AsOf | None = None) -> ScreenPop | None:
+        context, moment = info.context, moment_of(as_of)
+        key = await recognise(context, identifier)
+        if key is None:
+            return None
+        look = await look_of(context, as_of, HOME_ZONE, None)
+        whom = await context.ask(context.house.log.reader.whom, [key], moment)
+        return await context.ask(screen_pop, context.house.lists, whom[key], look)
+
+    arguments = (
+        Argument("identifier", str, "A card number, an e-mail, a phone, a tax id, or the customer's id."),
+        AS_OF,
+    )
+    shape = lists.shapes.output_of(ScreenPop)
+    return [answered("screen_pop", shape | None, sentence_of(ScreenPop), pop, arguments, within=lists.types)]
+
+
+def _part(name: str) -> Callable[..., Awaitable[Any]]:
+    async def read(root: Shown[Any], info: Info) -> Any:
+        return getattr(await _overview(root, info), name)
+
+    return read
+
+
+async def _overview(root: Shown[Any], info: Info) -> Overview:
+    look = await look_from(info.context, root)
+
+    def ask(keys: list[UUID]) -> dict[UUID, Overview]:
+        return overviews(info.context.house.lists, keys, look)
+
+    return await info.context.each(("overview", root.as_of), ask, root.row.customer_id)
+
+
+async def _pipeline(root: Shown[Any], info: Info) -> OpenPipeline | None:
+    look = await look_from(info.context, root)
+
+    def ask(keys: list[UUID]) -> dict[UUID, OpenPipeline]:
+        return open_pipelines(info.context.house.lists, keys, look)
+
+    return await info.context.each(("open pipeline", root.as_of), ask, root.row.customer_id)
+
+
+async def _favourites(root: Shown[Any], info: Info) -> list[FavouriteCategory]:
+    look = await look_from(info.context, root)
+
+    def ask(keys: list[UUID]) -> dict[UUID, list[FavouriteCategory]]:
+        return favourites(info.context.house.lists, keys, look)
+
+    return await info.context.each(("favourites", root.as_of), ask, root.row.customer_id)
