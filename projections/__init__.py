@@ -3,15 +3,22 @@
 from projections import (
     absences,
     agenda,
+    calls,
+    case_slas,
     cases,
     customer_360,
     customers,
     due,
     follow_ups,
     imports,
+    interactions,
     opportunities,
     orders,
+    shifts,
+    survey_definitions,
+    surveys,
     timeline,
+    work_items,
 )
 
 VIEWS = (
@@ -26,5 +33,12 @@ VIEWS = (
     absences.view,
     opportunities.view,
     cases.view,
+    case_slas.view,
+    work_items.view,
+    calls.view,
+    shifts.view,
+    interactions.view,
+    surveys.view,
+    survey_definitions.view,
 )
 """Every view. To add one: write its file, and its name here."""

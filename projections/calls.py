@@ -24,11 +24,15 @@ from projections.view import Row, View
 
 
 class LegMove(StrEnum):
-    """What became of a leg of a call: after each transfer it rings anew. ABANDONED is one that nobody answered."""
+    """What became of a leg of a call: after each transfer it rings anew.
+
+    ABANDONED and LEFT are those that nobody answered: they ended, or went on to somebody else.
+    """
 
     RANG = "RANG"
     ANSWERED = "ANSWERED"
     ABANDONED = "ABANDONED"
+    LEFT = "LEFT"
     TRANSFERRED = "TRANSFERRED"
     ENDED = "ENDED"
     WRAPPED_UP = "WRAPPED_UP"
@@ -38,7 +42,8 @@ class CallLeg(Fact):
     """One thing that became of a leg of a call, which rang at `rang_at`; durations are in seconds.
 
     `waited_s` is from there to the answer, or to the end without one. `talk_s` and `hold_s` are those of the leg, known
-    when it is over, `acw_s` is the work after the call, known when that is done.
+    when it is over, `acw_s` is the work after the call, known when that is done. `queued`: the leg came to a queue, or
+    is the first, and was not passed to one agent by another.
     """
 
     move: LegMove = LegMove.RANG
@@ -53,12 +58,14 @@ class CallLeg(Fact):
     hold_s: int = 0
     acw_s: int = 0
     reason: str | None = None
+    queued: bool = True
 
 
 class CallSheet(Row, key="call_id"):
     """A call. `queue` and `staff_id` are where it is, or was last; seconds of talk and hold are those of all its legs.
 
-    What the telephone system says of the whole call at its end counts, where it says something.
+    What the telephone system says of the whole call at its end counts, where it says something. `passed_on` says that one
+    agent passed it to another.
     """
 
     call_id: UUID
@@ -71,6 +78,7 @@ class CallSheet(Row, key="call_id"):
     rang_at: datetime | None = None
     leg: int = 0
     leg_at: datetime | None = None
+    passed_on: bool = False
     answered_at: datetime | None = None
     leg_answered_at: datetime | None = None
     held_at: datetime | None = None
@@ -142,11 +150,14 @@ def resume(sheet: CallSheet, resumed: CallResumed, at: Recorded) -> None:
 @view.on(CallTransferred)
 def transfer(sheet: CallSheet, transferred: CallTransferred, at: Recorded) -> Iterator[CallLeg]:
     talk_s, hold_s = _measured(sheet, at.occurred_at)
-    waited_s = 0 if sheet.leg_answered_at else seconds_between(sheet.leg_at, at.occurred_at)
-    yield _leg(sheet, LegMove.TRANSFERRED, waited_s=waited_s, talk_s=talk_s, hold_s=hold_s)
-    sheet.talk_s += talk_s
-    sheet.hold_s += hold_s
+    if sheet.leg_answered_at is None:
+        yield _leg(sheet, LegMove.LEFT, waited_s=seconds_between(sheet.leg_at, at.occurred_at))
+    else:
+        yield _leg(sheet, LegMove.TRANSFERRED, talk_s=talk_s, hold_s=hold_s)
+        sheet.talk_s += talk_s
+        sheet.hold_s += hold_s
     sheet.transfers += 1
+    sheet.passed_on = transferred.to_staff_id is not None
     sheet.staff_id = transferred.to_staff_id
     sheet.queue = transferred.to_queue or sheet.queue
     yield _ring(sheet, at)
@@ -232,4 +243,5 @@ def _leg(
         hold_s=hold_s,
         acw_s=acw_s,
         reason=reason,
+        queued=not sheet.passed_on,
     )

@@ -36,7 +36,7 @@ class SlaEvent(Fact):
 
 
 class CaseSlaSheet(Row, key="case_sla_id"):
-    """The clocks of a case: its first response and its resolution. A target that is set anew takes the place of the one before."""
+    """The clocks of a case, of its first response and its resolution. A target that is set anew replaces the one before."""
 
     case_sla_id: UUID
     case_id: UUID | None = None

@@ -47,7 +47,7 @@ class QueueEvent(Fact):
 
     `waited_s` are the seconds from then until it was taken, abandoned or left, and `waited_total_s` those since it began to
     wait, in whichever queue. `handled_s` is how long the agent had it. `waiting_change` is what it changes about the
-    number of those that wait in the queue.
+    number of those that wait in the queue. `queued`: it came to the queue, and was not passed to one agent by another.
     """
 
     move: QueueMove = QueueMove.ENTERED
@@ -66,13 +66,14 @@ class QueueEvent(Fact):
     handled_s: int = 0
     reason: str | None = None
     waiting_change: int = 0
+    queued: bool = True
 
 
 class WorkItemSheet(Row, key="work_item_id"):
     """A work item. `score` is what was said of it, made of `factors`; what waiting adds is counted when the queue is shown.
 
     It entered its `queue` at `entered_at` and waits since `waiting_since`, unless somebody has it since `accepted_at`.
-    `staff_id` is who has it, or is offered it.
+    `staff_id` is who has it, or is offered it; `passed_on` says that one agent passed it to another within the queue.
     """
 
     work_item_id: UUID
@@ -93,6 +94,7 @@ class WorkItemSheet(Row, key="work_item_id"):
     waiting_since: datetime | None = None
     entered_at: datetime | None = None
     entries: int = 0
+    passed_on: bool = False
     offered_at: datetime | None = None
     accepted_at: datetime | None = None
     completed_at: datetime | None = None
@@ -163,7 +165,7 @@ def accept(sheet: WorkItemSheet, accepted: WorkItemAccepted, at: Recorded) -> It
     sheet.staff_id = accepted.staff_id
     sheet.accepted_at = at.occurred_at
     sheet.waited_s = seconds_between(sheet.waiting_since, at.occurred_at)
-    yield _event(sheet, QueueMove.ACCEPTED, at, staff_id=accepted.staff_id, waiting_change=-1)
+    yield _event(sheet, QueueMove.ACCEPTED, at, staff_id=accepted.staff_id, leaves=True)
     sheet.waiting_since = None
 
 
@@ -175,7 +177,7 @@ def score(sheet: WorkItemSheet, scored: WorkItemReprioritised, at: Recorded) -> 
 
 @view.on(WorkItemAbandoned)
 def abandon(sheet: WorkItemSheet, abandoned: WorkItemAbandoned, at: Recorded) -> Iterator[QueueEvent]:
-    yield _event(sheet, QueueMove.ABANDONED, at, waiting_change=-1, waited_s=abandoned.after_s)
+    yield _event(sheet, QueueMove.ABANDONED, at, leaves=True, waited_s=abandoned.after_s)
     sheet.status = WorkItemStatus.ABANDONED
     sheet.abandoned_at = at.occurred_at
     sheet.waited_s = abandoned.after_s
@@ -192,7 +194,8 @@ def call_back(sheet: WorkItemSheet, requested: CallbackRequested, at: Recorded) 
 @view.on(WorkItemTransferred)
 def transfer(sheet: WorkItemSheet, transferred: WorkItemTransferred, at: Recorded) -> Iterator[QueueEvent]:
     waited = sheet.status in WAITS
-    yield _event(sheet, QueueMove.LEFT, at, staff_id=sheet.staff_id, waiting_change=-waited)
+    yield _event(sheet, QueueMove.LEFT, at, staff_id=sheet.staff_id, leaves=True)
+    sheet.passed_on = transferred.staff_id is not None and transferred.queue == sheet.queue
     sheet.queue = transferred.queue
     sheet.status = WorkItemStatus.QUEUED
     sheet.staff_id = sheet.offered_at = sheet.accepted_at = None
@@ -215,7 +218,7 @@ def complete(sheet: WorkItemSheet, completed: WorkItemCompleted, at: Recorded) -
 def _enter(sheet: WorkItemSheet, at: Recorded) -> QueueEvent:
     sheet.entered_at = at.occurred_at
     sheet.entries += 1
-    return _event(sheet, QueueMove.ENTERED, at, waiting_change=1)
+    return _event(sheet, QueueMove.ENTERED, at)
 
 
 def _offer(sheet: WorkItemSheet, staff_id: UUID, at: Recorded) -> QueueEvent:
@@ -233,10 +236,10 @@ def _event(
     *,
     staff_id: UUID | None = None,
     reason: str | None = None,
-    waiting_change: int = 0,
+    leaves: bool = False,
     waited_s: int | None = None,
 ) -> QueueEvent:
-    """What became of it. A contact that nobody has any more has been handled up to now."""
+    """What became of it. What waits no longer `leaves`; a contact that nobody has any more has been handled up to now."""
     handled = move in (QueueMove.COMPLETED, QueueMove.LEFT)
     in_queue, in_all = (seconds_between(since, at.occurred_at) for since in (sheet.entered_at, sheet.waiting_since))
     waits = sheet.waiting_since is not None
@@ -256,5 +259,6 @@ def _event(
         waited_total_s=max(in_all, waited_s or 0),
         handled_s=seconds_between(sheet.accepted_at, at.occurred_at) if handled else 0,
         reason=reason,
-        waiting_change=waiting_change,
+        waiting_change=1 if move is QueueMove.ENTERED else -1 if leaves and waits else 0,
+        queued=not sheet.passed_on,
     )
