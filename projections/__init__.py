@@ -12,6 +12,8 @@ from projections import (
     campaign_members,
     campaigns,
     carts,
+    calls,
+    case_slas,
     cases,
     consents,
     costs,
@@ -31,6 +33,7 @@ from projections import (
     messages,
     objectives,
     offers,
+    interactions,
     opportunities,
     order_syncs,
     orders,
@@ -55,6 +58,11 @@ from projections import (
     unit_costs,
     visits,
     wrap_ups,
+    shifts,
+    survey_definitions,
+    surveys,
+    timeline,
+    work_items,
 )
 
 VIEWS = (
@@ -113,5 +121,12 @@ VIEWS = (
     teams.view,
     territories.view,
     calendars.view,
+    case_slas.view,
+    work_items.view,
+    calls.view,
+    shifts.view,
+    interactions.view,
+    surveys.view,
+    survey_definitions.view,
 )
 """Every view. To add one: write its file, and its name here."""

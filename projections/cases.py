@@ -1,5 +1,6 @@
 """The cases: each with who deals with it, how much it presses and how it ended."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from uuid import UUID
 
@@ -23,13 +24,21 @@ from domain.case_events import (
 )
 from domain.values import Channel
 from eventstore.envelope import Recorded
+from projections.case_milestones import CaseMilestone, Milestone, milestones, reached
+from projections.durations import seconds_between
 from projections.view import Row, View
+
+OPEN = (CaseStatus.OPEN, CaseStatus.WAITING)
+"""The statuses of a case that something is still to be done about: the backlog."""
 
 
 class CaseSheet(Row, key="case_id"):
     """A case. `first_response_at` is the first ever, `responded_at` that of now: after a reopening it is due anew.
 
     `escalation` is the level from 1 to 3 that it was raised to, 0 if it was not; `replies` and `reopened` are counted.
+    A reopening begins a new `cycle`. `waiting_s` are the seconds that the case has waited on the customer in this cycle,
+    `waiting_total_s` in all of them, without a wait that goes on. `reassignments` counts how often it went from one person
+    to another, `ping_pongs` how often back to one who had had it; `had_by` are those, the last one last.
     """
 
     case_id: UUID
@@ -61,12 +70,21 @@ class CaseSheet(Row, key="case_id"):
     closed_because: str | None = None
     replies: int = 0
     reopened: int = 0
+    cycle: int = 0
+    cycle_began_at: datetime | None = None
+    waiting_s: int = 0
+    waiting_total_s: int = 0
+    reassignments: int = 0
+    ping_pongs: int = 0
+    had_by: tuple[UUID, ...] = ()
 
 
 view = View(
     "cases",
     CaseSheet,
-    version=1,
+    version=2,
+    history=True,
+    facts=(milestones,),
     key=lambda _, at: at.stream_id,
     follows="stream_id",
     indexes=(
@@ -80,7 +98,7 @@ view = View(
 
 
 @view.on(CaseOpened)
-def open_(sheet: CaseSheet, opened: CaseOpened, at: Recorded) -> None:
+def open_(sheet: CaseSheet, opened: CaseOpened, at: Recorded) -> Iterator[CaseMilestone]:
     sheet.customer_id = at.customer_id
     sheet.status = CaseStatus.OPEN
     sheet.number = opened.number
@@ -92,6 +110,9 @@ def open_(sheet: CaseSheet, opened: CaseOpened, at: Recorded) -> None:
     sheet.parent_id = opened.parent_id
     sheet.order_id = opened.order_id
     sheet.opened_at = at.occurred_at
+    sheet.cycle = 1
+    sheet.cycle_began_at = at.occurred_at
+    yield reached(sheet, Milestone.OPENED, at.occurred_at, open_change=1)
 
 
 @view.on(CaseCustomerIdentified)
@@ -114,16 +135,18 @@ def press(sheet: CaseSheet, changed: CasePriorityChanged, at: Recorded) -> None:
 
 
 @view.on(CaseAssigned)
-def assign(sheet: CaseSheet, assigned: CaseAssigned, at: Recorded) -> None:
+def assign(sheet: CaseSheet, assigned: CaseAssigned, at: Recorded) -> Iterator[CaseMilestone]:
     sheet.staff_id = assigned.staff_id
     sheet.team_id = assigned.team_id
     sheet.queue = assigned.queue
+    yield reached(sheet, Milestone.ASSIGNED, at.occurred_at, ping_pong=_hand_over(sheet, assigned.staff_id))
 
 
 @view.on(FirstResponseSent)
-def respond(sheet: CaseSheet, sent: FirstResponseSent, at: Recorded) -> None:
+def respond(sheet: CaseSheet, sent: FirstResponseSent, at: Recorded) -> Iterator[CaseMilestone]:
     sheet.responded_at = at.occurred_at
     sheet.first_response_at = sheet.first_response_at or at.occurred_at
+    yield reached(sheet, Milestone.FIRST_RESPONSE, at.occurred_at)
 
 
 @view.on(CustomerReplied)
@@ -133,42 +156,50 @@ def reply(sheet: CaseSheet, replied: CustomerReplied, at: Recorded) -> None:
 
 
 @view.on(CaseWaitingOnCustomer)
-def wait(sheet: CaseSheet, waiting: CaseWaitingOnCustomer, at: Recorded) -> None:
+def wait(sheet: CaseSheet, waiting: CaseWaitingOnCustomer, at: Recorded) -> Iterator[CaseMilestone]:
     sheet.status = CaseStatus.WAITING
     sheet.waiting_since = at.occurred_at
+    yield reached(sheet, Milestone.WAITING, at.occurred_at)
 
 
 @view.on(CaseResumed)
-def resume(sheet: CaseSheet, resumed: CaseResumed, at: Recorded) -> None:
+def resume(sheet: CaseSheet, resumed: CaseResumed, at: Recorded) -> Iterator[CaseMilestone]:
+    _go_on(sheet, at.occurred_at)
     sheet.status = CaseStatus.OPEN
-    sheet.waiting_since = None
+    yield reached(sheet, Milestone.RESUMED, at.occurred_at)
 
 
 @view.on(CaseEscalated)
-def escalate(sheet: CaseSheet, escalated: CaseEscalated, at: Recorded) -> None:
+def escalate(sheet: CaseSheet, escalated: CaseEscalated, at: Recorded) -> Iterator[CaseMilestone]:
     sheet.escalation = escalated.level
     sheet.escalated_at = at.occurred_at
+    yield reached(sheet, Milestone.ESCALATED, at.occurred_at)
 
 
 @view.on(CaseResolved)
-def resolve(sheet: CaseSheet, resolved: CaseResolved, at: Recorded) -> None:
+def resolve(sheet: CaseSheet, resolved: CaseResolved, at: Recorded) -> Iterator[CaseMilestone]:
+    _go_on(sheet, at.occurred_at)
+    change = -(sheet.status in OPEN)
     sheet.status = CaseStatus.RESOLVED
-    sheet.waiting_since = None
     sheet.resolved_at = at.occurred_at
     sheet.resolution_code = resolved.code
     sheet.article_id = resolved.article_id
+    yield reached(sheet, Milestone.RESOLVED, at.occurred_at, open_change=change)
 
 
 @view.on(CaseClosed)
-def close(sheet: CaseSheet, closed: CaseClosed, at: Recorded) -> None:
+def close(sheet: CaseSheet, closed: CaseClosed, at: Recorded) -> Iterator[CaseMilestone]:
+    _go_on(sheet, at.occurred_at)
+    change = -(sheet.status in OPEN)
     sheet.status = CaseStatus.CLOSED
-    sheet.waiting_since = None
     sheet.closed_at = at.occurred_at
     sheet.closed_because = closed.reason
+    yield reached(sheet, Milestone.CLOSED, at.occurred_at, open_change=change)
 
 
 @view.on(CaseReopened)
-def reopen(sheet: CaseSheet, reopened: CaseReopened, at: Recorded) -> None:
+def reopen(sheet: CaseSheet, reopened: CaseReopened, at: Recorded) -> Iterator[CaseMilestone]:
+    change = int(sheet.status not in OPEN)
     sheet.status = CaseStatus.OPEN
     sheet.responded_at = None
     sheet.escalation = 0
@@ -179,3 +210,26 @@ def reopen(sheet: CaseSheet, reopened: CaseReopened, at: Recorded) -> None:
     sheet.closed_at = None
     sheet.closed_because = None
     sheet.reopened += 1
+    sheet.cycle += 1
+    sheet.cycle_began_at = at.occurred_at
+    sheet.waiting_s = 0
+    yield reached(sheet, Milestone.REOPENED, at.occurred_at, open_change=change)
+
+
+def _go_on(sheet: CaseSheet, at: datetime) -> None:
+    """A wait that is over is counted."""
+    waited = seconds_between(sheet.waiting_since, at)
+    sheet.waiting_s += waited
+    sheet.waiting_total_s += waited
+    sheet.waiting_since = None
+
+
+def _hand_over(sheet: CaseSheet, staff_id: UUID | None) -> bool:
+    """Counts that another person has it now; whether that is one who had had it before."""
+    if staff_id is None or (sheet.had_by and sheet.had_by[-1] == staff_id):
+        return False
+    again = staff_id in sheet.had_by
+    sheet.reassignments += bool(sheet.had_by)
+    sheet.ping_pongs += again
+    sheet.had_by = (*(each for each in sheet.had_by if each != staff_id), staff_id)
+    return again
