@@ -12,8 +12,8 @@ from psycopg import Connection, sql
 from domain.kernel import Refused
 from domain.references import CustomerId, StaffId
 from domain.values import must_be_currency
-from eventstore.reader import NOW, AsOf, Reader
-from projections import customers, opportunities
+from eventstore.reader import AsOf, Reader
+from projections import opportunities, profiles
 from projections.calibration import smoothed
 from projections.history import past
 from projections.pipelines import known_stages
@@ -151,7 +151,9 @@ def currency_of(db: Connection, scope: Scope, as_of: AsOf, reader: Reader) -> st
     source = past(opportunities.view, as_of, reader)
     if scope.territories:
         source = sql.SQL("{} left join ({}) t using (customer_id)").format(source, territories(as_of, reader))
-    query = sql.SQL("select base_currency from {} where {} group by 1 order by count(*) desc, 1 limit 1")
+    query = sql.SQL(
+        "select base_currency from {} where base_currency is not null and {} group by 1 order by count(*) desc, 1 limit 1"
+    )
     row = db.execute(query.format(source, within(scope)), parameters_of(scope)).fetchone()
     return None if row is None else str(row[0])
 
@@ -185,7 +187,7 @@ def deals(
 
 def territories(as_of: AsOf, reader: Reader) -> sql.Composable:
     """A query for the territory of each customer then."""
-    return sql.SQL("select customer_id, territory from {}").format(past(customers.view, NOW, reader))
+    return sql.SQL("select customer_id, territory from {}").format(past(profiles.view, as_of, reader))
 
 
 def valued(source: sql.Composable, territories: sql.Composable | None, *, more: str = "") -> sql.Composable:

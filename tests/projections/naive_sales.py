@@ -57,7 +57,7 @@ class Deal:
     source: str | None = None
     lines: dict[str, str] = field(default_factory=dict)
     category: str = "PIPELINE"
-    status: str = ""
+    status: str = "UNKNOWN"
     opened: datetime | None = None
     closed: datetime | None = None
     passed: list[str | None] = field(default_factory=list)
@@ -211,5 +211,7 @@ def in_scope(scope: Scope, territories: dict[UUID, str | None], *, dated: bool =
 
 def currency_of(scope: Scope, deals: list[Deal]) -> str | None:
     """The currency of most of them, if none is asked for."""
-    counts = {currency: sum(deal.currency == currency for deal in deals) for currency in {d.currency for d in deals}}
+    counts = {
+        currency: sum(deal.currency == currency for deal in deals) for currency in {d.currency for d in deals} - {""}
+    }
     return scope.currency or min(counts, key=lambda each: (-counts[each], each), default=None)
