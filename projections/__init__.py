@@ -52,7 +52,6 @@ from projections import (
     teams,
     territories,
     timeline,
-    unit_costs,
     visits,
     wrap_ups,
 )
@@ -93,7 +92,6 @@ VIEWS = (
     offers.view,
     costs.view,
     allocations.view,
-    unit_costs.view,
     objectives.view,
     kpi_definitions.view,
     products.view,

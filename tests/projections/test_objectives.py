@@ -19,7 +19,7 @@ from domain.objective import (
 )
 from eventstore.envelope import Request
 from eventstore.reader import AsOf
-from projections import VIEWS, objectives
+from projections import objectives
 from projections.engine import Engine
 from projections.lists import Lists
 from projections.objective_status import (
@@ -136,7 +136,7 @@ def told(house: House, *commands: object) -> Lists:
     """A day after the other."""
     for n, command in enumerate(commands):
         house.log.do(command, Request(occurred_at=DAY + timedelta(days=n)))  # type: ignore[arg-type]
-    engine = Engine(house.log, house.pool, VIEWS)
+    engine = Engine(house.log, house.pool, [objectives.view])
     engine.prepare()
     engine.catch_up()
     return Lists(house.log, house.pool)
