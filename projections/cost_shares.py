@@ -129,7 +129,7 @@ eligible as (
      and (p.campaign_id is null or exists (
        select from known m where m.what = 'MEMBER' and m.owner_id = p.campaign_id and m.customer_id = d.customer_id))),
 weights as (
-  select pool, key, greatest(0, sum(weight)) as weight from eligible where not equally and unit is not null group by 1, 2
+  select pool, key, sum(weight) as weight from eligible where not equally and unit is not null group by 1, 2
    union all
   select pool, key, sum(weight) from (
     select pool, key, round(1::numeric / count(*) over (partition by pool, unit), 12) as weight

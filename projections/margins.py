@@ -3,7 +3,7 @@
 from psycopg import sql
 
 from eventstore.reader import AsOf, Reader
-from projections import unit_costs
+from projections import products
 from projections.facts import counted
 from projections.history import known_versions
 from projections.sales import sales
@@ -18,7 +18,7 @@ select s.*, coalesce(s.cost, case u.currency
           from {sales} where {where}) s
   left join (select sku, unit_cost, currency, valid_from, row_number() over told = 1 as is_first,
                     lead(valid_from) over told as valid_until
-               from {unit_costs} where unit_cost is not null
+               from {products} where unit_cost is not null
              window told as (partition by sku order by valid_from, from_position)) u
     on u.sku = s.sku and (u.is_first or u.valid_from <= s.priced_at)
    and (u.valid_until is null or u.valid_until > s.priced_at)
@@ -34,6 +34,6 @@ def costed_sales(as_of: AsOf, reader: Reader, where: sql.Composable = sql.SQL("t
     """
     return COSTED.format(
         sales=counted(sales, as_of, reader),
-        unit_costs=known_versions(unit_costs.view, as_of, reader),
+        products=known_versions(products.view, as_of, reader),
         where=where,
     )

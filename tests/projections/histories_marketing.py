@@ -40,7 +40,6 @@ from domain.objective import (
 from domain.offer import AcceptOffer, DeclineOffer, ExpireOffer, MakeOffer
 from domain.order import CancelOrder, PlaceOrder, ReturnLines, SalesChannel
 from domain.predicate import Predicate, Test, TestOperator
-from domain.product import IntroduceProduct, ReviseProduct
 from domain.segment import DefineSegment, PublishSegment, RetireSegment
 from domain.segment_membership import EnterSegment, ExitSegment
 from domain.values import Channel
@@ -64,7 +63,6 @@ costs = st.integers(1, 3).map(lambda n: derived("cost", n))
 objectives = st.integers(1, 2).map(lambda n: derived("objective", n))
 calls = st.integers(1, 3).map(lambda n: derived("call", n))
 contacts = st.integers(1, 3).map(lambda n: derived("interaction", n))
-products = st.sampled_from("ABC")
 messages = st.sampled_from(["m1", "m2", "m3"])
 days = moments.map(lambda moment: moment.date())
 shares = st.decimals(0, 1, places=2)
@@ -96,15 +94,6 @@ plans: st.SearchStrategy[Command] = st.one_of(
     ),
     st.builds(PublishSegment, segment_id=segments),
     st.builds(RetireSegment, segment_id=segments),
-    st.builds(
-        IntroduceProduct,
-        product_id=products.map(lambda sku: derived("product", sku)),
-        sku=products,
-        name=st.just("A product"),
-        currency=st.just("EUR"),
-        unit_cost=st.none() | prices,
-    ),
-    st.builds(ReviseProduct, product_id=products.map(lambda sku: derived("product", sku)), unit_cost=prices),
 )
 members: st.SearchStrategy[Command] = st.one_of(
     st.builds(TargetMember, campaign_id=campaigns, customer_id=customers),

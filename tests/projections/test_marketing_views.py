@@ -22,7 +22,6 @@ from projections import (
     offers,
     segment_memberships,
     segments,
-    unit_costs,
 )
 from projections.engine import Engine
 from projections.lists import Lists
@@ -42,7 +41,6 @@ VIEWS = (
     offers.view,
     costs.view,
     allocations.view,
-    unit_costs.view,
     objectives.view,
 )
 TABLES = [table for view in VIEWS for table in view.tables]

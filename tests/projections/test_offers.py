@@ -24,7 +24,7 @@ from domain.offer import (
 )
 from eventstore.envelope import Request
 from eventstore.reader import NOW, AsOf
-from projections import VIEWS, offers
+from projections import offers
 from projections.engine import Engine
 from projections.lists import Lists
 from projections.offer_outcomes import OfferBy, OfferOutcome, outcomes
@@ -52,7 +52,7 @@ def lists(house: House) -> Lists:
             house.log.do(
                 answer(offer_id=offer), Request(occurred_at=START + timedelta(days=day + random.uniform(0, 9)))
             )
-    engine = Engine(house.log, house.pool, VIEWS)
+    engine = Engine(house.log, house.pool, [offers.view])
     engine.prepare()
     engine.catch_up()
     return Lists(house.log, house.pool)
@@ -107,7 +107,7 @@ def test_an_offer_stands_with_what_became_of_it(house: House) -> None:
     )
     house.log.do(made, Request(occurred_at=START))
     house.log.do(ExpireOffer(offer_id=offer, reason="SOLD_OUT"), Request(occurred_at=START + timedelta(days=2)))
-    engine = Engine(house.log, house.pool, VIEWS)
+    engine = Engine(house.log, house.pool, [offers.view])
     engine.prepare()
     engine.catch_up()
     row = Lists(house.log, house.pool).get(offers.view, [offer])[offer]

@@ -11,8 +11,22 @@ from hypothesis import strategies as st
 from domain.cost import CostCategory, RecordCost
 from domain.kernel import Refused, derived
 from eventstore.envelope import Request
-from eventstore.reader import NOW, AsOf
-from projections import VIEWS
+from eventstore.reader import AsOf
+from projections import (
+    allocations,
+    campaign_members,
+    campaigns,
+    cases,
+    costs,
+    interactions,
+    orders,
+    products,
+    profiles,
+    segment_memberships,
+    segments,
+    staff,
+    territories,
+)
 from projections.cost_shares import ProfitBy
 from projections.engine import Engine
 from projections.lists import Lists
@@ -22,6 +36,21 @@ from tests.conftest import House
 from tests.projections.naive_control import Sharing, books
 from tests.projections.story_control import START, tell_control
 
+VIEWS = (
+    orders.view,
+    products.view,
+    profiles.view,
+    segments.view,
+    segment_memberships.view,
+    staff.view,
+    territories.view,
+    campaigns.view,
+    campaign_members.view,
+    interactions.view,
+    cases.view,
+    costs.view,
+    allocations.view,
+)
 DIMENSIONS = {
     ProfitBy.CUSTOMER: "customer",
     ProfitBy.SEGMENT: "segment",
@@ -100,15 +129,15 @@ def test_there_is_something_to_share_out_in_every_way(lists: Lists) -> None:
     assert whole.ledger == sum(cost.amount.base for cost in books(lists.log.reader.page(0, 10_000)).costs.values())
 
 
-@pytest.mark.parametrize("day", [10, 45, 79, 81])
-def test_it_can_be_asked_as_it_had_happened_by_any_day(lists: Lists, day: int) -> None:
-    moment = START + timedelta(days=day)
-    found = books(each for each in lists.log.reader.page(0, 10_000) if each.at.occurred_at <= moment)
-    for by in (ProfitBy.SEGMENT, ProfitBy.CHANNEL):
-        period = PERIODS[3]
-        answer = profitability(lists, by, *period, as_of=AsOf(valid_at=moment))
-        assert_same(answer, Sharing(found, DIMENSIONS[by], *period))
-        assert_reconciled(answer)
+def test_it_can_be_asked_as_it_had_happened_by_any_day(lists: Lists) -> None:
+    period = PERIODS[3]
+    for day in (10, 45, 79, 81):
+        moment = START + timedelta(days=day)
+        found = books(each for each in lists.log.reader.page(0, 10_000) if each.at.occurred_at <= moment)
+        for by in (ProfitBy.SEGMENT, ProfitBy.CHANNEL):
+            answer = profitability(lists, by, *period, as_of=AsOf(valid_at=moment))
+            assert_same(answer, Sharing(found, DIMENSIONS[by], *period))
+            assert_reconciled(answer)
 
 
 def test_adjacent_periods_spend_what_the_whole_period_spends(lists: Lists) -> None:
@@ -145,18 +174,12 @@ def test_books_in_two_currencies_are_not_added_up(house: House) -> None:
     assert profitability(lists, None, *PERIODS[0], currency="USD").ledger == 5
 
 
-@pytest.mark.parametrize(
-    ("starts_on", "ends_on", "first"),
-    [
-        (date(2026, 2, 1), date(2026, 1, 1), 1),
-        (date(2000, 1, 1), date(2026, 1, 1), 1),
-        (*PERIODS[0], 0),
-        (*PERIODS[0], 1_001),
-    ],
-)
-def test_what_cannot_be_asked_is_refused(house: House, starts_on: date, ends_on: date, first: int) -> None:
-    with pytest.raises(Refused):
-        profitability(folded(house), None, starts_on, ends_on, first=first, as_of=NOW)
+def test_what_cannot_be_asked_is_refused(house: House) -> None:
+    lists = folded(house)
+    backwards, centuries = (date(2026, 2, 1), date(2026, 1, 1)), (date(1926, 1, 1), date(2026, 1, 1))
+    for days, first in ((backwards, 1), (centuries, 1), (PERIODS[0], 0), (PERIODS[0], 1_001)):
+        with pytest.raises(Refused):
+            profitability(lists, None, *days, first=first)
 
 
 @given(

@@ -30,13 +30,32 @@ from domain.segment_membership import EnterSegment, ExitSegment
 from domain.values import Channel
 from eventstore.envelope import Request
 from eventstore.reader import NOW, AsOf
-from projections import VIEWS, customer_360, customers, segment_memberships, segments
+from projections import (
+    campaign_members,
+    campaigns,
+    cases,
+    customer_360,
+    customers,
+    opportunities,
+    segment_memberships,
+    segments,
+)
 from projections.engine import Engine
 from projections.lists import Lists
 from projections.segment_members import members, preview, sizes
 from projections.traits import LINE, TRAITS
 from tests.conftest import House
 
+VIEWS = (
+    customers.view,
+    customer_360.view,
+    opportunities.view,
+    cases.view,
+    campaigns.view,
+    campaign_members.view,
+    segments.view,
+    segment_memberships.view,
+)
 START = datetime(2026, 1, 1, tzinfo=UTC)
 TODAY = START + timedelta(days=75)
 SEGMENT, OTHER = derived("segment", 1), derived("segment", 2)
