@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 from uuid import UUID
 
@@ -238,7 +238,7 @@ class Plain:
             if (where := key(moment, of)) is not None:
                 before = found[where][name]
                 found[where][name] = max(before, number) if name == "longest_wait_s" else before + number
-        for n, (since, until) in enumerate(zip(cuts, cuts[1:], strict=False), 1):
+        for n, (since, until) in enumerate(pairwise(cuts), 1):
             if by <= {CentreDimension.QUEUE, CentreDimension.CHANNEL}:
                 for moment, of, change in self.waiting:
                     if moment < until:
