@@ -125,8 +125,10 @@ def live_queue(
             parameters,
         ).fetchall()
         query = sql.SQL(
-            "select {columns} from {waits}"
-            " order by score + greatest(0, floor(extract(epoch from %(at)s - waiting_since)))::bigint / case channel {steps} else %(late)s end desc, waiting_since, work_item_id limit %(first)s"
+            "select {columns} from {waits} order by"
+            " score + greatest(0, floor(extract(epoch from %(at)s - waiting_since)))::bigint"
+            "   / case channel {steps} else %(late)s end desc,"
+            " waiting_since, work_item_id limit %(first)s"
         ).format(columns=table.selected, waits=waits, steps=steps)
         with db.cursor(binary=True) as cursor:
             rows = [table.row(values) for values in cursor.execute(query, parameters).fetchall()]
