@@ -178,7 +178,7 @@ def _standings(
                 "         -sum(least(redeemable, 0)) as spent"
                 "    from entries group by account_id"
                 "), lots as ("
-                "  select account_id, (day + make_interval(months => expiry_months))::date as expires_on, redeemable,"
+                "  select account_id, (day + make_interval(months => expiry_months::int))::date as expires_on, redeemable,"
                 "         sum(redeemable) over (partition by account_id order by occurred_at, position, number) as until_here"
                 "    from entries where redeemable > 0 and expiry_months is not null"
                 "), expiring as ("
