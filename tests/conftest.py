@@ -17,6 +17,8 @@ from eventstore.database import KEYS_SCHEMA, LOG_SCHEMA, VIEWS_SCHEMA, migrate, 
 from eventstore.embedded import EmbeddedServer
 from eventstore.log import Log
 from eventstore.personal import KeyRing
+from projections import VIEWS
+from projections.engine import Engine
 
 TEMPLATE = "bitacora_template"
 KEK = bytes(range(32))
@@ -25,13 +27,15 @@ _numbers = count(1)
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[EmbeddedServer]:
-    """The server of the run. Nothing in it must survive a power cut, so it does not wait for the disk."""
+    """The server of the run, with a house that is ready to be copied. Nothing in it must survive a power cut."""
     home = Path(tempfile.mkdtemp(prefix="bitacora-test-"))
     try:
         with EmbeddedServer(home, settings={"fsync": "off", "full_page_writes": "off"}) as server:
             server.ensure_database(TEMPLATE)
             for schema in (LOG_SCHEMA, KEYS_SCHEMA, VIEWS_SCHEMA):
                 migrate(server.dsn(dbname=TEMPLATE), schema)
+            with open_pool(server.dsn(dbname=TEMPLATE), size=1) as pool:
+                Engine(Log(pool, DECIDERS, KeyRing(pool, KEK)), pool, VIEWS).prepare()
             yield server
     finally:
         shutil.rmtree(home, ignore_errors=True)

@@ -56,21 +56,20 @@ def test_live_one_by_one_live_in_batches_rebuilt_and_as_of_the_head_are_the_same
         with open_pool(new_database()) as pool:
             log = Log(pool, DECIDERS, KeyRing(pool, KEK))
             live_through(log, history)
-            head = log.reader.head()
-            one_by_one, batched = Engine(log, pool, VIEWS, batch=1), Engine(log, pool, VIEWS)
-            one_by_one.prepare()
+            head, happened = log.reader.head(), log.reader.counts().keys()
+            views = [view for view in VIEWS if happened & set(log.codec.names(view.events))]
+            one_by_one, batched = Engine(log, pool, views, batch=1), Engine(log, pool, views)
             one_by_one.catch_up()
-            singly = {table.name: held(pool, table) for view in VIEWS for table in view.tables}
+            singly = {table.name: held(pool, table) for view in views for table in view.tables}
             started_over(pool)
             batched.catch_up()
-            for view in VIEWS:
+            for view in views:
                 for table in view.tables:
                     assert held(pool, table) == singly[table.name]
                 past = Lists(log, pool).fold(view, AsOf(position=head))
                 assert past.rows == singly[view.name]
-                assert rebuild(batched, view).unchanged
-            assert all(built.unchanged for built in rebuild_all(batched, VIEWS))
-            for view in VIEWS:
+            assert all(built.unchanged for built in rebuild_all(batched, views))
+            for view in views:
                 for table in view.tables:
                     assert held(pool, table) == singly[table.name]
             assert all(standing.parked == 0 for standing in batched.standings())
