@@ -30,6 +30,7 @@ app.add_typer(import_cli.app, name="import")
 @app.command()
 def up() -> None:
     """Start everything: the database, the GraphQL server, the followers of the log and the clock."""
+    running.build_schema_ahead()
     with house() as opened:
         running.up(opened)
 
@@ -37,6 +38,7 @@ def up() -> None:
 @app.command()
 def serve() -> None:
     """Start the GraphQL server alone. Run `bitacora work` beside it, as often as you like."""
+    running.build_schema_ahead()
     with house() as opened:
         running.serve(opened)
 
