@@ -12,11 +12,11 @@ import psycopg
 import pytest
 from graphql import (
     GraphQLField,
-    GraphQLNonNull,
     GraphQLObjectType,
     get_named_type,
     is_composite_type,
     is_object_type,
+    is_required_argument,
 )
 
 from api.house import House
@@ -99,7 +99,7 @@ def selection(kind: GraphQLObjectType, only: str | None = None, depth: int = NES
 
 def required(field: GraphQLField) -> bool:
     """Whether a field cannot be asked without arguments."""
-    return any(isinstance(arg.type, GraphQLNonNull) and not arg.has_default_value() for arg in field.args.values())
+    return any(is_required_argument(argument) for argument in field.args.values())
 
 
 def lists() -> list[tuple[str, GraphQLObjectType]]:
@@ -141,7 +141,8 @@ def test_more_rows_do_not_take_more_statements(
     )
     for part in [plain, *(selection(kind, only) for only in relations(kind))]:
         query = f"{{ {name}(first: SIZE) {{ nodes {{ {part} }} {'' if name == 'events' else SUMMED} }} }}"
-        few, many = (used(house, query.replace("SIZE", str(size)), monkeypatch) for size in (FEW, MANY))
+        # What is computed once over all customers is there after the first time.
+        _, few, many = (used(house, query.replace("SIZE", str(size)), monkeypatch) for size in (FEW, FEW, MANY))
         assert (part, many) == (part, few)
 
 
