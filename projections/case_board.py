@@ -204,17 +204,17 @@ def clocks_of(case: CaseSheet, sla: CaseSlaSheet | None, at: datetime) -> tuple[
     return tuple(clock for clock in found if clock is not None)
 
 
-def clocks_of_each(
-    lists: Lists, rows: Collection[CaseSheet], at: datetime, as_of: AsOf
-) -> dict[UUID, tuple[SlaClock, ...]]:
-    """The clocks of several cases, in one query."""
-    table = Table(case_slas.view)
+def sheets_of_each(
+    lists: Lists, case_ids: Collection[UUID], as_of: AsOf = NOW
+) -> dict[UUID, tuple[CaseSlaSheet | None, datetime]]:
+    """What `clocks_of` needs for several cases, in one query: what was promised of each, and the moment of the question."""
+    table, at = Table(case_slas.view), moment_of(lists, as_of)
     query = sql.SQL("select {} from {} where case_id = any(%s)").format(
         table.selected, past(case_slas.view, as_of, lists.log.reader)
     )
     with lists.reading(case_slas.view) as (db, _):
-        found = {each.case_id: each for each in table.select(db, query, [[row.case_id for row in rows]])}
-    return {row.case_id: clocks_of(row, found.get(row.case_id), at) for row in rows}
+        found = {each.case_id: each for each in table.select(db, query, [list(case_ids)])}
+    return {case_id: (found.get(case_id), at) for case_id in case_ids}
 
 
 def _clock(
