@@ -30,8 +30,9 @@ class CaseMilestone(Fact):
 
     Both ways of counting stand side by side: `elapsed_s` since the cycle began (a reopening is a new cycle), and
     `since_opened_s` (a reopened case is the same case). `waiting_s` and `waiting_total_s` are how much of each the case
-    waited on the customer. `reassignment` counts how often the case went from one person to another, and `ping_pong` says
-    that it went back to one who had had it. `open_change` is what it changes about the number of open cases.
+    waited on the customer. `reassignment` counts how often the case had gone from one person to another, `reassigned`
+    says that it did so here, and `ping_pong` that it went back to one who had had it. `open_change` is what it changes
+    about the number of open cases.
     """
 
     milestone: Milestone = Milestone.OPENED
@@ -50,6 +51,7 @@ class CaseMilestone(Fact):
     product: str | None = None
     escalation: int = 0
     reassignment: int = 0
+    reassigned: bool = False
     ping_pong: bool = False
     open_change: int = 0
 
@@ -83,7 +85,13 @@ class Dealt(Protocol):
 
 
 def reached(
-    case: Dealt, milestone: Milestone, at: datetime, *, ping_pong: bool = False, open_change: int = 0
+    case: Dealt,
+    milestone: Milestone,
+    at: datetime,
+    *,
+    reassigned: bool = False,
+    ping_pong: bool = False,
+    open_change: int = 0,
 ) -> CaseMilestone:
     """The fact that a case reached a milestone; a wait that goes on counts up to then."""
     waited = seconds_between(case.waiting_since, at)
@@ -104,6 +112,7 @@ def reached(
         product=case.product,
         escalation=case.escalation,
         reassignment=case.reassignments,
+        reassigned=reassigned,
         ping_pong=ping_pong,
         open_change=open_change,
     )

@@ -139,7 +139,8 @@ def assign(sheet: CaseSheet, assigned: CaseAssigned, at: Recorded) -> Iterator[C
     sheet.staff_id = assigned.staff_id
     sheet.team_id = assigned.team_id
     sheet.queue = assigned.queue
-    yield reached(sheet, Milestone.ASSIGNED, at.occurred_at, ping_pong=_hand_over(sheet, assigned.staff_id))
+    reassigned, ping_pong = _hand_over(sheet, assigned.staff_id)
+    yield reached(sheet, Milestone.ASSIGNED, at.occurred_at, reassigned=reassigned, ping_pong=ping_pong)
 
 
 @view.on(FirstResponseSent)
@@ -224,12 +225,12 @@ def _go_on(sheet: CaseSheet, at: datetime) -> None:
     sheet.waiting_since = None
 
 
-def _hand_over(sheet: CaseSheet, staff_id: UUID | None) -> bool:
-    """Counts that another person has it now; whether that is one who had had it before."""
+def _hand_over(sheet: CaseSheet, staff_id: UUID | None) -> tuple[bool, bool]:
+    """Counts that another person has it now: whether it went from one to another, and back to one who had had it."""
     if staff_id is None or (sheet.had_by and sheet.had_by[-1] == staff_id):
-        return False
-    again = staff_id in sheet.had_by
-    sheet.reassignments += bool(sheet.had_by)
-    sheet.ping_pongs += again
+        return False, False
+    reassigned, ping_pong = bool(sheet.had_by), staff_id in sheet.had_by
+    sheet.reassignments += reassigned
+    sheet.ping_pongs += ping_pong
     sheet.had_by = (*(each for each in sheet.had_by if each != staff_id), staff_id)
-    return again
+    return reassigned, ping_pong

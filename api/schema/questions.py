@@ -10,6 +10,7 @@ from api.schema import (
     billing,
     case,
     catalogue,
+    contact_centre,
     cube,
     customer,
     events,
@@ -29,6 +30,7 @@ from api.schema import (
     shop,
     staff,
     standing,
+    survey,
     timeline,
     value,
 )
@@ -52,6 +54,10 @@ NOUNS = (
     opportunity.pipeline,
     opportunity.stages,
     case.noun,
+    case.clocks,
+    *contact_centre.NOUNS,
+    survey.invitation,
+    survey.definition,
     *identity.NOUNS,
     *integration.NOUNS,
     loyalty.noun,
@@ -96,5 +102,8 @@ QUESTIONS: Sequence[tuple[Sequence[View[Any]], Callable[[Lists], list[Strawberry
     ((quote.noun.view,), quote.questions),
     ((shop.noun.view,), shop.questions),
     ((billing.noun.view,), billing.questions),
+    ((case.noun.view, case.clocks.view), case.questions),
+    (contact_centre.CENTRE, contact_centre.questions),
+    ((survey.invitation.view,), survey.questions),
 )
 """What can be asked besides lists, and which views must be there for it."""

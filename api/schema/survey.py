@@ -1,0 +1,80 @@
+"""The surveys: what was asked of whom, and what came of it."""
+
+from datetime import date
+from typing import Any
+
+from strawberry.types.field import StrawberryField
+
+from api.schema.context import Info, Shown
+from api.schema.customer import customer_of
+from api.schema.moments import AS_OF, AT_LEAST, AsOf, moment_of, reached
+from api.schema.noun import Noun
+from api.schema.shapes import Argument, answered
+from api.schema.views import Lists
+from domain.invitation import SurveyResponded
+from eventstore.reader import NOW
+from projections import survey_definitions, surveys
+from projections.buckets import BUSINESS_ZONE, Granularity
+from projections.selecting import Order
+from projections.survey_results import SurveyDimension, SurveyResults, survey_results
+from projections.surveys import InvitationSheet
+
+
+def fields(lists: Lists) -> list[StrawberryField]:
+    """Whom it was sent to, and what they said, which is read from the log only when it is shown."""
+    return [
+        customer_of(lists),
+        answered("comment", str | None, "What they answered in words.", _comment, within=lists.types),
+    ]
+
+
+invitation = Noun(surveys.view, "Invitation", order=(Order("sent_at", True),), fields=fields)
+definition = Noun(survey_definitions.view, "Survey", order=(Order("survey"),))
+
+
+def questions(lists: Lists) -> list[StrawberryField]:
+    """`surveyResults(from, to, granularity, by, survey, timeZone, asOf, atLeast)`."""
+    shapes = lists.shapes
+    arguments = (
+        Argument("from_", date, "From this day on."),
+        Argument("to", date, "Up to this one, included."),
+        Argument("granularity", shapes.enum(Granularity) | None, "How long a period is. Left out: all at once.", None),
+        Argument("by", list[shapes.enum(SurveyDimension)] | None, "By what to tell them apart."),  # type: ignore[misc]
+        Argument("survey", str | None, "The key of one survey."),
+        Argument("time_zone", str, "Whose days they are.", BUSINESS_ZONE),
+        AS_OF,
+        AT_LEAST,
+    )
+    results = shapes.output_of(SurveyResults)
+    return [
+        answered(
+            "survey_results", results, "How many customers answer, and what.", _results, arguments, within=lists.types
+        )
+    ]
+
+
+async def _results(
+    root: None,
+    info: Info,
+    *,
+    from_: date,
+    to: date,
+    granularity: Granularity | None = None,
+    by: list[SurveyDimension] | None = None,
+    survey: str | None = None,
+    time_zone: str = BUSINESS_ZONE,
+    as_of: AsOf | None = None,
+    at_least: int | None = None,
+) -> SurveyResults:
+    context, moment = info.context, moment_of(as_of)
+    if moment == NOW:
+        await reached(context, [surveys.view], at_least)
+    asked: dict[str, Any] = {"by": by or (), "survey": survey, "zone": time_zone, "as_of": moment}
+    return await context.ask(survey_results, context.house.lists, from_, to, granularity, **asked)
+
+
+async def _comment(root: Shown[InvitationSheet], info: Info) -> str | None:
+    if root.row.answer_position is None:
+        return None
+    happened = await info.context.personal(root.row.answer_position)
+    return happened.event.comment if happened is not None and isinstance(happened.event, SurveyResponded) else None
