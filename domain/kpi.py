@@ -14,8 +14,12 @@ MAX_KPI_LANGUAGES = 50
 MAX_KPI_VERSIONS = 1000
 
 BUILT_IN = frozenset((
-    "avg_order_value", "customers", "gross_revenue", "new_customers", "online_sales_share", "orders", "pareto_share",
-    "revenue", "revenue_per_customer", "revenue_per_rep",
+    "activity_vs_plan", "avg_order_value", "brier", "cac", "calibration", "campaign_response_rate", "campaign_roi",
+    "campaign_uplift", "churn_rate", "commercial_cost_structure", "cross_sell_share", "customers", "duplicate_rate",
+    "followup_completeness", "followup_duplicates", "forecast_error", "gross_revenue", "identifier_verified_rate",
+    "new_customers", "online_sales_share", "orders", "pareto_share", "points_liability", "quota_attainment",
+    "retention_cost_ratio", "revenue", "revenue_per_customer", "revenue_per_rep", "sales_cycle_days",
+    "tier_migration", "win_rate",
 ))  # fmt: skip
 """The KPIs that come with Bitácora: version 1 of each is there without anybody having defined it."""
 

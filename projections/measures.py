@@ -40,8 +40,8 @@ def quotient(amounts: Sequence[Decimal]) -> Quotient:
 class Measure:
     """A computation: its parts, and how they come together.
 
-    `source` says where the formula is from. The value is `scale` times numerator by denominator, in `unit`; where there is
-    a `spread`, it is the median of that one, and numerator and denominator are the sum and the count.
+    `source` says where the formula is from. The value is `scale` times numerator by denominator, in `unit`, or, `by_median`,
+    the median of `spread`, of which numerator and denominator are the sum and the count then.
     """
 
     key: str
@@ -55,6 +55,7 @@ class Measure:
     combined: Callable[[Sequence[Decimal]], Quotient] = quotient
     scale: Decimal = Decimal(1)
     spread: Part | None = None
+    by_median: bool = False
 
     @property
     def name(self) -> str:
