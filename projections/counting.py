@@ -1,7 +1,7 @@
 """Counting: what a figure is added up from, and what is looked at: which periods, from which moment, narrowed down to what."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
@@ -173,6 +173,11 @@ class Look:
         """All periods taken as one."""
         first, last = self.periods[0], self.periods[-1]
         return CalendarPeriod(first.starts_on, last.ends_on, first.starts_at, last.ends_at)
+
+    def known_by(self, period: CalendarPeriod) -> AsOf:
+        """The moment that is looked from, with no more than what was known when a period ended."""
+        moments = (period.ends_at, self.as_of.time)
+        return replace(self.as_of, time=min(moment for moment in moments if moment is not None))
 
     def fill(self, source: Source, template: str, known: sql.Composable = FOR_EVER) -> sql.Composed:
         """A template of the source's with its tables, as of the moment that is looked from."""

@@ -14,7 +14,7 @@ from projections import kpi_definitions
 from projections.buckets import BUSINESS_ZONE
 from projections.counting import END_OF_ALL, KpiScope, Look, Part, Tally, Timing, in_currency
 from projections.kpi_definitions import KpiDefinition
-from projections.kpis import chosen, looked, measure_of, position_of, versions_of, work_out
+from projections.kpis import add_up, ask_others, chosen, looked, measure_of, position_of, versions_of, work_out
 from projections.lists import MAX_PAGE, Lists
 from projections.measures import AnyPart, Measure, rows_of
 from projections.periods import calendar_period, must_be_days
@@ -100,9 +100,11 @@ def explain_kpi(
         computed = measure_of(definition)
         behind = _part(computed, part)
         look = looked(lists, db, [period], zone, scope, currency, as_of, [computed])
-        value, numerator, denominator, *_ = work_out(look, computed).restated[-1]
+        tallied = add_up(look, [computed])
         found = _facts(look, rows_of(behind), after, first + 1)
         position = position_of(db, folded, [computed])
+    tallied |= ask_others(lists, look, [computed])
+    value, numerator, denominator, *_ = work_out(computed, tallied).restated[-1]
     facts = tuple(found[:first])
     return KpiExplanation(
         definition, computed.source, period.starts_at, period.ends_at, value, numerator, denominator,

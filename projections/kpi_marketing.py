@@ -5,18 +5,13 @@ from decimal import Decimal
 
 from domain.kpi import KpiDirection
 from projections.counting import Part, Tally, Timing
-from projections.kpi_sales import NEW_CUSTOMERS
+from projections.kpi_questions import acquisition_costs, lifetime_values
+from projections.kpi_sales import NET, NEW_CUSTOMERS, ORDERS
 from projections.kpi_sources import COSTS, CREDITS, LIFECYCLE, STEPS
-from projections.measures import MONEY, PERCENT, Measure, Quotient
+from projections.measures import MONEY, PERCENT, Answered, Measure, Quotient
 
 HIGHER, LOWER = KpiDirection.HIGHER_IS_BETTER, KpiDirection.LOWER_IS_BETTER
 
-ACQUISITION = (
-    "(allocation = 'acquisition' or allocation is null"
-    " and category in ('MEDIA', 'CREATIVE', 'PRINT', 'POSTAGE', 'VENUE', 'AGENCY', 'EVENT'))"
-)
-"""Costs of winning customers: those that are shared out by the rule of that name, and of advertising if by none."""
-RETENTION = "allocation = 'retention'"
 ACTIVE = "('CUSTOMER', 'LOYAL', 'AT_RISK', 'WON_BACK')"
 DELIVERED = (
     "kind = 'DISPATCHED' and (delivery_id is null or exists ("
@@ -35,7 +30,7 @@ ACTIVE_AT_START = Part(
     f"(stage in {ACTIVE})::int - coalesce((previous in {ACTIVE})::int, 0)", timing=Timing.AT_START,
 )  # fmt: skip
 CHURNED = Part("churned", LIFECYCLE, "customer_id", "stage = 'CHURNED'", tally=Tally.DISTINCT)
-ACQUISITION_COST = Part("acquisition_cost", COSTS, "amount", ACQUISITION, money=True)
+SPENT = Part("spent", COSTS, "amount", money=True)
 CAMPAIGN_COST = Part("cost", COSTS, "amount", "campaign_id is not null", money=True)
 
 
@@ -50,8 +45,8 @@ def _uplift(amounts: Sequence[Decimal]) -> Quotient:
 
 
 def _ratio(amounts: Sequence[Decimal]) -> Quotient:
-    acquisition, new, retention, active, churned = amounts
-    return acquisition * (active - churned), new * retention
+    acquisition, new, retention, retained = amounts
+    return acquisition * retained, new * retention
 
 
 MEASURES = (
@@ -93,18 +88,33 @@ MEASURES = (
     Measure(
         "cac",
         {"en": "Customer acquisition cost", "es": "Coste de captación por cliente"},
-        "Costs of winning customers, by the days that they are for ÷ customers whose first order was placed in the period.",
-        MONEY, LOWER, "S1 S3", (ACQUISITION_COST, NEW_CUSTOMERS),
+        "Cost of winning customers ÷ customers whose first order was placed in the period. It is what the published rules let"
+        " those bear of the commercial cost who had not ordered before.",
+        MONEY, LOWER, "S1 S3; Farris, Bendle, Pfeifer & Reibstein, Marketing Metrics, 2nd ed., 5.5",
+        (Answered("acquisition_cost", acquisition_costs, SPENT), Answered("new_customers", acquisition_costs, NEW_CUSTOMERS)),
     ),
     Measure(
         "retention_cost_ratio",
         {"en": "Acquisition cost to retention cost", "es": "Coste de captación frente a fidelización"},
-        "Cost of winning a customer ÷ cost of keeping one: costs of retention ÷ (customers active when the period began −"
-        " those who churned in it).",
-        "times", LOWER, "S4 (claim: 10)",
-        (ACQUISITION_COST, NEW_CUSTOMERS, Part("retention_cost", COSTS, "amount", RETENTION, money=True),
-         ACTIVE_AT_START, CHURNED),
+        "Cost of winning a customer ÷ cost of keeping one: what the published rules let those bear of the commercial cost who"
+        " had ordered before ÷ those of them who ordered again.",
+        "times", LOWER, "S4 (claim: 10); Marketing Metrics, 2nd ed., 5.5",
+        (
+            Answered("acquisition_cost", acquisition_costs, SPENT),
+            Answered("new_customers", acquisition_costs, NEW_CUSTOMERS),
+            Answered("retention_cost", acquisition_costs, SPENT),
+            Answered("retained_customers", acquisition_costs, ORDERS),
+        ),
         combined=_ratio,
+    ),
+    Measure(
+        "clv",
+        {"en": "Customer lifetime value", "es": "Valor de vida del cliente"},
+        "The mean, over the customers who had ordered when the period ended, of the margin until then and the discounted margin"
+        " that is expected of the next 12 months: by BG/NBD and gamma-gamma, or, with fewer than 100 repeat buyers, by what"
+        " those of the same first month spent.",
+        MONEY, HIGHER, "S1 S4; Fader, Hardie & Lee 2005",
+        (Answered("value", lifetime_values, NET), Answered("customers", lifetime_values, ORDERS)),
     ),
     Measure(
         "churn_rate",

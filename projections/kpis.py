@@ -1,10 +1,11 @@
 """KPIs: what a figure came to in each period, as it was reported when the period ended and as it is known now."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from difflib import get_close_matches
+from typing import cast
 
 from psycopg import Connection
 
@@ -13,11 +14,11 @@ from domain.kpi import KpiDirection
 from eventstore.reader import NOW, AsOf
 from projections import kpi_definitions
 from projections.buckets import BUSINESS_ZONE, Granularity
-from projections.counting import Amount, KpiScope, Look, Part, first_currency, last_positions
+from projections.counting import Amount, KpiScope, Look, Part, Tallied, first_currency, last_positions
 from projections.kpi_catalogue import BUILT_IN, BY_NAME
 from projections.kpi_definitions import KpiDefinition, defined_versions, last_in_force, version_of
 from projections.lists import Lists
-from projections.measures import MONEY, Measure
+from projections.measures import MONEY, Answered, AnyPart, Measure, Worked
 from projections.periods import CalendarPeriod, periods_of
 from projections.tallying import tally
 
@@ -103,8 +104,10 @@ def kpi(
         whole = held[-1]
         measures = {each.measure: measure_of(each) for each in (definition, *held)}
         look = looked(lists, db, periods, zone, scope, currency, as_of, list(measures.values()))
-        worked = {name: work_out(look, measure) for name, measure in measures.items()}
+        tallied = add_up(look, measures.values())
         position = position_of(db, folded, list(measures.values()))
+    tallied |= ask_others(lists, look, measures.values())
+    worked = {name: work_out(each, tallied) for name, each in measures.items()}
     asked = worked[definition.measure]
     return KpiSeries(
         key,
@@ -207,10 +210,27 @@ class WorkedOut:
     left_out: int
 
 
-def work_out(look: Look, measure: Measure) -> WorkedOut:
-    """A measure at the periods that are looked at."""
-    summed = tally(look, [part for part in measure.all_parts if isinstance(part, Part)])
-    found = [summed[part] if isinstance(part, Part) else part.ask(look) for part in measure.all_parts]
+def add_up(look: Look, measures: Iterable[Measure]) -> dict[AnyPart, Tallied]:
+    """The parts of these measures that are found where they are looked at."""
+    found: dict[AnyPart, Tallied] = {}
+    for measure in measures:
+        found |= cast(
+            dict[AnyPart, Tallied], tally(look, [part for part in measure.all_parts if isinstance(part, Part)])
+        )
+        found |= {part: part.ask(look) for part in measure.all_parts if isinstance(part, Worked)}
+    return found
+
+
+def ask_others(lists: Lists, look: Look, measures: Iterable[Measure]) -> dict[AnyPart, Tallied]:
+    """The parts of these measures that other questions answer, each of which is asked once."""
+    parts = [part for measure in measures for part in measure.all_parts if isinstance(part, Answered)]
+    answers = {question: question(lists, look) for question in dict.fromkeys(part.question for part in parts)}
+    return {part: answers[part.question][part.name] for part in parts}
+
+
+def work_out(measure: Measure, tallied: Mapping[AnyPart, Tallied]) -> WorkedOut:
+    """A measure of the parts that were found."""
+    found = [tallied[part] for part in measure.all_parts]
     return WorkedOut(
         [_figures(measure, amounts) for amounts in zip(*(part.restated for part in found), strict=True)],
         [_figures(measure, amounts) for amounts in zip(*(part.reported for part in found), strict=True)],

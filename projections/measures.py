@@ -8,6 +8,7 @@ from domain.kpi import KpiDirection
 from domain.values import EXACT
 from projections.counting import KpiDimension, Look, Part, Source, Tallied
 from projections.kpi_definitions import KpiDefinition
+from projections.lists import Lists
 
 PERCENT = Decimal(100)
 MONEY = "money"
@@ -26,7 +27,16 @@ class Worked:
     behind: Part
 
 
-AnyPart = Part | Worked
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """What another question answers, which finds it under this name; `behind` are the rows that it looks at."""
+
+    name: str
+    question: Callable[[Lists, Look], Mapping[str, Tallied]]
+    behind: Part
+
+
+AnyPart = Part | Worked | Answered
 Quotient = tuple[Decimal, Decimal | None]
 """A numerator, with its denominator if there is one."""
 
@@ -74,7 +84,9 @@ class Measure:
 
     @property
     def scopes(self) -> Sequence[KpiDimension]:
-        """By what it can be narrowed down: what all of its sources can be."""
+        """By what it can be narrowed down: what all of its sources can be, unless others answer for it."""
+        if any(isinstance(part, Answered) for part in self.all_parts):
+            return [KpiDimension.COMPANY]
         return [each for each in KpiDimension if all(each in source.scopes for source in self.sources)]
 
     @property
