@@ -15,8 +15,6 @@ HIGHER, LOWER = KpiDirection.HIGHER_IS_BETTER, KpiDirection.LOWER_IS_BETTER
 QUOTA = "revenue"
 """The figure whose objectives are quotas."""
 QUOTA_PLACES = Decimal(1).scaleb(-6)
-SERVICE = "(allocation = 'service' or allocation is null and category = 'SUPPORT')"
-"""Costs of service: those that are shared out by the rule of that name, and support if by none."""
 
 PROMISED = "step = 'PROMISED' and (replaced_at is null or replaced_at > {known})"
 TARGETS = Part("targets", OBJECTIVES, "target", f"kpi = '{QUOTA}' and (known_to is null or known_to > {{known}})")
@@ -74,9 +72,9 @@ MEASURES = (
     Measure(
         "commercial_cost_structure",
         {"en": "Commercial cost to revenue", "es": "Coste comercial sobre ingresos"},
-        "Costs of marketing and sales, which are all but those of service, by the days that they are for ÷ revenue, in %.",
+        "Costs of marketing and sales, which are all but those of support, by the days that they are for ÷ revenue, in %.",
         "%", LOWER, "S0 S1",
-        (Part("commercial_cost", COSTS, "amount", f"not coalesce({SERVICE}, false)", money=True), NET), scale=PERCENT,
+        (Part("commercial_cost", COSTS, "amount", "category <> 'SUPPORT'", money=True), NET), scale=PERCENT,
     ),
     Measure(
         "tier_migration",
