@@ -14,8 +14,16 @@ MAX_KPI_LANGUAGES = 50
 MAX_KPI_VERSIONS = 1000
 
 BUILT_IN = frozenset((
-    "avg_order_value", "customers", "gross_revenue", "new_customers", "online_sales_share", "orders", "pareto_share",
-    "revenue", "revenue_per_customer", "revenue_per_rep",
+    "abandon_rate", "activity_vs_plan", "acw_s", "aht_s", "asa_s", "avg_order_value", "backlog", "brier", "cac",
+    "calibration", "campaign_response_rate", "campaign_roi", "campaign_uplift", "churn_rate", "clv",
+    "commercial_cost_structure", "contacts_per_agent_hour", "conversion_per_operator", "cost_per_case",
+    "cost_to_serve", "cross_sell_share", "csat", "customers", "duplicate_rate", "fcr_7d", "first_response_s",
+    "followup_completeness", "followup_duplicates", "forecast_error", "gross_revenue", "identifier_verified_rate",
+    "new_customers", "nps", "occupancy", "online_contact_share", "online_incident_share", "online_sales_share",
+    "orders", "pareto_share", "points_liability", "quota_attainment", "reopen_rate", "resolution_s",
+    "retention_cost_ratio", "revenue", "revenue_per_customer", "revenue_per_rep", "sales_cycle_days",
+    "service_level", "sla_attainment", "survey_response_rate", "tier_migration", "undocumented_contact_rate",
+    "win_rate",
 ))  # fmt: skip
 """The KPIs that come with Bitácora: version 1 of each is there without anybody having defined it."""
 

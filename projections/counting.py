@@ -1,7 +1,7 @@
 """Counting: what a figure is added up from, and what is looked at: which periods, from which moment, narrowed down to what."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
@@ -66,23 +66,43 @@ class Tally(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Narrowing:
-    """A condition on the rows of a source, which names the value as {value}; it is the id of a `noun`, or a code."""
+    """A condition on the rows of a source, which it names as {row}, and the value as {value}.
+
+    That is a code, or the id of a `noun`, or, where it is `coded`, the one or the other, as a text.
+    """
 
     condition: str
     noun: str | None = None
+    coded: bool = False
+
+    def value(self, given: str) -> object:
+        """What is compared. Raises `Refused` for what is no id where there must be one."""
+        if self.noun is None:
+            return given
+        try:
+            found = identify(self.noun, given, "scope")
+        except Refused:
+            if self.coded:
+                return given
+            raise
+        return str(found) if self.coded else found
 
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """Rows to count, as SQL to select from: `rows` names each of its tables in braces.
+    """Rows to count, as SQL to select from under the name `row`: `rows` names each of its tables in braces.
 
-    They have the columns of `projections.facts.Fact`. `currency` is the column that has their base currency.
+    They have the columns of `projections.facts.Fact`. `currency` is the column that has their base currency. Of a view
+    that keeps versions, `name_history` are these, with `known_to` and `valid_to` up to when each held as of the moment.
     """
 
     tables: tuple[View[Any], ...]
     rows: str
+    row: str
     scopes: Mapping[KpiDimension, Narrowing] = field(default_factory=dict)
     currency: str | None = None
+    made: Mapping[str, Callable[[AsOf, Reader], sql.Composable]] = field(default_factory=dict)
+    """Queries that others made, by the names under which `rows` knows them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +123,11 @@ class Part:
 
     def __post_init__(self) -> None:
         assert self.tally is Tally.SUM or self.timing is Timing.DURING, "Only a sum has a value at a moment."
+
+    @property
+    def depends(self) -> bool:
+        """Whether it depends on what is known up to when, if a row counts."""
+        return "{known}" in self.where
 
 
 @dataclass(slots=True)
@@ -127,6 +152,7 @@ class Look:
     reader: Reader
     as_of: AsOf
     periods: Sequence[CalendarPeriod]
+    zone: str
     scope: tuple[KpiScope, ...] = ()
     currency: str | None = None
 
@@ -138,17 +164,32 @@ class Look:
             "ends": [period.ends_at for period in self.periods],
             "start": self.periods[0].starts_at,
             "end": self.periods[-1].ends_at,
+            "zone": self.zone,
             "currency": self.currency,
-            **{f"scope_{n}": value for n, value in enumerate(self._values)},
         }
 
     @cached_property
-    def _values(self) -> Sequence[str | None]:
-        return [each.value for each in self.scope]
+    def whole(self) -> CalendarPeriod:
+        """All periods taken as one."""
+        first, last = self.periods[0], self.periods[-1]
+        return CalendarPeriod(first.starts_on, last.ends_on, first.starts_at, last.ends_at)
+
+    def known_by(self, period: CalendarPeriod) -> AsOf:
+        """The moment that is looked from, with no more than what was known when a period ended."""
+        moments = (period.ends_at, self.as_of.time)
+        return replace(self.as_of, time=min(moment for moment in moments if moment is not None))
 
     def fill(self, source: Source, template: str, known: sql.Composable = FOR_EVER) -> sql.Composed:
         """A template of the source's with its tables, as of the moment that is looked from."""
-        names = {table.name: self._table(table) for table in source.tables}
+        names = {table.name: self._table(table) for table in source.tables if f"{{{table.name}}}" in template}
+        names |= {
+            versions.name: self._versions(versions)
+            for table in source.tables
+            if (versions := table.versions) is not None and f"{{{versions.name}}}" in template
+        }
+        names |= {
+            name: make(self.as_of, self.reader) for name, make in source.made.items() if f"{{{name}}}" in template
+        }
         return sql.SQL(cast(Any, template)).format(known=known, **names)
 
     def rows(self, source: Source) -> sql.Composed:
@@ -166,10 +207,12 @@ class Look:
                 raise Refused(f"This figure cannot be narrowed down by {scope.dimension.lower()}.", "scope")
             if scope.value is None:
                 raise Refused("Give the value of a scope, except for the whole company.", "scope")
-            if narrowing.noun is not None:
-                self.parameters[f"scope_{n}"] = identify(narrowing.noun, scope.value, "scope")
+            name = f"scope_{n}_{narrowing.noun or 'code'}"
+            self.parameters[name] = narrowing.value(scope.value)
             conditions.append(
-                sql.SQL(cast(Any, f"({narrowing.condition})")).format(value=sql.Placeholder(f"scope_{n}"))
+                sql.SQL(cast(Any, f"({narrowing.condition})")).format(
+                    value=sql.Placeholder(name), row=sql.Identifier(source.row)
+                )
             )
         return sql.SQL(" and ").join(conditions)
 
@@ -196,6 +239,33 @@ class Look:
         if self.as_of != NOW:
             raise Refused(f"{view.name} is known as it is now only: leave asOf out.", "asOf")
         return sql.SQL("{} as {}").format(sql.Identifier("views", view.name), sql.Identifier(view.name))
+
+    def _versions(self, versions: View[Any]) -> sql.Composable:
+        """What had come about by the moment, where a version that was replaced later holds still."""
+        by_position = self.as_of.position
+        if self.as_of.known_at is not None:
+            recorded_by = self.reader.position_at(self.as_of.known_at)
+            by_position = recorded_by if by_position is None else min(by_position, recorded_by)
+        spans = [
+            (sql.Identifier(start), sql.Identifier(end), sql.Literal(moment))
+            for start, end, moment in (
+                ("from_position", "until_position", by_position),
+                ("known_from", "known_until", self.as_of.time),
+                ("valid_from", "valid_until", self.as_of.valid_at),
+            )
+            if moment is not None
+        ]
+        true = sql.SQL("true")
+        holds_no_longer = sql.SQL(" and ").join([true, *(sql.SQL("{} <= {}").format(end, at) for _, end, at in spans)])
+        return sql.SQL(
+            "(select *, case when {ended} then known_until end as known_to, case when {ended} then valid_until end as valid_to"
+            "   from {table} where {begun}) as {name}"
+        ).format(
+            ended=holds_no_longer,
+            table=sql.Identifier("views", versions.name),
+            begun=sql.SQL(" and ").join([true, *(sql.SQL("{} <= {}").format(start, at) for start, _, at in spans)]),
+            name=sql.Identifier(versions.name),
+        )
 
 
 def in_currency(part: Part, operator: str) -> sql.Composable:

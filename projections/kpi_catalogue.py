@@ -2,11 +2,17 @@
 
 from collections.abc import Mapping
 
-from projections import kpi_sales
+from projections import kpi_company, kpi_marketing, kpi_pipeline, kpi_sales, kpi_service
 from projections.kpi_definitions import KpiDefinition
 from projections.measures import Measure
 
-MEASURES: tuple[Measure, ...] = kpi_sales.MEASURES
+MEASURES: tuple[Measure, ...] = (
+    *kpi_sales.MEASURES,
+    *kpi_pipeline.MEASURES,
+    *kpi_marketing.MEASURES,
+    *kpi_service.MEASURES,
+    *kpi_company.MEASURES,
+)
 """Every computation. To add one: write it into the file of its area; of a new file, name it here."""
 
 BY_NAME: Mapping[str, Measure] = {measure.name: measure for measure in MEASURES}

@@ -13,8 +13,8 @@ from eventstore.reader import NOW, AsOf
 from projections import kpi_definitions
 from projections.buckets import BUSINESS_ZONE
 from projections.counting import END_OF_ALL, KpiScope, Look, Part, Tally, Timing, in_currency
-from projections.kpi_definitions import KpiDefinition, last_in_force, version_of
-from projections.kpis import looked, measure_of, position_of, versions_of, work_out
+from projections.kpi_definitions import KpiDefinition
+from projections.kpis import add_up, ask_others, chosen, looked, measure_of, position_of, versions_of, work_out
 from projections.lists import MAX_PAGE, Lists
 from projections.measures import AnyPart, Measure, rows_of
 from projections.periods import calendar_period, must_be_days
@@ -78,6 +78,7 @@ def explain_kpi(
     *,
     part: str | None = None,
     version: int | None = None,
+    measure: str | None = None,
     scope: Sequence[KpiScope] = (),
     zone: str = BUSINESS_ZONE,
     currency: str | None = None,
@@ -95,22 +96,24 @@ def explain_kpi(
     period = calendar_period(from_, to, zone)
     with lists.reading(kpi_definitions.view) as (db, folded):
         versions = versions_of(lists, db, key, as_of)
-        definition = last_in_force(versions, to) if version is None else version_of(versions, version)
-        measure = measure_of(definition)
-        chosen = _chosen(measure, part)
-        look = looked(lists, db, [period], scope, currency, as_of, [measure])
-        value, numerator, denominator, _ = work_out(look, measure).restated[-1]
-        found = _facts(look, rows_of(chosen), after, first + 1)
-        position = position_of(db, folded, [measure])
+        definition = chosen(versions, to, version, measure)
+        computed = measure_of(definition)
+        behind = _part(computed, part)
+        look = looked(lists, db, [period], zone, scope, currency, as_of, [computed])
+        tallied = add_up(look, [computed])
+        found = _facts(look, rows_of(behind), after, first + 1)
+        position = position_of(db, folded, [computed])
+    tallied |= ask_others(lists, look, [computed])
+    value, numerator, denominator, *_ = work_out(computed, tallied).restated[-1]
     facts = tuple(found[:first])
     return KpiExplanation(
-        definition, measure.source, period.starts_at, period.ends_at, value, numerator, denominator,
-        tuple(KpiPart(each.name, rows_of(each).tally, rows_of(each).timing) for each in measure.all_parts),
-        chosen.name, facts, _cursor(facts[-1]) if facts else None, len(found) > first, position,
+        definition, computed.source, period.starts_at, period.ends_at, value, numerator, denominator,
+        tuple(KpiPart(each.name, rows_of(each).tally, rows_of(each).timing) for each in computed.all_parts),
+        behind.name, facts, _cursor(facts[-1]) if facts else None, len(found) > first, position,
     )  # fmt: skip
 
 
-def _chosen(measure: Measure, name: str | None) -> AnyPart:
+def _part(measure: Measure, name: str | None) -> AnyPart:
     for part in measure.all_parts:
         if name in (None, part.name):
             return part

@@ -3,31 +3,14 @@
 from psycopg import sql
 
 from domain.kpi import KpiDirection
-from projections.counting import END_OF_ALL, END_OF_PERIOD, KpiDimension, Look, Narrowing, Part, Source, Tallied, Tally
+from projections.counting import END_OF_ALL, END_OF_PERIOD, Look, Part, Tallied, Tally
+from projections.kpi_sources import CATEGORISED, FIRST_ORDERS, SALES
 from projections.measures import MONEY, PERCENT, Measure, Worked
-from projections.sales import sales
 from projections.tallying import counts_as, happened
 
 HIGHER = KpiDirection.HIGHER_IS_BETTER
 TOP_SHARE = "0.2"
 """The part of the customers whose share of the revenue the Pareto share is."""
-
-SOLD_BY = {
-    KpiDimension.CHANNEL: Narrowing("channel = {value}"),
-    KpiDimension.REP: Narrowing("rep = {value}"),
-    KpiDimension.CAMPAIGN: Narrowing("campaign = {value}"),
-    KpiDimension.PRODUCT: Narrowing("sku = {value}"),
-    KpiDimension.COMPANY: Narrowing("true"),
-}
-SALES = Source((sales,), "{sales}", SOLD_BY, currency="base_currency")
-FIRST_ORDERS = Source(
-    (sales,),
-    "(select *, min(known_at) over ("
-    "    partition by customer_id order by occurred_at, position rows between unbounded preceding and 1 preceding"
-    "  ) as earlier_known_at from {sales} where orders = 1 and customer_id is not null) as first",
-    {dimension: by for dimension, by in SOLD_BY.items() if dimension is not KpiDimension.PRODUCT},
-)
-"""The orders, each with when the first of the customer's earlier ones became known."""
 
 ORDERED = "kind = 'PLACED'"
 NET = Part("revenue", SALES, "base_amount", money=True)
@@ -36,6 +19,14 @@ ORDERS = Part("orders", SALES, "orders")
 BUYERS = Part("customers", SALES, "customer_id", ORDERED, tally=Tally.DISTINCT)
 SPENT = Part("ordered", SALES, "base_amount", f"{ORDERED} and customer_id is not null", money=True)
 NEW_CUSTOMERS = Part("new_customers", FIRST_ORDERS, where="(earlier_known_at is null or earlier_known_at > {known})")
+CROSS_SOLD = Part(
+    "cross_sold",
+    CATEGORISED,
+    "base_amount",
+    "category is not null and customer_known_at <= {known}"
+    " and (category_known_at is null or category_known_at > {known})",
+    money=True,
+)
 
 
 def _pareto(look: Look) -> Tallied:
@@ -126,6 +117,13 @@ MEASURES = (
         "What was ordered on the web ÷ what was ordered, in %.",
         "%", HIGHER, "S0",
         (Part("online", SALES, "base_amount", f"{ORDERED} and channel = 'WEB'", money=True), GROSS),
+        scale=PERCENT,
+    ),
+    Measure(
+        "cross_sell_share",
+        {"en": "Cross-selling share", "es": "Cuota de venta cruzada"},
+        "What customers who had ordered before ordered in categories that were new to them ÷ what was ordered, in %.",
+        "%", HIGHER, "S0", (CROSS_SOLD, GROSS),
         scale=PERCENT,
     ),
     Measure(

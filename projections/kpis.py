@@ -1,10 +1,11 @@
 """KPIs: what a figure came to in each period, as it was reported when the period ended and as it is known now."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from difflib import get_close_matches
+from typing import cast
 
 from psycopg import Connection
 
@@ -13,11 +14,11 @@ from domain.kpi import KpiDirection
 from eventstore.reader import NOW, AsOf
 from projections import kpi_definitions
 from projections.buckets import BUSINESS_ZONE, Granularity
-from projections.counting import Amount, KpiScope, Look, Part, first_currency, last_positions
+from projections.counting import Amount, KpiScope, Look, Part, Tallied, first_currency, last_positions
 from projections.kpi_catalogue import BUILT_IN, BY_NAME
 from projections.kpi_definitions import KpiDefinition, defined_versions, last_in_force, version_of
 from projections.lists import Lists
-from projections.measures import MONEY, Measure
+from projections.measures import MONEY, Answered, AnyPart, Measure, Worked
 from projections.periods import CalendarPeriod, periods_of
 from projections.tallying import tally
 
@@ -28,13 +29,13 @@ MAX_SCOPES = 20
 class KpiFigure:
     """What a figure came to under a definition, empty where it would be divided by nothing.
 
-    Of a median, `numerator` and `denominator` are the sum and the count, so that their quotient is the mean, and
-    `ninetieth` is the 90th percentile.
+    Of durations there are the `median` and the 90th percentile, `ninetieth`, too; numerator by denominator is their mean.
     """
 
     value: Decimal | None
     numerator: Decimal
     denominator: Decimal | None
+    median: Decimal | None
     ninetieth: Decimal | None
     definition: KpiDefinition
 
@@ -81,6 +82,7 @@ def kpi(
     granularity: Granularity = Granularity.MONTH,
     *,
     version: int | None = None,
+    measure: str | None = None,
     scope: Sequence[KpiScope] = (),
     zone: str = BUSINESS_ZONE,
     currency: str | None = None,
@@ -88,21 +90,24 @@ def kpi(
 ) -> KpiSeries:
     """A figure for each period from a day to another, both included, the empty ones too.
 
-    Money is in `currency`, by default the base currency of what was recorded first. Customers are those of today. Raises
-    `Refused` for what there is not, for a scope that the measure does not know, or for too many periods.
+    It is restated by a `version`, or by the last one, or, to try it, by a `measure` that no version asks for. Money is in
+    `currency`, by default the base currency of what was recorded first. Customers are those of today. Raises `Refused` for
+    what there is not, for a scope that the measure does not know, or for too many periods.
     """
     periods = periods_of(from_, to, granularity, zone)
     if len(scope) > MAX_SCOPES:
         raise Refused(f"Give at most {MAX_SCOPES} scopes.", "scope")
     with lists.reading(kpi_definitions.view) as (db, folded):
         versions = versions_of(lists, db, key, as_of)
-        definition = last_in_force(versions, to) if version is None else version_of(versions, version)
+        definition = chosen(versions, to, version, measure)
         held = [last_in_force(versions, period.ends_on, period.ends_at) for period in periods]
         whole = held[-1]
         measures = {each.measure: measure_of(each) for each in (definition, *held)}
-        look = looked(lists, db, periods, scope, currency, as_of, list(measures.values()))
-        worked = {name: work_out(look, measure) for name, measure in measures.items()}
+        look = looked(lists, db, periods, zone, scope, currency, as_of, list(measures.values()))
+        tallied = add_up(look, measures.values())
         position = position_of(db, folded, list(measures.values()))
+    tallied |= ask_others(lists, look, measures.values())
+    worked = {name: work_out(each, tallied) for name, each in measures.items()}
     asked = worked[definition.measure]
     return KpiSeries(
         key,
@@ -116,10 +121,20 @@ def kpi(
             _point(period, worked[then.measure].reported[n], then, asked.restated[n], definition)
             for n, (period, then) in enumerate(zip(periods, held, strict=True))
         ),
-        _point(whole_of(periods), worked[whole.measure].reported[-1], whole, asked.restated[-1], definition),
+        _point(look.whole, worked[whole.measure].reported[-1], whole, asked.restated[-1], definition),
         asked.left_out,
         position,
     )
+
+
+def chosen(versions: Sequence[KpiDefinition], day: date, version: int | None, measure: str | None) -> KpiDefinition:
+    """The version that was asked for, or the last that is in force on a day; a measure on trial is version 0."""
+    if measure is not None:
+        if version is not None:
+            raise Refused("Ask by a version or by a measure, not by both.", "measure")
+        trial = measure_named(measure)
+        return replace(trial.definition, key=versions[0].key, version=0)
+    return last_in_force(versions, day) if version is None else version_of(versions, version)
 
 
 def versions_of(lists: Lists, db: Connection, key: str, as_of: AsOf) -> list[KpiDefinition]:
@@ -144,14 +159,18 @@ def catalogue(
 
 def measure_of(definition: KpiDefinition) -> Measure:
     """The computation of a definition. Raises `Refused` if there is none of that name."""
-    measure = BY_NAME.get(definition.measure)
+    try:
+        return measure_named(definition.measure)
+    except Refused as wrong:
+        raise Refused(f"Version {definition.version} of {definition.key}: {wrong.reason}", "version") from None
+
+
+def measure_named(name: str) -> Measure:
+    """The computation of this name. Raises `Refused` if there is none, with what it may be instead."""
+    measure = BY_NAME.get(name)
     if measure is None:
-        near = get_close_matches(definition.measure, BY_NAME, 1)
-        raise Refused(
-            f"Version {definition.version} of {definition.key} asks for the measure {definition.measure!r}, which there is not."
-            f"{f' Is it {near[0]!r}? Define it so.' if near else ''}",
-            "version",
-        )
+        near = get_close_matches(name, BY_NAME, 1)
+        raise Refused(f"There is no measure {name!r}.{f' Is it {near[0]!r}?' if near else ''}", "measure")
     return measure
 
 
@@ -159,17 +178,18 @@ def looked(
     lists: Lists,
     db: Connection,
     periods: Sequence[CalendarPeriod],
+    zone: str,
     scope: Sequence[KpiScope],
     currency: str | None,
     as_of: AsOf,
     measures: Sequence[Measure],
 ) -> Look:
     """What is to be looked at for these measures."""
-    look = Look(db, lists.log.reader, as_of, periods, tuple(scope), currency)
+    look = Look(db, lists.log.reader, as_of, periods, zone, tuple(scope), currency)
     if currency is not None:
         return look
     sources = [source for measure in measures for source in measure.sources if source.currency is not None]
-    return Look(db, lists.log.reader, as_of, periods, tuple(scope), first_currency(look, sources))
+    return replace(look, currency=first_currency(look, sources))
 
 
 def position_of(db: Connection, folded: int, measures: Sequence[Measure]) -> int:
@@ -177,14 +197,8 @@ def position_of(db: Connection, folded: int, measures: Sequence[Measure]) -> int
     return min([folded, *last_positions(db, [source for measure in measures for source in measure.sources])])
 
 
-def whole_of(periods: Sequence[CalendarPeriod]) -> CalendarPeriod:
-    """All of them taken as one."""
-    first, last = periods[0], periods[-1]
-    return CalendarPeriod(first.starts_on, last.ends_on, first.starts_at, last.ends_at)
-
-
-Figures = tuple[Decimal | None, Decimal, Decimal | None, Decimal | None]
-"""A value, its numerator and denominator, and the ninetieth percentile."""
+Figures = tuple[Decimal | None, Decimal, Decimal | None, Decimal | None, Decimal | None]
+"""A value, its numerator and denominator, the median and the ninetieth percentile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,10 +210,27 @@ class WorkedOut:
     left_out: int
 
 
-def work_out(look: Look, measure: Measure) -> WorkedOut:
-    """A measure at the periods that are looked at."""
-    summed = tally(look, [part for part in measure.all_parts if isinstance(part, Part)])
-    found = [summed[part] if isinstance(part, Part) else part.ask(look) for part in measure.all_parts]
+def add_up(look: Look, measures: Iterable[Measure]) -> dict[AnyPart, Tallied]:
+    """The parts of these measures that are found where they are looked at."""
+    found: dict[AnyPart, Tallied] = {}
+    for measure in measures:
+        found |= cast(
+            dict[AnyPart, Tallied], tally(look, [part for part in measure.all_parts if isinstance(part, Part)])
+        )
+        found |= {part: part.ask(look) for part in measure.all_parts if isinstance(part, Worked)}
+    return found
+
+
+def ask_others(lists: Lists, look: Look, measures: Iterable[Measure]) -> dict[AnyPart, Tallied]:
+    """The parts of these measures that other questions answer, each of which is asked once."""
+    parts = [part for measure in measures for part in measure.all_parts if isinstance(part, Answered)]
+    answers = {question: question(lists, look) for question in dict.fromkeys(part.question for part in parts)}
+    return {part: answers[part.question][part.name] for part in parts}
+
+
+def work_out(measure: Measure, tallied: Mapping[AnyPart, Tallied]) -> WorkedOut:
+    """A measure of the parts that were found."""
+    found = [tallied[part] for part in measure.all_parts]
     return WorkedOut(
         [_figures(measure, amounts) for amounts in zip(*(part.restated for part in found), strict=True)],
         [_figures(measure, amounts) for amounts in zip(*(part.reported for part in found), strict=True)],
@@ -208,12 +239,11 @@ def work_out(look: Look, measure: Measure) -> WorkedOut:
 
 
 def _figures(measure: Measure, amounts: Sequence[Amount]) -> Figures:
-    if measure.spread is None:
-        numerator, denominator = measure.combined(amounts)
-        return measure.value(numerator, denominator), numerator, denominator, None
-    *others, spread = amounts
+    *others, spread = (*amounts, None) if measure.spread is None else amounts
     median, ninetieth = spread or (None, None)
-    return (median, *measure.combined(others), ninetieth)
+    numerator, denominator = measure.combined(others)
+    value = median if measure.by_median else measure.value(numerator, denominator)
+    return value, numerator, denominator, median, ninetieth
 
 
 def _point(

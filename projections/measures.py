@@ -8,6 +8,7 @@ from domain.kpi import KpiDirection
 from domain.values import EXACT
 from projections.counting import KpiDimension, Look, Part, Source, Tallied
 from projections.kpi_definitions import KpiDefinition
+from projections.lists import Lists
 
 PERCENT = Decimal(100)
 MONEY = "money"
@@ -26,7 +27,16 @@ class Worked:
     behind: Part
 
 
-AnyPart = Part | Worked
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """What another question answers, which finds it under this name; `behind` are the rows that it looks at."""
+
+    name: str
+    question: Callable[[Lists, Look], Mapping[str, Tallied]]
+    behind: Part
+
+
+AnyPart = Part | Worked | Answered
 Quotient = tuple[Decimal, Decimal | None]
 """A numerator, with its denominator if there is one."""
 
@@ -40,8 +50,8 @@ def quotient(amounts: Sequence[Decimal]) -> Quotient:
 class Measure:
     """A computation: its parts, and how they come together.
 
-    `source` says where the formula is from. The value is `scale` times numerator by denominator, in `unit`; where there is
-    a `spread`, it is the median of that one, and numerator and denominator are the sum and the count.
+    `source` says where the formula is from. The value is `scale` times numerator by denominator, in `unit`, or, `by_median`,
+    the median of `spread`, of which numerator and denominator are the sum and the count then.
     """
 
     key: str
@@ -55,6 +65,7 @@ class Measure:
     combined: Callable[[Sequence[Decimal]], Quotient] = quotient
     scale: Decimal = Decimal(1)
     spread: Part | None = None
+    by_median: bool = False
 
     @property
     def name(self) -> str:
@@ -73,7 +84,9 @@ class Measure:
 
     @property
     def scopes(self) -> Sequence[KpiDimension]:
-        """By what it can be narrowed down: what all of its sources can be."""
+        """By what it can be narrowed down: what all of its sources can be, unless others answer for it."""
+        if any(isinstance(part, Answered) for part in self.all_parts):
+            return [KpiDimension.COMPANY]
         return [each for each in KpiDimension if all(each in source.scopes for source in self.sources)]
 
     @property

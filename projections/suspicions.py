@@ -28,6 +28,7 @@ view = View(
     version=1,
     key=lambda _, at: at.stream_id,
     follows="stream_id",
+    history=True,
     indexes=("(dismissed, score desc)", "(customer_id)", "(other_id)"),
 )
 

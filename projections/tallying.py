@@ -1,6 +1,6 @@
 """Tallying: the parts of a measure added up for each period, as it was known when the period ended and as it is known now."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from itertools import groupby
 from typing import Any
@@ -68,7 +68,7 @@ def _sums(look: Look, parts: list[Part]) -> dict[Part, Tallied]:
         for n, part in enumerate(parts):
             restated, then, at_last, left_out = values[4 * n : 4 * n + 4]
             tallied, whole = found[part], _number(restated)
-            if "{known}" not in part.where:  # what became known too late was added up instead
+            if not part.depends:  # what became known too late was added up instead
                 then, at_last = EXACT.subtract(whole, _number(then)), EXACT.subtract(whole, _number(at_last))
             tallied.restated[nth - 1], tallied.reported[nth - 1] = whole, _number(then)
             tallied.restated[-1] = EXACT.add(tallied.restated[-1], whole)
@@ -79,7 +79,7 @@ def _sums(look: Look, parts: list[Part]) -> dict[Part, Tallied]:
 
 def _sum_columns(look: Look, part: Part) -> list[sql.Composable]:
     """Nearly everything is known in time: so the rest is added up, where whether a row counts does not depend on it."""
-    if "{known}" in part.where:
+    if part.depends:
         known = [sql.SQL("known_at <= {}").format(end) for end in (END_OF_PERIOD, END_OF_ALL)]
         ends = [END_OF_PERIOD, END_OF_ALL]
     else:
@@ -113,6 +113,8 @@ def _left_out(look: Look, part: Part) -> sql.Composable:
 
 def _distinct(look: Look, part: Part) -> Tallied:
     """How many different ones there were: each counts from when it became known in the period first."""
+    if part.depends:
+        return _each(look, part, sql.SQL("count(distinct {})").format(look.fill(part.of, part.amount)), _number)
     query = sql.SQL(
         "with each_one as materialized ("
         "  select nth_period, {amount} as one, min(known_at) as known_at from {rows}"
@@ -134,22 +136,28 @@ def _distinct(look: Look, part: Part) -> Tallied:
 
 def _medians(look: Look, part: Part) -> Tallied:
     """The median and the ninetieth percentile, between the two values that lie around it (Hyndman & Fan 1996, type 7)."""
-    spread = sql.SQL("percentile_cont(array[0.5, 0.9]) within group (order by {}::double precision)").format(
-        look.fill(part.of, part.amount)
+    amount = look.fill(part.of, part.amount)
+    spread = sql.SQL("percentile_cont(array[0.5, 0.9]) within group (order by {}::double precision)").format(amount)
+    return _each(look, part, spread, _spread)
+
+
+def _each(look: Look, part: Part, figure: sql.Composable, read: Callable[[Any], Amount]) -> Tallied:
+    """A figure that is no sum, over the rows of each period and over all of them."""
+    columns = [
+        sql.SQL("{} filter (where {} and {})").format(figure, counts_as(look, part, end), known)
+        for end, known in (
+            (FOR_EVER, sql.SQL("true")),
+            *((end, sql.SQL("known_at <= {}").format(end)) for end in (END_OF_PERIOD, END_OF_ALL)),
+        )
+    ]
+    query = sql.SQL("select nth_period, {} from {} group by grouping sets ((nth_period), ())").format(
+        sql.SQL(", ").join(columns), happened(look, part)
     )
-    known = [sql.SQL("known_at <= {}").format(end) for end in (END_OF_PERIOD, END_OF_ALL)]
-    query = sql.SQL(
-        "select nth_period, {sums} from {rows} where {counts} group by grouping sets ((nth_period), ())"
-    ).format(
-        sums=sql.SQL(", ").join([spread, *(sql.SQL("{} filter (where {})").format(spread, each) for each in known)]),
-        rows=happened(look, part),
-        counts=counts_as(look, part),
-    )
-    found = Tallied.of(None, len(look.periods))
+    found = Tallied.of(read(None), len(look.periods))
     for nth, restated, reported, at_last in look.ask(query):
         place = -1 if nth is None else nth - 1
-        found.restated[place] = _spread(restated)
-        found.reported[place] = _spread(at_last if nth is None else reported)
+        found.restated[place] = read(restated)
+        found.reported[place] = read(at_last if nth is None else reported)
     return found
 
 

@@ -26,6 +26,7 @@ def questions(shapes: Shapes) -> list[StrawberryField]:
     figure = (
         Argument("key", str, "Which one, such as win_rate."),
         Argument("version", Long | None, "By which version of its definition; the last one, if it is left out."),
+        Argument("measure", str | None, "Or by this computation, to try it, whatever the definitions say."),
         Argument("scope", scope, "By what it is narrowed down; all of it holds."),
     )
     days = (
@@ -67,6 +68,7 @@ async def _series(
     to: date,
     time_zone: str,
     version: int | None = None,
+    measure: str | None = None,
     scope: list[KpiScope] | None = None,
     currency: str | None = None,
     as_of: AsOf | None = None,
@@ -77,7 +79,7 @@ async def _series(
         await reached(context, VIEWS, at_least)
     return await context.ask(
         kpi, context.house.lists, key, from_, to, grain,
-        version=version, scope=_scopes(scope), zone=time_zone, currency=currency, as_of=moment,
+        version=version, measure=measure, scope=_scopes(scope), zone=time_zone, currency=currency, as_of=moment,
     )  # fmt: skip
 
 
@@ -93,6 +95,7 @@ async def _explanation(
     part: str | None = None,
     after: str | None = None,
     version: int | None = None,
+    measure: str | None = None,
     scope: list[KpiScope] | None = None,
     currency: str | None = None,
     as_of: AsOf | None = None,
@@ -102,7 +105,7 @@ async def _explanation(
     if moment == NOW:
         await reached(context, VIEWS, at_least)
     return await context.ask(
-        explain_kpi, context.house.lists, key, from_, to, part=part, version=version, scope=_scopes(scope),
+        explain_kpi, context.house.lists, key, from_, to, part=part, version=version, measure=measure, scope=_scopes(scope),
         zone=time_zone, currency=currency, first=first, after=after, as_of=moment,
     )  # fmt: skip
 

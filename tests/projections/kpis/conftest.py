@@ -17,6 +17,8 @@ from projections.engine import Engine
 from projections.lists import Lists
 from tests.conftest import KEK, TEMPLATE
 from tests.projections.kpis.story import Company, everything, tell
+from tests.projections.kpis.story_marketing import campaigns_story, costs_story, credits_story, lifecycle_story
+from tests.projections.kpis.story_pipeline import pipeline_story, plans_story
 from tests.projections.kpis.story_sales import sales_story, second_thoughts
 
 NAME = "kpi_story"
@@ -34,7 +36,19 @@ def company(server: EmbeddedServer) -> Iterator[Company]:
     with open_pool(server.dsn(dbname=NAME)) as pool:
         log = Log(pool, DECIDERS, KeyRing(pool, KEK))
         sold = list(sales_story(Random(1)))
-        tell(log, [*sold, *second_thoughts(sold, Random(2))])
+        tell(
+            log,
+            [
+                *sold,
+                *second_thoughts(sold, Random(2)),
+                *pipeline_story(Random(3)),
+                *plans_story(Random(4)),
+                *campaigns_story(Random(5)),
+                *credits_story(sold, Random(6)),
+                *costs_story(Random(7)),
+                *lifecycle_story(Random(8)),
+            ],
+        )
         engine = Engine(log, pool, VIEWS)
         engine.prepare()
         engine.catch_up()

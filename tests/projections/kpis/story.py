@@ -88,18 +88,24 @@ def before(events: Iterable[Happened], moment: datetime, *kinds: type) -> list[H
     return sorted(found, key=lambda each: (each.at.occurred_at, each.at.position))
 
 
-def differences(company: Company, series: KpiSeries, naive: Naive) -> list[str]:
+def differences(company: Company, series: KpiSeries, naive: Naive, as_reported: Naive | None = None) -> list[str]:
     """Where a series says something else than the naive evaluation, as reported and restated, and in its total."""
     whole = periods_of(FROM, TO, Granularity.YEAR)[0]
     points = zip([*periods_of(FROM, TO, series.granularity), whole], [*series.points, series.total], strict=True)
-    return [line for period, point in points for line in _compare(company.events, period, point, naive)]
+    return [
+        line
+        for period, point in points
+        for line in _compare(company.events, period, point, naive, as_reported or naive)
+    ]
 
 
-def _compare(events: Sequence[Happened], period: CalendarPeriod, point: KpiPoint, naive: Naive) -> Iterator[str]:
+def _compare(
+    events: Sequence[Happened], period: CalendarPeriod, point: KpiPoint, naive: Naive, as_reported: Naive
+) -> Iterator[str]:
     by_then = [each for each in events if known(each.at) <= period.ends_at]
     assert (point.starts_at, point.ends_at) == (period.starts_at, period.ends_at)
     for what, found, expected in (
-        ("restated", point.restated, naive(events, period)), ("reported", point.reported, naive(by_then, period)),
+        ("restated", point.restated, naive(events, period)), ("reported", point.reported, as_reported(by_then, period)),
     ):  # fmt: skip
         if (found.numerator, found.denominator) != expected:
             yield f"{period.starts_on} {what}: {found.numerator} / {found.denominator} instead of {expected}"

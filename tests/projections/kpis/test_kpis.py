@@ -176,6 +176,8 @@ def test_a_figure_is_narrowed_down(house: House) -> None:
 REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"key": "revenu"}, "There is no KPI 'revenu'. Is it 'revenue'?", "key"),
     ({"version": 2}, "revenue has the versions 1.", "version"),
+    ({"measure": "revenue"}, "There is no measure 'revenue'. Is it 'revenue.v1'?", "measure"),
+    ({"measure": "revenue.v1", "version": 1}, "Ask by a version or by a measure, not by both.", "measure"),
     ({"to": date(2024, 12, 31)}, "The last day must not be before the first.", "to"),
     ({"to": date(9999, 1, 1)}, "Give a day from 1900-01-01 to 9998-12-31.", "to"),
     ({"zone": "Madrid"}, "Give the time zone by its IANA name, such as Europe/Madrid.", "timeZone"),
@@ -208,7 +210,7 @@ def test_what_cannot_be_asked_is_refused(company: Company, changes: dict[str, An
 
 def test_a_definition_by_a_measure_that_there_is_not_is_refused(house: House) -> None:
     in_time(house, at(1, 1), defining("order.v1", "deals"))
-    with pytest.raises(Refused, match=r"asks for the measure 'order\.v1', which there is not\. Is it 'orders\.v1'"):
+    with pytest.raises(Refused, match=r"Version 1 of deals: There is no measure 'order\.v1'\. Is it 'orders\.v1'"):
         asked(house, "deals")
 
 
