@@ -9,7 +9,7 @@ from projections import VIEWS
 from projections.buckets import Granularity
 from projections.cube_answer import ask
 from projections.cube_query import CubeQuery, TimeDimension
-from projections.cubes import SALES
+from projections.cubes_sales import SALES
 from projections.engine import Engine
 from projections.lists import Lists
 from tests.benchmarks import Figure
