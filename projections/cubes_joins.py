@@ -21,4 +21,5 @@ PRODUCTS = Join(
     columns=("name", "category", "tax_class"),
 )
 STAFF = Join("staff", "Staff", staff.view, {"staff_id": "staff_id"}, columns=("role", "territory_id", "manager_id"))
-CAMPAIGNS = Join("campaigns", "Campaign", campaigns.view, {"campaign_id": "campaign_id"}, columns=("code", "title", "kind", "status"))
+NAMED = ("code", "title", "kind", "status")
+CAMPAIGNS = Join("campaigns", "Campaign", campaigns.view, {"campaign_id": "campaign_id"}, columns=NAMED)
