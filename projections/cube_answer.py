@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from psycopg import Connection
+from psycopg import Connection, sql
 
 from domain.kernel import Refused
 from projections.cube import Cube
@@ -100,9 +100,7 @@ def behind(
 
 
 def _rows(lists: Lists, db: Connection, plan: Plan, currencies: dict[str, set[str]]) -> Iterator[CubeRow]:
-    statement, parameters = plan.rows(lists.log.reader)
-    with comparing(), db.cursor(binary=True) as cursor:
-        found = cursor.execute(statement, parameters).fetchall()
+    found = _found(db, *plan.rows(lists.log.reader))
     keys, measures = len(plan.keys), len(plan.measures)
     for row in found:
         _must_be_one_currency(plan, row[keys + measures :], currencies)
@@ -112,12 +110,15 @@ def _rows(lists: Lists, db: Connection, plan: Plan, currencies: dict[str, set[st
         }
 
 
+def _found(db: Connection, statement: sql.Composed, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
+    """The rows of a statement that is planned anew each time: one that is prepared does not use several processors."""
+    with comparing(), db.cursor(binary=True) as cursor:
+        return cursor.execute(statement, parameters, prepare=False).fetchall()
+
+
 def _total(lists: Lists, db: Connection, plan: Plan) -> CubeRow:
     """All facts measured at once; money that is in several currencies has no total."""
-    statement, parameters = plan.total(lists.log.reader)
-    with comparing(), db.cursor(binary=True) as cursor:
-        row = cursor.execute(statement, parameters).fetchone()
-    assert row is not None
+    (row,) = _found(db, *plan.total(lists.log.reader))
     among = plan.currencies(row[len(plan.measures) :])
     several = {column for column, (least, greatest) in among.items() if least != greatest}
     return {

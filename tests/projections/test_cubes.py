@@ -29,7 +29,7 @@ from projections.cube import Join
 from projections.cube_answer import COMPARED, ask, behind
 from projections.cube_filters import Comparison, CubeFilter, CubeOperator, Joined
 from projections.cube_query import MAX_BUCKETS, CubeQuery, TimeDimension, first_days
-from projections.cubes import SALES
+from projections.cubes_sales import SALES
 from projections.engine import Engine
 from projections.fold import Fold
 from projections.lists import Lists

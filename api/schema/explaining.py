@@ -1,0 +1,207 @@
+"""Explain over GraphQL: for any value of any list, the events and the definitions that made it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from strawberry.types.field import StrawberryField
+
+from api.schema.context import Context, Info, Shown
+from api.schema.moments import AS_OF, AT_LEAST, AsOf, moment_of, reached
+from api.schema.noun import Noun
+from api.schema.scalars import Json, Long, Position, Ref
+from api.schema.shapes import Argument, answered, output, shown
+from api.schema.views import Lists
+from domain.kernel import Refused
+from eventstore.commands import camel, identify
+from eventstore.reader import NOW
+from eventstore.reader import AsOf as Moment
+from projections import customer_360, customers
+from projections.cube import known
+from projections.explaining import Cause, DefinitionUsed, Explanation, explain, must_be_field
+from projections.view import Key, View
+
+MAX_CAUSES = 1_000
+DEFAULT_CAUSES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """An explanation on its way out."""
+
+    called: str
+    found: Explanation
+    as_of: Moment
+
+
+def questions(lists: Lists) -> list[StrawberryField]:
+    """`explain(view, key, field, asOf, atLeast)`."""
+    within = lists.types
+    _make(within)
+    views = {camel(noun.view.name): noun for noun in lists.nouns.values()}
+    views[camel(customer_360.view.name)] = Noun(customer_360.view, "CustomerCard")
+
+    async def answer(
+        root: None,
+        info: Info,
+        *,
+        view: str,
+        key: list[str],
+        field: str,
+        as_of: AsOf | None = None,
+        at_least: int | None = None,
+    ) -> Explained | None:
+        noun, moment = known(view, views, "view"), moment_of(as_of)
+        if moment == NOW:
+            await reached(info.context, [noun.view], at_least)
+        column = _column(noun, field)
+        return await _explained(info.context, noun.view, key_of(noun.view, key), column, field, moment)
+
+    arguments = (
+        Argument("view", str, "Which list, as in `customers` or `opportunities`; `customer360` is the card of a customer."),
+        Argument("key", list[str], "The id of the row; for a key of several columns, all of them, in order."),
+        Argument("field", str, "Which field, as in `revenue`."),
+        AS_OF,
+        AT_LEAST,
+    )
+    words = "Why a value is what it is. Replaying the events named here, and no others, gives it again: that was tried."
+    return [answered("explain", "Explanation | None", words, answer, arguments, within=within)]
+
+
+def of_customer(lists: Lists) -> StrawberryField:
+    """`Customer.explain(field)`: of the line in the list, or of the card."""
+    homes = [(each, {camel(column.name): column.name for column in each.columns}) for each in (customer_360.view, customers.view)]
+
+    async def answer(root: Shown[Any], info: Info, *, field: str) -> Explained | None:
+        known(field, {name: name for _, columns in homes for name in columns}, "field")
+        view, columns = next((view, columns) for view, columns in homes if field in columns)
+        return await _explained(info.context, view, root.row.customer_id, columns[field], field, root.as_of)
+
+    words = "Why a field of this customer is what it is."
+    return answered(
+        "explain", "Explanation | None", words, answer, (Argument("field", str, "Which one."),), within=lists.types
+    )
+
+
+def key_of(view: View[Any], given: list[str]) -> Key:
+    """A key as the rows of a view have it. Raises `Refused` if it cannot be one."""
+    columns = [column for column in view.columns if column.name in view.row.key]
+    if len(given) != len(columns):
+        raise Refused(f"The key of {view.name} is {' and '.join(camel(column.name) for column in columns)}.", "key")
+    parts: list[Any] = []
+    for column, text in zip(columns, given, strict=True):
+        if column.inner is UUID:
+            parts.append(identify(column.name.removesuffix("_id"), text, "key"))
+        elif column.inner is int:
+            if not (text.isascii() and text.isdigit() and len(text) < 19):
+                raise Refused(f"{camel(column.name)} is a whole number.", "key")
+            parts.append(int(text))
+        else:
+            parts.append(column.read(text))
+    return parts[0] if len(parts) == 1 else tuple(parts)
+
+
+async def _explained(
+    context: Context, view: View[Any], key: Key, column: str, called: str, as_of: Moment
+) -> Explained | None:
+    found = await context.ask(explain, context.house.lists, view, key, column, as_of)
+    return None if found is None else Explained(called, found, as_of)
+
+
+def _column(noun: Noun, field: str) -> str:
+    names = {noun.called(column.name): column.name for column in noun.view.columns}
+    return known(field, names, "field")
+
+
+def _make(within: dict[str, Any]) -> None:
+    within["Cause"] = output(
+        "Cause",
+        "An event without which a value would be another one.",
+        [
+            answered("position", Position, "Its place in the log.", _position, within=within),
+            answered("type", str, "The name under which it is stored.", _type, within=within),
+            shown("changed", bool, "Whether it changed the value itself; otherwise it prepared what did.", within=within),
+            shown("before", Json, "The value before, if it changed.", within=within),
+            shown("after", Json, "The value after, if it changed.", within=within),
+            answered("event", "Event", "The event itself.", _event, within=within),
+        ],
+    )
+    within["DefinitionUsed"] = output(
+        "DefinitionUsed",
+        "A versioned definition that decided.",
+        [
+            shown("kind", str, "Of which kind, as a policy or a pipeline.", within=within),
+            shown("name", str, "By name or id.", within=within),
+            shown("version", str, within=within),
+        ],
+    )
+    how_many = Argument("first", int, f"How many, at most {MAX_CAUSES:,}.", DEFAULT_CAUSES)
+    after = Argument("after", Position | None, "The position to go on after.")
+    within["Explanation"] = output(
+        "Explanation",
+        "Why a value is what it is.",
+        [
+            answered("view", str, "Of which list.", _view, within=within),
+            answered("view_version", Long, "Of which meaning: it is raised when a column comes to mean another.", _version,
+                within=within),
+            answered("field", str, "Of which field.", _field, within=within),
+            answered("value", Json, "The value.", _value, within=within),
+            answered("causes", "list[Cause]", "The events that made it, in order.", _causes, (how_many, after), within=within),
+            answered("cause_count", Long, "How many they are in all.", _count, within=within),
+            answered("definitions", "list[DefinitionUsed]", "The definitions that decided in them.", _definitions,
+                within=within),
+            answered("events", Long, "How many events concern the row at all.", _events, within=within),
+            answered("position", Position, "How far the log was looked at.", _reached, within=within),
+        ],
+    )  # fmt: skip
+
+
+async def _position(root: Cause, info: Info) -> int:
+    return root.happened.at.position
+
+
+async def _type(root: Cause, info: Info) -> str:
+    return root.happened.at.type
+
+
+async def _event(root: Cause, info: Info) -> Shown[Any]:
+    return Shown(root.happened)
+
+
+async def _view(root: Explained, info: Info) -> str:
+    return camel(root.found.view.name)
+
+
+async def _version(root: Explained, info: Info) -> int:
+    return root.found.view.version
+
+
+async def _field(root: Explained, info: Info) -> str:
+    return root.called
+
+
+async def _value(root: Explained, info: Info) -> Any:
+    return root.found.value
+
+
+async def _causes(root: Explained, info: Info, *, first: int, after: int | None = None) -> list[Cause]:
+    if not 0 < first <= MAX_CAUSES:
+        raise Refused(f"Ask for 1 to {MAX_CAUSES:,} at a time.", "first")
+    return [cause for cause in root.found.causes if cause.happened.at.position > (after or 0)][:first]
+
+
+async def _count(root: Explained, info: Info) -> int:
+    return len(root.found.causes)
+
+
+async def _definitions(root: Explained, info: Info) -> list[DefinitionUsed]:
+    return list(root.found.definitions)
+
+
+async def _events(root: Explained, info: Info) -> int:
+    return root.found.events
+
+
+async def _reached(root: Explained, info: Info) -> int:
+    return root.found.position
