@@ -16,17 +16,16 @@ from domain.business_calendar import (
 from domain.kernel import Refused
 from eventstore.envelope import Recorded
 from eventstore.reader import NOW, AsOf
+from projections.buckets import BUSINESS_ZONE
 from projections.history import past
 from projections.lists import Lists
 from projections.table import Table
 from projections.view import Row, View
 
-ZONE = "Europe/Madrid"
-"""Where the company is, as long as no calendar says otherwise."""
 OFFICE = BusinessCalendarDefined(
     key="office",
     version=0,
-    timezone=ZONE,
+    timezone=BUSINESS_ZONE,
     hours=tuple(OpeningHours(weekday=day, opens="09:00", closes="18:00") for day in range(1, 6)),
     country="ES",
 )
@@ -39,7 +38,7 @@ class BusinessCalendarSheet(Row, key="business_calendar_id"):
     business_calendar_id: UUID
     code: str = ""
     version: int = 0
-    timezone: str = ZONE
+    timezone: str = BUSINESS_ZONE
     country: str | None = None
     hours: tuple[OpeningHours, ...] = ()
     holidays: tuple[CalendarDay, ...] = ()

@@ -20,7 +20,7 @@ from domain.cart import (
 )
 from domain.values import EXACT, empty, money
 from eventstore.envelope import Recorded
-from projections.dwelling import dwelt
+from projections.durations import seconds_between
 from projections.facts import Fact, Facts
 from projections.takings import ZERO
 from projections.view import Row, View
@@ -163,5 +163,5 @@ def _step(
         base_value=sheet.base_value,
         policy=policy,
         recovered=recovered,
-        dwell_s=dwelt(since, at.occurred_at),
+        dwell_s=seconds_between(since, at.occurred_at),
     )

@@ -18,7 +18,7 @@ from domain.lead import (
 )
 from domain.references import CustomerId
 from eventstore.envelope import Recorded
-from projections.dwelling import dwelt
+from projections.durations import seconds_between
 from projections.facts import Fact, Facts
 from projections.view import Row, View
 
@@ -143,7 +143,7 @@ def contact(sheet: LeadSheet, contacted: LeadContacted, at: Recorded) -> Iterato
     if sheet.first_contacted_at is None:
         sheet.first_contacted_at = at.occurred_at
         if sheet.assigned_at is not None:
-            sheet.response_s = dwelt(sheet.assigned_at, at.occurred_at)
+            sheet.response_s = seconds_between(sheet.assigned_at, at.occurred_at)
     sheet.contacted_at = at.occurred_at
     sheet.waiting_since = None
     sheet.contacts += 1
@@ -197,6 +197,6 @@ def _move(sheet: LeadSheet, step: LeadStep, at: Recorded, reason: str | None = N
         staff_id=sheet.staff_id,
         reason=reason,
         opportunity_id=sheet.opportunity_id,
-        dwell_s=dwelt(since, at.occurred_at),
-        age_s=dwelt(sheet.captured_at, at.occurred_at),
+        dwell_s=seconds_between(since, at.occurred_at),
+        age_s=seconds_between(sheet.captured_at, at.occurred_at),
     )

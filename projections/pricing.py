@@ -12,8 +12,10 @@ from domain.kernel import Refused
 from domain.price_list import PriceRule, price_for
 from domain.values import EXACT, MAX_QUANTITY, must_be_currency, must_be_within
 from eventstore.reader import NOW, AsOf
-from projections import price_lists, products
+from projections import price_lists, products, segment_memberships
+from projections import segments as groups
 from projections.facts import counted
+from projections.history import past
 from projections.lists import Lists
 
 MAX_SEGMENTS = 100
@@ -57,25 +59,27 @@ def price(
     at: datetime,
     *,
     customer_id: UUID | None = None,
-    segments: Collection[str] = (),
+    segments: Collection[str] | None = None,
     currency: str | None = None,
     as_of: AsOf = NOW,
 ) -> Price | None:
     """The price at a moment, by the rules of `domain.price_list`; None if it is not sold then, or has no price.
 
     Of each price list in this currency that version counts which came last by then, unless it has ended. A rule for
-    somebody who was merged into the customer is one for the customer.
+    somebody who was merged into the customer is one for the customer. Without `segments`, those count that the customer is in.
     """
     must_be_within(quantity, 1, MAX_QUANTITY, "quantity")
     if currency is not None:
         must_be_currency(currency, "currency")
-    if len(segments) > MAX_SEGMENTS:
+    if segments is not None and len(segments) > MAX_SEGMENTS:
         raise Refused(f"Name at most {MAX_SEGMENTS} segments.", "segments")
     offered = _offered(lists, sku, at, as_of)
     if offered is None or (currency := currency or offered.currency) is None:
         return None
     listed = offered.price if offered.currency == currency else None
     whom = [] if customer_id is None else list(lists.log.reader.members([customer_id]))
+    if segments is None:
+        segments = _segments(lists, whom, at, as_of)
     rules = _rules(lists, sku, offered.category, quantity, at, whom, segments, currency, as_of)
     sources = {
         _for(customer_id, rule): source for rule, source in rules if rule.price is not None or listed is not None
@@ -108,6 +112,22 @@ def _offered(lists: Lists, sku: str, at: datetime, as_of: AsOf) -> Offered | Non
     with lists.reading(products.view) as (db, _):
         row = db.execute(query, [sku, at]).fetchone()
     return None if row is None else Offered(*row)
+
+
+def _segments(lists: Lists, whom: list[UUID], at: datetime, as_of: AsOf) -> list[str]:
+    """The codes of the segments that a customer was in at a moment; looking back, at the one that is looked from."""
+    if not whom:
+        return []
+    then = AsOf(valid_at=at) if as_of == NOW else as_of
+    query = sql.SQL(
+        "select s.code from (select * from {members}) m join (select * from {segments}) s using (segment_id)"
+        " where m.inside and m.customer_id = any(%s) order by s.code limit %s"
+    ).format(
+        members=past(segment_memberships.view, then, lists.log.reader),
+        segments=past(groups.view, then, lists.log.reader),
+    )
+    with lists.reading(segment_memberships.view) as (db, _):
+        return [row[0] for row in db.execute(query, [whom, MAX_SEGMENTS]).fetchall()]
 
 
 def _rules(

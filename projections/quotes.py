@@ -18,7 +18,7 @@ from domain.quote import (
     QuoteViewed,
 )
 from eventstore.envelope import Recorded
-from projections.dwelling import dwelt
+from projections.durations import seconds_between
 from projections.facts import Fact, Facts
 from projections.takings import ZERO
 from projections.view import Row, View
@@ -174,7 +174,7 @@ def _word(sheet: QuoteSheet, said: QuoteDrafted | QuoteRevised, at: Recorded) ->
 def _answer(sheet: QuoteSheet, status: QuoteStatus, at: Recorded, reason: str | None = None) -> QuoteMove:
     sheet.status = status
     sheet.answered_at = at.occurred_at
-    sheet.cycle_s = dwelt(sheet.asked_at, at.occurred_at)
+    sheet.cycle_s = seconds_between(sheet.asked_at, at.occurred_at)
     return _move(sheet, QuoteStep(status.value), at, reason)
 
 
@@ -188,6 +188,6 @@ def _move(sheet: QuoteSheet, step: QuoteStep, at: Recorded, reason: str | None =
         base_discounts=sheet.base_discounts,
         reason=reason,
         opportunity_id=sheet.opportunity_id,
-        dwell_s=dwelt(since, at.occurred_at),
-        age_s=dwelt(sheet.asked_at, at.occurred_at),
+        dwell_s=seconds_between(since, at.occurred_at),
+        age_s=seconds_between(sheet.asked_at, at.occurred_at),
     )

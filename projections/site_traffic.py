@@ -12,7 +12,7 @@ from domain.kernel import Refused
 from domain.values import must_be_zone
 from eventstore.reader import NOW, AsOf
 from projections import carts, visits
-from projections.calendars import ZONE
+from projections.buckets import BUSINESS_ZONE
 from projections.facts import counted
 from projections.lists import Lists
 from projections.sales import sales
@@ -60,7 +60,7 @@ def site_traffic(
     start: datetime,
     end: datetime,
     *,
-    zone: str = ZONE,
+    zone: str = BUSINESS_ZONE,
     first: int = 100,
     as_of: AsOf = NOW,
 ) -> list[Traffic]:

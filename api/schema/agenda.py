@@ -81,7 +81,7 @@ async def _free_busy(
 
 
 async def _overdue(root: Shown[AgendaEntry], info: Info) -> bool:
-    return agenda.is_overdue(root.row, instant_of(root.as_of))
+    return agenda.is_overdue(root.row, await instant_of(info.context, root.as_of))
 
 
 async def _scheduled(root: Shown[AgendaEntry], info: Info) -> ActivityScheduled | None:

@@ -21,7 +21,7 @@ from eventstore.commands import identify
 from eventstore.reader import NOW
 from eventstore.reader import AsOf as Moment
 from projections import invoices, order_syncs, orders, payments, returns, settlements
-from projections.calendars import ZONE
+from projections.buckets import BUSINESS_ZONE
 from projections.selecting import Order
 from projections.settlements import OpenInvoice, Receivable
 
@@ -72,9 +72,10 @@ order_sync = Noun(
 
 async def _open(root: Shown[Any], info: Info) -> OpenInvoice | None:
     house, as_of = info.context.house, root.as_of
+    on = await today(info, as_of)
 
     def ask(keys: list[UUID]) -> dict[UUID, OpenInvoice]:
-        found = settlements.open_invoices(house.lists, today(as_of), invoice_ids=keys, as_of=as_of)
+        found = settlements.open_invoices(house.lists, on, invoice_ids=keys, as_of=as_of)
         return {each.invoice_id: each for each in found}
 
     return await info.context.each(("open invoices", as_of), ask, root.row.invoice_id)
@@ -90,9 +91,9 @@ async def _overdue(root: Shown[Any], info: Info) -> int:
     return 0 if found is None else found.overdue_days
 
 
-def today(as_of: Moment) -> date:
+async def today(info: Info, as_of: Moment) -> date:
     """The day, where the company is, of the moment that is looked from."""
-    return instant_of(as_of).astimezone(ZoneInfo(ZONE)).date()
+    return (await instant_of(info.context, as_of)).astimezone(ZoneInfo(BUSINESS_ZONE)).date()
 
 
 def questions(lists: Lists) -> list[StrawberryField]:
@@ -131,7 +132,7 @@ async def _receivables(
     context, moment = info.context, await _reached(info, as_of, at_least)
     whose = None if customer_id is None else identify("customer", customer_id, "customerId")
     return await context.ask(
-        settlements.receivables, context.house.lists, on or today(moment), customer_id=whose, as_of=moment
+        settlements.receivables, context.house.lists, on or await today(info, moment), customer_id=whose, as_of=moment
     )
 
 
@@ -150,7 +151,7 @@ async def _open_invoices(
     return await context.ask(
         settlements.open_invoices,
         context.house.lists,
-        on or today(moment),
+        on or await today(info, moment),
         customer_id=whose,
         first=first,
         as_of=moment,

@@ -66,7 +66,9 @@ def questions(lists: Lists) -> list[StrawberryField]:
                 Argument("sku", str, "Of which article."),
                 Argument("quantity", int, "How many pieces are bought.", 1),
                 Argument("customer_id", Ref | None, "For whom."),
-                Argument("segments", list[str] | None, "The segments that count."),
+                Argument(
+                    "segments", list[str] | None, "The segments that count, instead of those that the customer is in."
+                ),
                 Argument("currency", str | None, "In this currency, instead of that of the product."),
                 AT,
                 AS_OF,
@@ -116,9 +118,9 @@ async def _price(
         context.house.lists,
         sku,
         quantity,
-        at or instant_of(moment),
+        at or await instant_of(context, moment),
         customer_id=None if customer_id is None else identify("customer", customer_id, "customerId"),
-        segments=segments or (),
+        segments=segments,
         currency=currency,
         as_of=moment,
     )

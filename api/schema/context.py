@@ -14,6 +14,7 @@ from api.house import House
 from eventstore.database import reachable
 from eventstore.envelope import Happened
 from eventstore.reader import NOW, AsOf
+from projections.looking_back import rows as rows_as_of
 from projections.view import Key, R, View
 
 P = ParamSpec("P")
@@ -55,8 +56,7 @@ class Context(BaseContext):
         """One row, asked together with all others that this request needs of the same view."""
 
         def rows(keys: list[Key]) -> dict[Key, R]:
-            lists = self.house.lists
-            return lists.get(view, keys) if as_of == NOW else lists.fold(view, as_of, keys).rows
+            return rows_as_of(self.house.lists, view, keys, as_of)
 
         return cast("R | None", await self._loader(("row", view.name, as_of), rows).load(key))
 

@@ -92,7 +92,7 @@ async def _waiting(
     return await context.ask(
         lead_board.waiting_leads,
         context.house.lists,
-        instant_of(moment),
+        await instant_of(context, moment),
         staff_ids=people(staff_ids),
         calendar=calendar,
         first=first,

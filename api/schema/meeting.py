@@ -128,7 +128,7 @@ async def _load(
     return await context.ask(
         agenda_load.agenda_load,
         context.house.lists,
-        instant_of(moment),
+        await instant_of(context, moment),
         staff_ids=people(staff_ids),
         as_of=moment,
     )

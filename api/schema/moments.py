@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import fields
-from datetime import UTC, datetime
+from datetime import datetime
 from time import monotonic
 from typing import Any, cast
 
@@ -16,6 +16,7 @@ from api.schema.scalars import Position
 from api.schema.shapes import Argument
 from eventstore.reader import NOW
 from eventstore.reader import AsOf as Moment
+from projections.moment_of import moment_of as when
 from projections.view import View
 
 POLL_S = 0.02
@@ -49,9 +50,10 @@ def moment_of(as_of: AsOf | None) -> Moment:
     return Moment(**{name: value for name, value in given.items() if value is not strawberry.UNSET})
 
 
-def instant_of(moment: Moment) -> datetime:
+async def instant_of(context: Context, as_of: Moment) -> datetime:
     """When it is, seen from a moment: what is late, due or free is so as of then."""
-    return moment.time or moment.known_at or moment.valid_at or datetime.now(UTC)
+    lists = context.house.lists
+    return await context.each("instant", lambda moments: {each: when(lists, each) for each in moments}, as_of)
 
 
 async def reached(context: Context, views: Sequence[View[Any]], at_least: int | None) -> int:

@@ -68,7 +68,7 @@ async def _register(
     return await context.ask(
         quote_register.quote_register,
         context.house.lists,
-        instant_of(moment),
+        await instant_of(context, moment),
         expiring_within_days=expiring_within_days,
         start=from_,
         end=to,

@@ -14,7 +14,7 @@ from api.schema.shapes import Argument, answered, sentence_of
 from api.schema.views import Lists
 from eventstore.reader import NOW
 from projections import cart_funnel, carts, orders, site_traffic, visits
-from projections.calendars import ZONE
+from projections.buckets import BUSINESS_ZONE
 from projections.cart_funnel import CartFunnel
 from projections.selecting import Order
 from projections.site_traffic import Traffic, TrafficBy
@@ -53,7 +53,7 @@ def questions(lists: Lists) -> list[StrawberryField]:
                 Argument("by", lists.shapes.enum(TrafficBy), "By what visits are told apart.", TrafficBy.DAY),
                 Argument("from_", datetime, "The visits that began from this moment on."),
                 Argument("to", datetime, "Up to this one."),
-                Argument("time_zone", str, "In which days are told.", ZONE),
+                Argument("time_zone", str, "In which days are told.", BUSINESS_ZONE),
                 Argument("first", int, f"How many rows, at most {site_traffic.MAX_TRAFFIC_ROWS:,}.", 100),
                 AS_OF,
                 AT_LEAST,

@@ -12,12 +12,15 @@ import pytest
 from domain.customer import RegisterCustomer
 from domain.kernel import Command, Refused, derived
 from domain.merging import MergeCustomers
+from domain.predicate import Predicate, Test, TestOperator
 from domain.price_list import PriceListPublished, PriceRule, PublishPriceList, price_for
 from domain.product import DiscontinueProduct, IntroduceProduct, ReviseProduct, decider
+from domain.segment import DefineSegment
+from domain.segment_membership import EnterSegment, ExitSegment
 from domain.stock import ReportStock, StockReported
 from eventstore.envelope import Request
 from eventstore.reader import NOW, AsOf
-from projections import price_lists, products, stock
+from projections import price_lists, products, segment_memberships, segments, stock
 from projections.engine import Engine
 from projections.lists import Lists
 from projections.pricing import Price, price
@@ -27,7 +30,7 @@ from tests.projections.histories import START
 from tests.projections.histories_catalogue import sold
 from tests.projections.lives import events_of, for_each_life
 
-VIEWS = (products.view, price_lists.view, stock.view)
+VIEWS = (products.view, price_lists.view, stock.view, segments.view, segment_memberships.view)
 ROOF, LIST, ANA, OLD = (derived(*each) for each in (("product", 1), ("list", 1), ("customer", 1), ("customer", 2)))
 DAY = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -106,6 +109,26 @@ def test_a_rule_for_whoever_was_merged_into_the_customer_is_one_for_the_customer
     found = price(lists, "ROOF", 1, after(2), customer_id=ANA)
     assert found is not None
     assert (found.unit_price, found.for_customer) == (1, True)
+
+
+def test_the_segments_that_count_are_those_that_the_customer_is_in_then(house: House) -> None:
+    gold = derived("segment", 1)
+    anybody = Predicate(test=Test(field="orders", operator=TestOperator.GTE, number=Decimal(0)))
+    lists = lists_after(
+        house, (0, INTRODUCE), (0, listed(PriceRule(segment="gold", price=Decimal(70)))),
+        (0, DefineSegment(segment_id=gold, key="gold", title={"en": "Gold"}, predicate=anybody)),
+        (2, EnterSegment(segment_id=gold, customer_id=ANA, definition_version=1)),
+        (4, ExitSegment(segment_id=gold, customer_id=ANA, definition_version=1)),
+    )  # fmt: skip
+
+    def cost(days: float, **more: Any) -> Decimal:
+        found = price(lists, "ROOF", 1, after(days), customer_id=ANA, **more)
+        assert found is not None
+        return found.unit_price
+
+    assert [cost(days) for days in (1, 3, 5)] == [100, 70, 100]
+    assert cost(3, segments=[]) == 100
+    assert cost(5, as_of=AsOf(position=house.log.reader.head() - 1)) == 70
 
 
 def test_a_version_counts_from_when_it_is_valid_until_it_ends_or_the_next_one_comes(house: House) -> None:

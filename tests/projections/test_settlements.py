@@ -102,14 +102,13 @@ def test_what_names_only_the_order_pays_its_invoices_in_the_order_in_which_they_
 
 def test_receivables_are_told_by_how_long_they_have_been_due(house: House) -> None:
     lists = lists_after(
-        house, *(bill(n, "10", order=None, due=due) for n, due in enumerate((0, 29, 30, 60, 90, 91, None), 1)),
-        bill(8, "10", order=None, due=0), pay(1, "10", invoice=8),
+        house, *(bill(n, "10", order=None, due=due) for n, due in enumerate((91, 90, 61, 60, 31, 30, 1, 0, None), 1)),
+        bill(10, "10", order=None, due=0), pay(1, "10", invoice=10),
     )  # fmt: skip
-    found = receivables(lists, DAY + timedelta(days=91))
-    assert found == [
+    assert receivables(lists, DAY + timedelta(days=91)) == [
         Receivable(Age.CURRENT, "EUR", Decimal(20), 2),
-        Receivable(Age.DAYS_1_30, "EUR", Decimal(10), 1),
-        Receivable(Age.DAYS_31_60, "EUR", Decimal(10), 1),
+        Receivable(Age.DAYS_1_30, "EUR", Decimal(20), 2),
+        Receivable(Age.DAYS_31_60, "EUR", Decimal(20), 2),
         Receivable(Age.DAYS_61_90, "EUR", Decimal(20), 2),
         Receivable(Age.OVER_90_DAYS, "EUR", Decimal(10), 1),
     ]

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -27,6 +28,7 @@ from domain.cart import (
     StartCheckout,
     decider,
 )
+from domain.import_batch import RevertImport, StartImport, run_id
 from domain.kernel import Command, Refused, derived
 from domain.order import CancelOrderLines, OrderLine, PlaceOrder
 from domain.web_session import (
@@ -38,7 +40,7 @@ from domain.web_session import (
     WebHitKind,
     WebSessionStarted,
 )
-from eventstore.envelope import Request
+from eventstore.envelope import Origin, Request
 from eventstore.reader import NOW, AsOf
 from projections import carts, orders, visits
 from projections.cart_funnel import CartFunnel, cart_funnel
@@ -107,6 +109,16 @@ def test_whose_a_cart_is_may_be_known_later_and_it_may_be_left_and_taken_up_agai
     (before,) = cart_funnel(lists, as_of=AsOf(position=house.log.reader.head() - 2))
     assert (before.lost, before.lost_worth, before.recovered) == (1, Decimal("24.0"), 0)
     assert cart_funnel(lists, start=minutes(1)) == []
+
+
+def test_a_cart_whose_beginning_was_taken_back_is_none(house: House) -> None:
+    batch = derived("batch", 1)
+    lists_after(house, (0, StartImport(import_batch_id=batch, source="shop", file="carts.csv", digest="0" * 64)))
+    imported = Request(occurred_at=DAY, origin=Origin.IMPORT, correlation_id=run_id(batch, 1))
+    house.log.do(START_CART, imported)
+    lists = lists_after(house, (1, add()), (2, AbandonCart(cart_id=CART)))
+    assert [each.started for each in cart_funnel(lists)] == [1]
+    assert cart_funnel(lists_after(house, (3, RevertImport(import_batch_id=batch)))) == []
 
 
 def test_the_funnel_is_what_the_events_say_at_any_moment(new_database: Callable[[], str]) -> None:
@@ -185,14 +197,14 @@ def test_a_visit_counts_what_was_looked_at_and_is_the_customers_once_that_is_kno
 
 def test_what_visits_bring_in_is_what_the_carts_that_were_filled_in_them_became(house: House) -> None:
     lines = (
-        OrderLine(sku="A", quantity=2, unit_price=Decimal(10)), OrderLine(sku="B", quantity=1, unit_price=Decimal(5)),
+        OrderLine(sku="A", quantity=2, unit_price=Decimal(10)), OrderLine(sku="B", quantity=2, unit_price=Decimal(10)),
     )  # fmt: skip
     order = PlaceOrder(order_id=ORDER, customer_id=ANA, lines=lines, cost=Decimal(10))
-    off = CancelOrderLines(order_id=ORDER, lines=lines[1:])
+    off = CancelOrderLines(order_id=ORDER, lines=(replace(lines[1], quantity=1),))
     lists = lists_after(
-        house, (0, come(1, campaign="spring")), (0, look(1, (PAGE, "/", 0), (PRODUCT, "A", 10), (PRODUCT, "A", 20))),
+        house, (0, come(1, campaign="spring")), (0, look(1, (PAGE, "/", 0), (PRODUCT, "A", 10), (PRODUCT, "A", 4000))),
         (180, come(2)), (180, look(2, (PRODUCT, "A", 0))), (181, IdentifyWebSession(web_session_id=VISIT, customer_id=ANA)),
-        (5, StartCart(cart_id=CART, web_session_id=VISIT)), (5, add()), (5, add(sku="B", quantity=1, price="5")),
+        (5, StartCart(cart_id=CART, web_session_id=VISIT)), (5, add()), (5, add(sku="B")),
         (6, order), (6, ConvertCart(cart_id=CART, order_id=ORDER)), (7, off),
     )  # fmt: skip
 
@@ -200,19 +212,21 @@ def test_what_visits_bring_in_is_what_the_carts_that_were_filled_in_them_became(
         return site_traffic(lists, what, minutes(-60), minutes(600), **more)
 
     assert by(TrafficBy.CAMPAIGN) == [
-        Traffic("spring", 1, 1, 1, 3, 2, 1, "EUR", Decimal(20), Decimal(12)),
+        Traffic("spring", 1, 1, 1, 3, 2, 1, "EUR", Decimal(30), Decimal("22.5")),
         Traffic(None, 1, 1, 0, 1, 1, 0, "EUR", ZERO, None),
     ]
     (product,) = by(TrafficBy.PRODUCT)
-    assert (product.value, product.visits, product.hits, product.orders, product.revenue) == ("A", 2, 3, 1, 20)
+    assert (product.value, product.visits, product.hits, product.orders, product.revenue, product.margin) == (
+        "A", 2, 3, 1, 20, 15,
+    )  # fmt: skip
     assert [(day.value, day.visits, day.revenue) for day in by(TrafficBy.DAY)] == [
-        ("2026-03-01", 1, 20), ("2026-03-02", 1, 0),
+        ("2026-03-01", 1, 30), ("2026-03-02", 1, 0),
     ]  # fmt: skip
     assert [day.visits for day in by(TrafficBy.DAY, zone="Asia/Tokyo")] == [2]
     assert [(each.value, each.visits) for each in by(TrafficBy.PAGE)] == [("/", 1)]
     assert [(each.value, each.visits) for each in by(TrafficBy.CATEGORY)] == [("roofs", 2)]
     before = by(TrafficBy.CAMPAIGN, as_of=AsOf(position=house.log.reader.head() - 1))
-    assert before[0].revenue == 25
+    assert before[0].revenue == 40
     with pytest.raises(Refused, match="after the start"):
         site_traffic(lists, TrafficBy.DAY, DAY, DAY)
     with pytest.raises(Refused, match="1,000"):
