@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-MODULES = ("append", "bulk", "views")
+MODULES = ("append", "bulk", "views", "pipeline")
 
 
 def main(names: list[str]) -> None:
