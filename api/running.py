@@ -13,6 +13,7 @@ import uvicorn
 
 from api.app import create_app
 from api.house import House
+from api.schema import schema
 from api.terminal import progress, say
 from domain.kernel import Refused
 from processes import POLICIES
@@ -24,6 +25,11 @@ from projections.rebuild import rebuild_all
 
 STOP_TIMEOUT_S = 15
 GRACE_S = 5
+
+
+def build_schema_ahead() -> None:
+    """Begins to build the GraphQL schema, which takes as long as the database takes to start."""
+    Thread(target=schema, name="schema", daemon=True).start()
 
 
 def up(house: House) -> None:

@@ -17,7 +17,7 @@ from eventstore.reader import NOW, AsOf, Reader
 from projections import opportunities
 from projections.buckets import BUSINESS_ZONE, Granularity
 from projections.calibration import Decile, brier, by_decile, mape
-from projections.deals import EVERYTHING, Scope, StageRecord, currency_of, deals, share, stage_records
+from projections.deals import EVERYTHING, Scope, StageRecord, currency_of, deals, looking, share, stage_records
 from projections.forecast import ForecastSum, Terms, added, lines_of, must_be_periods
 from projections.history import past
 from projections.lists import Lists
@@ -127,7 +127,7 @@ def backtest(
         raise Refused(f"Look back from at most {MAX_LOOKS} days at once.", "to")
     days: list[BacktestDay] = []
     said: Said = []
-    with lists.reading(opportunities.view) as (db, position):
+    with looking(lists) as (db, position):
         terms = Terms(scope, (), granularity, zone, currency_of(db, scope, as_of, reader))
         for first, last, looked_at in looks:
             then = AsOf(time=looked_at)

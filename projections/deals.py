@@ -1,6 +1,7 @@
 """Deals: the opportunities of a scope as they stood at a moment, each with how probable it was and what it would bring."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import date
 from decimal import Decimal
@@ -16,11 +17,14 @@ from eventstore.reader import AsOf, Reader
 from projections import opportunities, profiles
 from projections.calibration import smoothed
 from projections.history import past
+from projections.lists import Lists
 from projections.pipelines import known_stages
 
 MAX_SCOPE_VALUES = 100
 MAX_AXES = 3
 MAX_GROUPS = 1_000
+WORK_MEM_MB = 64
+"""How much memory a sort or a join of all opportunities may take."""
 SHARE_DECIMALS = 6
 """How fine a share or a number of days is said."""
 
@@ -105,6 +109,14 @@ class StageRecord:
     calibrated: Decimal | None
 
 
+@contextmanager
+def looking(lists: Lists) -> Iterator[tuple[Connection, int]]:
+    """One consistent look at the opportunities, with room to sort and join many, and how far the log is folded in."""
+    with lists.reading(opportunities.view) as (db, position):
+        db.execute(sql.SQL("set local work_mem = {}").format(sql.Literal(f"{WORK_MEM_MB}MB")))
+        yield db, position
+
+
 def within(scope: Scope) -> sql.Composable:
     """The condition on a deal that it is within a scope, its currency aside; never null."""
     given = [condition for name, condition in CONDITIONS.items() if getattr(scope, name) not in (None, ())]
@@ -145,9 +157,15 @@ def stage_records(db: Connection, as_of: AsOf, reader: Reader) -> list[StageReco
 
 
 def currency_of(db: Connection, scope: Scope, as_of: AsOf, reader: Reader) -> str | None:
-    """The base currency in which the opportunities of a scope are added up: that of most of them, if none is asked for."""
+    """The base currency in which the opportunities of a scope are added up: that of most of them, if none is asked for.
+
+    Where no opportunity is reckoned in another one, that is it at any moment.
+    """
     if scope.currency is not None:
         return scope.currency
+    row = db.execute("select min(base_currency), max(base_currency) from views.opportunities").fetchone()
+    if row is not None and row[0] == row[1]:
+        return None if row[0] is None else str(row[0])
     source = past(opportunities.view, as_of, reader)
     if scope.territories:
         source = sql.SQL("{} left join ({}) t using (customer_id)").format(source, territories(as_of, reader))
@@ -240,7 +258,7 @@ _DEALS = """
       select * from unnest(%(record_pipelines)s::text[], %(record_stages)s::text[], %(calibrated)s::numeric[])
              as record (pipeline, stage, calibrated)
     ),
-    deal as materialized (select * from ({valued}) valued where {within})
+    deal as (select * from ({valued}) valued where {within})
 """
 
 _VALUED = """

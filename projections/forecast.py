@@ -11,7 +11,6 @@ from psycopg import Connection, sql
 from domain.kernel import Refused
 from domain.values import EXACT, must_be_amount, must_be_zone
 from eventstore.reader import NOW, AsOf, Reader
-from projections import opportunities
 from projections.buckets import BUSINESS_ZONE, Granularity, bucket
 from projections.deals import (
     EVERYTHING,
@@ -22,6 +21,7 @@ from projections.deals import (
     currency_of,
     deals,
     grouped,
+    looking,
     share,
     stage_records,
 )
@@ -125,7 +125,7 @@ def forecast(
     for quota in quotas:
         must_be_amount(quota.amount, "quotas")
     reader = lists.log.reader
-    with lists.reading(opportunities.view) as (db, position):
+    with looking(lists) as (db, position):
         currency = currency_of(db, scope, as_of, reader)
         terms = Terms(scope, tuple(axes), granularity, zone, currency)
         records = stage_records(db, as_of, reader)

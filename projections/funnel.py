@@ -9,9 +9,8 @@ from psycopg import sql
 from domain.kernel import Refused
 from domain.values import must_be_zone
 from eventstore.reader import NOW, AsOf
-from projections import opportunities
 from projections.buckets import BUSINESS_ZONE
-from projections.deals import EVERYTHING, Scope, deals, share
+from projections.deals import EVERYTHING, Scope, deals, looking, share
 from projections.facts import counted
 from projections.lists import Lists
 from projections.transitions import transitions
@@ -68,7 +67,7 @@ def funnel(
     reader = lists.log.reader
     begun, parameters = deals(scope, as_of, reader)
     query = begun + sql.SQL(_FUNNEL).format(transitions=counted(transitions, as_of, reader))
-    with lists.reading(opportunities.view) as (db, position):
+    with looking(lists) as (db, position):
         found = db.execute(query, {**parameters, "start": start, "end": end, "zone": zone}).fetchall()
     stages = tuple(
         FunnelStage(

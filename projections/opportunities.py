@@ -90,7 +90,13 @@ view = View(
     facts=(transitions,),
     key=lambda _, at: at.stream_id,
     follows="stream_id",
-    indexes=("(customer_id, opened_at desc)", "(staff_id, status)", "(pipeline, status, stage)", "(status, close_on)"),
+    indexes=(
+        "(customer_id, opened_at desc)",
+        "(staff_id, status)",
+        "(pipeline, status, stage)",
+        "(status, close_on)",
+        "(base_currency)",
+    ),
 )
 
 

@@ -10,7 +10,6 @@ from psycopg import sql
 from domain.kernel import Refused
 from domain.values import EXACT
 from eventstore.reader import NOW, AsOf
-from projections import opportunities
 from projections.deals import (
     EVERYTHING,
     MAX_GROUPS,
@@ -20,6 +19,7 @@ from projections.deals import (
     currency_of,
     deals,
     grouped,
+    looking,
     stage_records,
 )
 from projections.lists import Lists
@@ -75,7 +75,7 @@ def board(lists: Lists, scope: Scope = EVERYTHING, axes: Sequence[Axis] = (), *,
     (`projections.calibration.smoothed`). Raises `Refused` for a scope or groups that cannot be.
     """
     reader = lists.log.reader
-    with lists.reading(opportunities.view) as (db, position):
+    with looking(lists) as (db, position):
         currency = currency_of(db, scope, as_of, reader)
         records = stage_records(db, as_of, reader)
         begun, parameters = deals(scope, as_of, reader, records=records, axes=axes)

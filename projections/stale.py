@@ -11,10 +11,10 @@ from psycopg import sql
 
 from domain.kernel import Refused
 from eventstore.reader import NOW, AsOf
-from projections import customer_360, opportunities
+from projections import customer_360
 from projections.buckets import BUSINESS_ZONE
 from projections.cursors import Term, cursor_of, read_cursor
-from projections.deals import EVERYTHING, Scope, currency_of, deals
+from projections.deals import EVERYTHING, Scope, currency_of, deals, looking
 from projections.history import past
 from projections.lists import MAX_PAGE, Lists
 
@@ -95,7 +95,7 @@ def stale(
         "last": last,
         "limit": first + 1,
     }
-    with lists.reading(opportunities.view) as (db, _):
+    with looking(lists) as (db, _):
         currency = currency_of(db, scope, as_of, reader)
         found = db.execute(query, {**asked, "currency": currency}).fetchall()
     shown = [StaleOpportunity(key, tuple(map(StaleReason, reasons)), *rest) for key, reasons, *rest, _ in found[:first]]

@@ -5,15 +5,14 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
-from psycopg import sql
+from psycopg import Connection, sql
 
 from domain.kernel import Refused
 from eventstore.reader import HEAD, NOW, AsOf, Reader
-from projections import opportunities
-from projections.deals import EVERYTHING, Scope, currency_of, parameters_of, territories, valued, within
+from projections.deals import EVERYTHING, Scope, currency_of, looking, parameters_of, territories, valued, within
 from projections.lists import MAX_PAGE, Lists
 from projections.pipelines import known_stages
 
@@ -125,9 +124,9 @@ def waterfall(lists: Lists, start: AsOf, end: AsOf = NOW, scope: Scope = EVERYTH
     the closing less the opening pipeline. Sums are in the currency of the scope or, without one, in that of most.
     Raises `Refused` if the moments are not of one kind, or the first is the later.
     """
-    query = sql.SQL(_PARTS).format(steps=_steps(start, end, scope, lists.log.reader))
-    with lists.reading(opportunities.view) as (db, position):
+    with looking(lists) as (db, position):
         currency = currency_of(db, scope, end, lists.log.reader)
+        query = sql.SQL(_PARTS).format(steps=_steps(db, start, end, scope, lists.log.reader))
         found = {kind: sums for kind, *sums in db.execute(query, {**parameters_of(scope), "currency": currency})}
     return Waterfall(
         currency=currency,
@@ -155,10 +154,10 @@ def steps(
     """The changes behind some parts, in the order of the log, after a position. Raises `Refused` as `waterfall` does."""
     if not 0 < first <= MAX_PAGE:
         raise Refused(f"Ask for 1 to {MAX_PAGE} rows at a time.", "first")
-    query = sql.SQL(_PAGE).format(steps=_steps(start, end, scope, lists.log.reader))
     asked = {**parameters_of(scope), "kinds": [str(kind) for kind in kinds], "after": after, "limit": first}
-    with lists.reading(opportunities.view) as (db, _):
+    with looking(lists) as (db, _):
         asked["currency"] = currency_of(db, scope, end, lists.log.reader)
+        query = sql.SQL(_PAGE).format(steps=_steps(db, start, end, scope, lists.log.reader))
         rows = db.execute(query, asked).fetchall()
     return [WaterfallStep(key, WaterfallKind(kind), *rest) for key, kind, *rest in rows]
 
@@ -167,39 +166,45 @@ def _end(sums: Sequence[Any]) -> WaterfallEnd:
     return WaterfallEnd(sums[0], sums[3] or ZERO, sums[4] or ZERO)
 
 
-def _steps(start: AsOf, end: AsOf, scope: Scope, reader: Reader) -> sql.Composable:
+def _steps(db: Connection, start: AsOf, end: AsOf, scope: Scope, reader: Reader) -> sql.Composable:
     """The beginning of a query that goes on with a select from `step`, which has a row for each change.
 
     `old` and `new` are the versions by the stages and territories of the first and of the second moment: what these make of
-    an opportunity that stays as it is is a step of its own.
+    an opportunity that stays as it is is a step of its own. They are the same if nothing of that changed.
     """
     columns, begin, until = moments(start, end, reader)
     since, up_to = map(sql.Identifier, columns)
-    versions = sql.SQL(
-        "(select h.*, {since} as since, {since} <= {begin} as begins, ({up_to} is null or {up_to} > {until}) as ends "
-        "   from views.opportunities_history h "
-        "  where {since} <= {until} and ({up_to} is null or {up_to} > {begin}) "
-        "    and (status = 'OPEN' or {since} > {begin} or {up_to} <= {until})) as versions"
-    ).format(since=since, up_to=up_to, begin=begin, until=until)
-    more = ", o.from_position as position, o.since, o.begins, o.ends"
+    versions = sql.SQL(_VERSIONS).format(since=since, up_to=up_to, begin=begin, until=until)
+    more = ", o.from_position as position, o.until_position, o.since, o.begins, o.ends"
 
-    def judged(as_of: AsOf, where: str) -> sql.Composable:
+    def judged(as_of: AsOf) -> sql.Composable:
         by_territory = territories(as_of, reader) if scope.territories else None
         return sql.SQL(_JUDGED).format(
             stages=known_stages(as_of, reader),
             deals=valued(versions, by_territory, more=more),
             rest=within(replace(scope, close_from=None, close_to=None)),
             all=within(scope),
-            where=sql.SQL(cast(Any, where)),
         )
 
-    return sql.SQL(_STEPS).format(old=judged(start, "begins"), new=judged(end, "true"))
+    stages = {"old": known_stages(start, reader), "new": known_stages(end, reader)}
+    moved = db.execute(
+        sql.SQL("(({old}) except ({new})) union all (({new}) except ({old})) limit 1").format(**stages)
+    ).fetchone()
+    if moved is None and not scope.territories:
+        return sql.SQL(_STEPS).format(
+            old=sql.SQL("select * from new where begins"), new=judged(end), around=sql.SQL("")
+        )
+    old = sql.SQL("select * from ({}) judged where begins").format(judged(start))
+    return sql.SQL(_STEPS).format(old=old, new=judged(end), around=sql.SQL(_AROUND))
 
 
 _PARTS = """
     {steps}
-    select kind, count(distinct opportunity_id), count(*), sum(net), sum(amount), sum(weighted), sum(worth)
-      from step where kind is not null group by kind
+    select kind, count(*), sum(steps)::bigint, sum(net)::bigint, sum(amount), sum(weighted), sum(worth)
+      from (select kind, opportunity_id, count(*) as steps, sum(net) as net,
+                   sum(amount) as amount, sum(weighted) as weighted, sum(worth) as worth
+              from step where kind is not null group by 1, 2) each
+     group by kind
     union all
     select 'opening', count(*), 0, 0, sum(amount), sum(weighted), 0 from old where counts
     union all
@@ -215,39 +220,42 @@ _PAGE = """
      order by position limit %(limit)s
 """
 
+_VERSIONS = """
+    (select h.*, {since} as since, {since} <= {begin} as begins, ({up_to} is null or {up_to} > {until}) as ends
+       from views.opportunities_history h
+      where {since} <= {until} and ({up_to} is null or {up_to} > {begin})
+        and (status = 'OPEN' or {since} > {begin} or {up_to} <= {until})) as versions
+"""
+"""Those that held at some moment from the first to the second one, without those that were closed all the time."""
+
 _JUDGED = """
     with stage as materialized ({stages})
-    select opportunity_id, position, since, begins, ends, status, close_on, rest, counts, elsewhere, worth,
+    select opportunity_id, position, until_position, since, begins, ends, status, close_on, rest, counts, elsewhere, worth,
            case when counts then worth else 0 end as amount,
            case when counts then coalesce(worth * probability, 0) else 0 end as weighted
       from (select d.*, amount as worth, {rest} as rest,
                    coalesce(status = 'OPEN' and base_currency = %(currency)s and {all}, false) as counts,
                    coalesce(status = 'OPEN' and base_currency <> %(currency)s and {all}, false) as elsewhere
               from ({deals}) d) judged
-     where {where}
 """
 """What each version counts for. `rest` is whether it is within the scope but for its close date."""
 
 _STEPS = """
     with record as (select null::text as pipeline, null::text as stage, null::numeric as calibrated where false),
-    old as materialized ({old}),
     new as materialized ({new}),
+    old as ({old}),
     change as (
-      select opportunity_id, position, since, begins, status, close_on, rest, counts, worth, amount, weighted,
-             lag(status) over w as old_status,
-             lag(close_on) over w as old_close_on,
-             lag(rest) over w as old_rest,
-             coalesce(lag(counts) over w, false) as old_counts,
-             coalesce(lag(amount) over w, 0) as old_amount,
-             coalesce(lag(weighted) over w, 0) as old_weighted
-        from new
-      window w as (partition by opportunity_id order by position)
+      select n.opportunity_id, n.position, n.since, n.status, n.close_on, n.rest, n.counts, n.worth, n.amount, n.weighted,
+             o.status as old_status, o.close_on as old_close_on, o.rest as old_rest,
+             coalesce(o.counts, false) as old_counts, coalesce(o.amount, 0) as old_amount,
+             coalesce(o.weighted, 0) as old_weighted
+        from new n left join new o on o.opportunity_id = n.opportunity_id and o.until_position = n.position
+       where not n.begins and (n.counts or o.counts)
     ),
-    step as (
+    step as materialized (
       select opportunity_id, position, since, worth,
              counts::int - old_counts::int as net, amount - old_amount as amount, weighted - old_weighted as weighted,
              case
-               when not counts and not old_counts then null
                when old_status is null then 'CREATED'
                when status in ('WON', 'LOST') then status
                when old_status in ('WON', 'LOST') then 'REOPENED'
@@ -261,15 +269,20 @@ _STEPS = """
                when weighted > old_weighted then 'LIKELIER'
                when weighted < old_weighted then 'UNLIKELIER'
              end as kind
-        from change where not begins
+        from change
+      {around}
+    )
+"""
+
+_AROUND = """
       union all
       select n.opportunity_id, n.position, n.since, n.worth,
              n.counts::int - o.counts::int, n.amount - o.amount, n.weighted - o.weighted,
              case when n.counts = o.counts then 'REDEFINED' when n.counts then 'MOVED_IN' else 'MOVED_OUT' end
         from old o join new n using (opportunity_id)
        where n.begins and (n.counts <> o.counts or n.weighted <> o.weighted)
-    )
 """
+"""What came of an opportunity by what changed around it."""
 
 
 def moments(start: AsOf, end: AsOf, reader: Reader) -> tuple[tuple[str, str], sql.Composable, sql.Composable]:

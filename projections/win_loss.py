@@ -13,7 +13,6 @@ from psycopg import sql
 from domain.kernel import Refused
 from domain.values import EXACT, must_be_zone
 from eventstore.reader import NOW, AsOf
-from projections import opportunities
 from projections.buckets import BUSINESS_ZONE
 from projections.deals import (
     EVERYTHING,
@@ -24,6 +23,7 @@ from projections.deals import (
     currency_of,
     deals,
     grouped,
+    looking,
     share,
 )
 from projections.lists import Lists
@@ -103,7 +103,7 @@ def win_loss(
     begun, parameters = deals(scope, as_of, reader, axes=axes)
     query = begun + sql.SQL(_WIN_LOSS).format(keys=grouped(axes))
     asked = {"basis": str(basis), "start": start, "end": end, "zone": zone, "limit": MAX_GROUPS + 2}
-    with lists.reading(opportunities.view) as (db, position):
+    with looking(lists) as (db, position):
         currency = currency_of(db, scope, as_of, reader)
         found = db.execute(query, {**parameters, **asked, "currency": currency}).fetchall()
     if len(found) > MAX_GROUPS + 1:
@@ -157,7 +157,7 @@ def velocity(
     closed = win_loss(lists, scope, start=start, end=end, as_of=as_of)
     begun, parameters = deals(scope, as_of, lists.log.reader)
     query = begun + sql.SQL("select count(*) from deal where status = 'OPEN' and base_currency = %(currency)s")
-    with lists.reading(opportunities.view) as (db, position):
+    with looking(lists) as (db, position):
         row = db.execute(query, {**parameters, "currency": closed.currency}).fetchone()
     opened = row[0] if row else 0
     total = closed.total

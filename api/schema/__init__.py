@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, lru_cache
+from threading import Lock
 from typing import Any
 
 import strawberry
@@ -160,9 +161,17 @@ def build_schema(
     )
 
 
-@cache
+_building = Lock()
+
+
 def schema() -> Schema:
-    """The schema of the whole house."""
+    """The schema of the whole house, built once, whoever asks for it first."""
+    with _building:
+        return _whole()
+
+
+@cache
+def _whole() -> Schema:
     return build_schema(Commands(DECIDERS).classes, VIEWS)
 
 

@@ -1,10 +1,18 @@
 """Random histories of sales: opportunities in two pipelines, in two currencies, that move in every way that they can."""
 
-from datetime import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
+from uuid import UUID
 
+from hypothesis import Phase
 from hypothesis import strategies as st
+from psycopg import sql
+from psycopg_pool import ConnectionPool
 
+from domain import DECIDERS
 from domain.customer import ChangeCustomerProfile, RegisterCustomer
 from domain.deal import (
     AddOpportunityLine,
@@ -26,7 +34,19 @@ from domain.opportunity import (
     WinOpportunity,
 )
 from domain.pipeline import DefinePipeline, PipelineStage, StageKind, pipeline_id
-from tests.projections.histories import customers, merges, moments, staff
+from eventstore.database import open_pool
+from eventstore.log import Log
+from eventstore.personal import KeyRing
+from eventstore.reader import NOW, AsOf
+from projections import opportunities as sheets
+from projections import pipelines as defined
+from projections import profiles
+from projections.deals import Scope
+from projections.engine import Engine
+from projections.history import past
+from projections.lists import Lists
+from tests.conftest import KEK
+from tests.projections.histories import START, customers, live_through, merges, moments, staff
 
 opportunities = st.integers(1, 5).map(lambda n: derived("opportunity", n))
 amounts = st.integers(0, 900).map(lambda cents: Decimal(cents) / 4)
@@ -130,3 +150,49 @@ histories_of_sales = st.tuples(
     st.lists(st.tuples(asked, moments), min_size=25, max_size=60),
 ).map(lambda parts: [*parts[0], *parts[1]])
 """Histories of those who sell: something is opened first, so that most of what is asked then can be."""
+
+UNSHRUNK = (Phase.explicit, Phase.reuse, Phase.generate)
+"""Every example needs a database: to shrink one takes minutes."""
+VIEWS = (profiles.view, defined.view, sheets.view)
+History = list[tuple[Command, datetime]]
+
+looked_at = st.integers(-5, 420).map(lambda n: START + timedelta(days=n))
+SCOPES = (
+    Scope(),
+    Scope(currency="USD"),
+    Scope(pipeline="default", sources=("FAIR",)),
+    Scope(staff_ids=(derived("staff", 1),)),
+    Scope(territories=("NORTH",)),
+    Scope(products=("ROOF",)),
+    Scope(close_from=date(2026, 4, 1), close_to=date(2026, 9, 30)),
+    Scope(close_to=date(2026, 6, 30), staff_ids=(derived("staff", 1),), currency="EUR"),
+)
+
+
+@contextmanager
+def lived_through(dsn: str, history: History) -> Iterator[tuple[Log, Lists, ConnectionPool]]:
+    """A house in which all of this happened, with its views up to date."""
+    with open_pool(dsn) as pool:
+        log = Log(pool, DECIDERS, KeyRing(pool, KEK))
+        live_through(log, history)
+        engine = Engine(log, pool, VIEWS)
+        engine.prepare()
+        engine.catch_up()
+        yield log, Lists(log, pool), pool
+
+
+def territories(log: Log, pool: ConnectionPool, moment: AsOf) -> dict[UUID, str | None]:
+    """Where each customer belonged then."""
+    query = sql.SQL("select customer_id, territory from {}").format(past(profiles.view, moment, log.reader))
+    with pool.connection() as db:
+        return dict(db.execute(query).fetchall())
+
+
+def two_moments(draw: Any, log: Log) -> tuple[AsOf, AsOf]:
+    """Two moments of one kind, in order."""
+    if draw(st.booleans()):
+        first, last = sorted((draw(st.integers(0, log.reader.head())), draw(st.integers(0, log.reader.head()))))
+        return AsOf(position=first), draw(st.sampled_from([AsOf(position=last), NOW]))
+    since, until = sorted((draw(looked_at), draw(looked_at)))
+    way = draw(st.sampled_from(["time", "valid_at"]))
+    return AsOf(**{way: since}), draw(st.sampled_from([AsOf(**{way: until}), NOW]))

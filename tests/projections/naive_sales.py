@@ -29,7 +29,7 @@ from domain.opportunity import (
 from domain.pipeline import DEFAULT, PipelineDefined
 from eventstore.envelope import Happened, Recorded
 from eventstore.log import Log
-from eventstore.reader import AsOf
+from eventstore.reader import NOW, AsOf
 from projections.deals import Scope
 from projections.facts import known_at
 
@@ -115,6 +115,7 @@ class Version:
     known: datetime
     valid: datetime
     event: Any
+    at: Recorded
     deal: Deal
 
     def is_by(self, moment: AsOf) -> bool:
@@ -141,7 +142,7 @@ class Sales:
             known, valid = known_at(at), at.occurred_at
             if past:
                 known, valid = max(known, past[-1].known), max(valid, past[-1].valid)
-            past.append(Version(at.position, known, valid, event, deal))
+            past.append(Version(at.position, known, valid, event, at, deal))
 
     def at(self, moment: AsOf) -> list[Deal]:
         """The opportunities as of a moment."""
@@ -162,13 +163,16 @@ class Sales:
 
     def counting(self, moment: AsOf) -> Iterator[Happened]:
         """The events that count as of a moment, each by itself."""
-        for event, at in self.events:
-            if (
-                (moment.position is None or at.position <= moment.position)
-                and (moment.time is None or known_at(at) <= moment.time)
-                and (moment.valid_at is None or at.occurred_at <= moment.valid_at)
-            ):
-                yield Happened(event, at)
+        return (Happened(event, at) for event, at in self.events if counts_by(at, moment))
+
+
+def counts_by(at: Recorded, moment: AsOf) -> bool:
+    """Whether an event counts as of a moment, by itself."""
+    return (
+        (moment.position is None or at.position <= moment.position)
+        and (moment.time is None or known_at(at) <= moment.time)
+        and (moment.valid_at is None or at.occurred_at <= moment.valid_at)
+    )
 
 
 def stage_of(deal: Deal, stages: dict[tuple[str, int], list[Any]]) -> Any | None:
@@ -209,9 +213,10 @@ def in_scope(scope: Scope, territories: dict[UUID, str | None], *, dated: bool =
     return holds
 
 
-def currency_of(scope: Scope, deals: list[Deal]) -> str | None:
-    """The currency of most of them, if none is asked for."""
-    counts = {
-        currency: sum(deal.currency == currency for deal in deals) for currency in {d.currency for d in deals} - {""}
-    }
-    return scope.currency or min(counts, key=lambda each: (-counts[each], each), default=None)
+def currency_of(sales: Sales, scope: Scope, deals: list[Deal]) -> str | None:
+    """The one that is asked for, or the only one that there is, or that of most of these."""
+    known = {deal.currency for deal in sales.at(NOW)} - {""}
+    if scope.currency is not None or len(known) == 1:
+        return scope.currency or min(known)
+    counts = {currency: sum(deal.currency == currency for deal in deals) for currency in known}
+    return min((c for c in counts if counts[c]), key=lambda each: (-counts[each], each), default=None)

@@ -1,36 +1,40 @@
 """Whatever happened in sales: every answer as of any moment is what a replay by hand comes to."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
-from psycopg_pool import ConnectionPool
 
 from domain import DECIDERS
-from domain.kernel import Command, derived
 from eventstore.database import open_pool
 from eventstore.log import Log
 from eventstore.personal import KeyRing
 from eventstore.reader import NOW, AsOf
-from projections import opportunities, pipelines, profiles
+from projections import opportunities
 from projections.calibration import smoothed
 from projections.deals import Axis, Scope
 from projections.engine import Engine
-from projections.history import past
 from projections.lists import Lists
 from projections.pipeline import board
 from projections.rebuild import rebuild
 from projections.waterfall import WaterfallKind, steps, waterfall
 from tests.conftest import KEK
-from tests.projections.histories import START, live_through
-from tests.projections.histories_sales import histories_of_sales
+from tests.projections.histories import live_through
+from tests.projections.histories_sales import (
+    SCOPES,
+    UNSHRUNK,
+    VIEWS,
+    History,
+    histories_of_sales,
+    lived_through,
+    territories,
+    two_moments,
+)
 from tests.projections.naive_sales import (
     FOR_EVER,
     ZERO,
@@ -43,52 +47,7 @@ from tests.projections.naive_sales import (
 )
 from tests.projections.test_engine import held
 
-UNSHRUNK = (Phase.explicit, Phase.reuse, Phase.generate)
-"""Every example needs a database: to shrink one takes minutes."""
-VIEWS = (profiles.view, pipelines.view, opportunities.view)
-History = list[tuple[Command, datetime]]
-
-days = st.integers(-5, 420).map(lambda n: START + timedelta(days=n))
-SCOPES = (
-    Scope(),
-    Scope(currency="USD"),
-    Scope(pipeline="default", sources=("FAIR",)),
-    Scope(staff_ids=(derived("staff", 1),)),
-    Scope(territories=("NORTH",)),
-    Scope(products=("ROOF",)),
-    Scope(close_from=date(2026, 4, 1), close_to=date(2026, 9, 30)),
-    Scope(close_to=date(2026, 6, 30), staff_ids=(derived("staff", 1),), currency="EUR"),
-)
 axes = st.lists(st.sampled_from(list(Axis)), max_size=3, unique=True)
-
-
-@contextmanager
-def lived_through(dsn: str, history: History) -> Iterator[tuple[Log, Lists, ConnectionPool]]:
-    """A house in which all of this happened, with its views up to date."""
-    with open_pool(dsn) as pool:
-        log = Log(pool, DECIDERS, KeyRing(pool, KEK))
-        live_through(log, history)
-        engine = Engine(log, pool, VIEWS)
-        engine.prepare()
-        engine.catch_up()
-        yield log, Lists(log, pool), pool
-
-
-def territories(log: Log, pool: ConnectionPool, moment: AsOf) -> dict[UUID, str | None]:
-    """Where each customer belonged then."""
-    query = sql.SQL("select customer_id, territory from {}").format(past(profiles.view, moment, log.reader))
-    with pool.connection() as db:
-        return dict(db.execute(query).fetchall())
-
-
-def moments(draw: Any, log: Log) -> tuple[AsOf, AsOf]:
-    """Two moments of one kind, in order."""
-    if draw(st.booleans()):
-        first, last = sorted((draw(st.integers(0, log.reader.head())), draw(st.integers(0, log.reader.head()))))
-        return AsOf(position=first), draw(st.sampled_from([AsOf(position=last), NOW]))
-    since, until = sorted((draw(days), draw(days)))
-    way = draw(st.sampled_from(["time", "valid_at"]))
-    return AsOf(**{way: since}), draw(st.sampled_from([AsOf(**{way: until}), NOW]))
 
 
 def key_of(axis: Axis, deal: Deal, stages: Any, where: dict[UUID, str | None]) -> str | None:
@@ -128,10 +87,10 @@ def test_the_board_is_what_is_open_then(new_database: Callable[[], str]) -> None
     def check(history: History, scope: Scope, by: list[Axis], data: st.DataObject) -> None:
         with lived_through(new_database(), history) as (log, lists, pool):
             sales = Sales(log)
-            for moment in (NOW, *moments(data.draw, log), *moments(data.draw, log)):
+            for moment in (NOW, *two_moments(data.draw, log), *two_moments(data.draw, log)):
                 stages, where = sales.stages(moment), territories(log, pool, moment)
                 deals = list(filter(in_scope(scope, where), sales.at(moment)))
-                currency = currency_of(scope, deals)
+                currency = currency_of(sales, scope, deals)
                 groups: dict[tuple[str | None, ...], list[Any]] = defaultdict(lambda: [0, ZERO, ZERO, 0, 0])
                 for deal in deals:
                     if deal.status == "OPEN" and deal.currency == currency:
@@ -165,7 +124,7 @@ def by_hand(
     sales: Sales, start: AsOf, end: AsOf, scope: Scope, wheres: Sequence[dict[UUID, str | None]]
 ) -> tuple[Any, Any, Parts]:
     """Both ends and the parts of a waterfall, change by change. A part: the opportunities, net, amount, weighted, worth."""
-    currency = currency_of(scope, list(filter(in_scope(scope, wheres[1]), sales.at(end))))
+    currency = currency_of(sales, scope, list(filter(in_scope(scope, wheres[1]), sales.at(end))))
     undated = in_scope(scope, wheres[1], dated=False)
     ends = [(in_scope(scope, where), sales.stages(moment)) for where, moment in zip(wheres, (start, end), strict=True)]
 
@@ -240,7 +199,7 @@ def test_the_parts_of_a_waterfall_sum_exactly_to_the_difference_and_are_what_a_r
         with lived_through(new_database(), history) as (log, lists, pool):
             sales = Sales(log)
             for scope in SCOPES * 2:
-                start, end = moments(data.draw, log)
+                start, end = two_moments(data.draw, log)
                 found = waterfall(lists, start, end, scope)
                 wheres = (territories(log, pool, start), territories(log, pool, end))
                 opening, closing, parts = by_hand(sales, start, end, scope, wheres)
