@@ -8,8 +8,10 @@ from strawberry.types.field import StrawberryField
 from api.schema import (
     agenda,
     billing,
+    campaign,
     case,
     catalogue,
+    control,
     cube,
     customer,
     events,
@@ -26,6 +28,7 @@ from api.schema import (
     pipeline,
     planning,
     quote,
+    segment,
     shop,
     staff,
     standing,
@@ -72,6 +75,21 @@ NOUNS = (
     staff.noun,
     staff.team,
     staff.territory,
+    campaign.noun,
+    campaign.member,
+    campaign.step,
+    campaign.contact,
+    campaign.delivery,
+    campaign.notice,
+    campaign.offer,
+    campaign.offer_move,
+    segment.noun,
+    segment.membership,
+    segment.move,
+    control.cost,
+    control.entry,
+    control.rule,
+    control.objective,
 )
 """How the views are shown that are more than their columns. Any other view is a list of its rows."""
 PARTS = ("customer_360", "identities")
@@ -96,5 +114,8 @@ QUESTIONS: Sequence[tuple[Sequence[View[Any]], Callable[[Lists], list[Strawberry
     ((quote.noun.view,), quote.questions),
     ((shop.noun.view,), shop.questions),
     ((billing.noun.view,), billing.questions),
+    ((campaign.noun.view, campaign.offer.view), campaign.questions),
+    ((segment.noun.view, customer.noun.view), segment.questions),
+    ((control.cost.view, control.objective.view, orders.view, kpi_definitions.view), control.questions),
 )
 """What can be asked besides lists, and which views must be there for it."""
