@@ -40,13 +40,13 @@ class SegmentMembers:
 
 @dataclass(frozen=True, slots=True)
 class SegmentPreview:
-    """Whom a predicate means: how many of how many customers, and the next of them after one, by their ids.
+    """Whom a predicate means: how many, out of how many customers, and the next of them after one, by their ids.
 
     `at` is the moment from which days are counted.
     """
 
     count: int
-    customers: int
+    out_of: int
     customer_ids: tuple[UUID, ...]
     has_next: bool
     at: datetime
@@ -127,8 +127,8 @@ def preview(
         """).format(source=source, where=where)
         row = db.execute(query, [*values, after, after, first + 1]).fetchone()
     assert row is not None
-    count, customers, found = row
-    return SegmentPreview(count, customers, tuple(found[:first]), len(found) > first, at, position)
+    count, out_of, found = row
+    return SegmentPreview(count, out_of, tuple(found[:first]), len(found) > first, at, position)
 
 
 def must_be_page(first: int) -> None:

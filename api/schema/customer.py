@@ -47,6 +47,9 @@ LISTS = (
     "invoices",
     "agenda",
     "benefits",
+    "campaign_members",
+    "offers",
+    "segment_memberships",
 )
 """The views of which a customer shows the own rows."""
 OVERVIEW: tuple[View[Any], ...] = (

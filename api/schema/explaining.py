@@ -1,6 +1,5 @@
 """Explain over GraphQL: for any value of any list, the events and the definitions that made it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -10,7 +9,7 @@ from strawberry.types.field import StrawberryField
 from api.schema.context import Context, Info, Shown
 from api.schema.moments import AS_OF, AT_LEAST, AsOf, moment_of, reached
 from api.schema.noun import Noun
-from api.schema.scalars import Json, Long, Position, Ref
+from api.schema.scalars import Json, Long, Position
 from api.schema.shapes import Argument, answered, output, shown
 from api.schema.views import Lists
 from domain.kernel import Refused
@@ -19,7 +18,7 @@ from eventstore.reader import NOW
 from eventstore.reader import AsOf as Moment
 from projections import customer_360, customers
 from projections.cube import known
-from projections.explaining import Cause, DefinitionUsed, Explanation, explain, must_be_field
+from projections.explaining import Cause, DefinitionUsed, Explanation, explain
 from projections.view import Key, View
 
 MAX_CAUSES = 1_000
@@ -59,7 +58,9 @@ def questions(lists: Lists) -> list[StrawberryField]:
         return await _explained(info.context, noun.view, key_of(noun.view, key), column, field, moment)
 
     arguments = (
-        Argument("view", str, "Which list, as in `customers` or `opportunities`; `customer360` is the card of a customer."),
+        Argument(
+            "view", str, "Which list, as in `customers` or `opportunities`; `customer360` is the card of a customer."
+        ),
         Argument("key", list[str], "The id of the row; for a key of several columns, all of them, in order."),
         Argument("field", str, "Which field, as in `revenue`."),
         AS_OF,
@@ -71,7 +72,10 @@ def questions(lists: Lists) -> list[StrawberryField]:
 
 def of_customer(lists: Lists) -> StrawberryField:
     """`Customer.explain(field)`: of the line in the list, or of the card."""
-    homes = [(each, {camel(column.name): column.name for column in each.columns}) for each in (customer_360.view, customers.view)]
+    homes = [
+        (each, {camel(column.name): column.name for column in each.columns})
+        for each in (customer_360.view, customers.view)
+    ]
 
     async def answer(root: Shown[Any], info: Info, *, field: str) -> Explained | None:
         known(field, {name: name for _, columns in homes for name in columns}, "field")
@@ -121,7 +125,9 @@ def _make(within: dict[str, Any]) -> None:
         [
             answered("position", Position, "Its place in the log.", _position, within=within),
             answered("type", str, "The name under which it is stored.", _type, within=within),
-            shown("changed", bool, "Whether it changed the value itself; otherwise it prepared what did.", within=within),
+            shown(
+                "changed", bool, "Whether it changed the value itself; otherwise it prepared what did.", within=within
+            ),
             shown("before", Json, "The value before, if it changed.", within=within),
             shown("after", Json, "The value after, if it changed.", within=within),
             answered("event", "Event", "The event itself.", _event, within=within),

@@ -8,9 +8,14 @@ from strawberry.types.field import StrawberryField
 from api.schema import (
     agenda,
     billing,
+    campaign,
     case,
     catalogue,
+<<<<<<< HEAD
     contact_centre,
+=======
+    control,
+>>>>>>> 38e2c014040c690e35e842b4ce3193f0d0924a4c
     cube,
     customer,
     events,
@@ -27,6 +32,7 @@ from api.schema import (
     pipeline,
     planning,
     quote,
+    segment,
     shop,
     staff,
     standing,
@@ -78,6 +84,21 @@ NOUNS = (
     staff.noun,
     staff.team,
     staff.territory,
+    campaign.noun,
+    campaign.member,
+    campaign.step,
+    campaign.contact,
+    campaign.delivery,
+    campaign.notice,
+    campaign.offer,
+    campaign.offer_move,
+    segment.noun,
+    segment.membership,
+    segment.move,
+    control.cost,
+    control.entry,
+    control.rule,
+    control.objective,
 )
 """How the views are shown that are more than their columns. Any other view is a list of its rows."""
 PARTS = ("customer_360", "identities")
@@ -102,8 +123,14 @@ QUESTIONS: Sequence[tuple[Sequence[View[Any]], Callable[[Lists], list[Strawberry
     ((quote.noun.view,), quote.questions),
     ((shop.noun.view,), shop.questions),
     ((billing.noun.view,), billing.questions),
+<<<<<<< HEAD
     ((case.noun.view, case.clocks.view), case.questions),
     (contact_centre.CENTRE, contact_centre.questions),
     ((survey.invitation.view,), survey.questions),
+=======
+    ((campaign.noun.view, campaign.offer.view), campaign.questions),
+    ((segment.noun.view, customer.noun.view), segment.questions),
+    ((control.cost.view, control.objective.view, orders.view, kpi_definitions.view), control.questions),
+>>>>>>> 38e2c014040c690e35e842b4ce3193f0d0924a4c
 )
 """What can be asked besides lists, and which views must be there for it."""

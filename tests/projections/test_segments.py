@@ -310,7 +310,7 @@ def test_a_preview_means_the_customers_of_whom_the_predicate_holds(house: House,
     def check(predicate: Predicate) -> None:
         found = preview(lists, predicate, at=TODAY, as_of=as_of)
         assert list(found.customer_ids) == sorted(who for who, row in known.items() if holds(predicate, row, TODAY))
-        assert (found.count, found.customers) == (len(found.customer_ids), len(known))
+        assert (found.count, found.out_of) == (len(found.customer_ids), len(known))
 
     check()
 
