@@ -11,11 +11,8 @@ from api.schema import (
     campaign,
     case,
     catalogue,
-<<<<<<< HEAD
     contact_centre,
-=======
     control,
->>>>>>> 38e2c014040c690e35e842b4ce3193f0d0924a4c
     cube,
     customer,
     events,
@@ -123,14 +120,11 @@ QUESTIONS: Sequence[tuple[Sequence[View[Any]], Callable[[Lists], list[Strawberry
     ((quote.noun.view,), quote.questions),
     ((shop.noun.view,), shop.questions),
     ((billing.noun.view,), billing.questions),
-<<<<<<< HEAD
     ((case.noun.view, case.clocks.view), case.questions),
     (contact_centre.CENTRE, contact_centre.questions),
     ((survey.invitation.view,), survey.questions),
-=======
     ((campaign.noun.view, campaign.offer.view), campaign.questions),
     ((segment.noun.view, customer.noun.view), segment.questions),
     ((control.cost.view, control.objective.view, orders.view, kpi_definitions.view), control.questions),
->>>>>>> 38e2c014040c690e35e842b4ce3193f0d0924a4c
 )
 """What can be asked besides lists, and which views must be there for it."""
