@@ -133,7 +133,7 @@ def _by_place(names: Sequence[str], born: date | None, street: Sequence[str], po
     if born is not None and postal_code:
         yield f"BORN:{born.isoformat()}:{folded(postal_code)}"
     number = next((word for word in street if word.isdecimal()), None)
-    named = [word for word in street if word not in OF_ANY_STREET and not word.isdecimal() and len(word) > 1]
+    named = [word for word in street if word not in OF_ANY_STREET and word.isalpha() and len(word) > 1]
     for word in named[:2] if number is not None else ():
         if postal_code:
             yield f"DOOR:{number}:{sound(word)}:{folded(postal_code)}"

@@ -103,6 +103,8 @@ def test_calls_that_nobody_wrote_up_are_listed_by_who_answered(ask: Ask) -> None
         who=eva["staffId"],
     )["wrapUps"]["nodes"]
     assert [node["endedAt"][:10] for node in owed] == ["2026-03-03", "2026-03-02"]
+    states = ask("{ wrapUps { nodes { state } } }")["wrapUps"]["nodes"]
+    assert sorted(node["state"] for node in states) == ["DONE", "MISSING", "MISSING", "NOT_DUE"]
     do(ask, "completeWrapUp", callId="pbx:1", disposition="SOLD")
     now = "{ undocumentedContacts { undocumented } }"
     before = f'{{ undocumentedContacts(asOf: {{position: "{lost["position"]}"}}) {{ undocumented }} }}'

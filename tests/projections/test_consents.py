@@ -61,6 +61,13 @@ def test_an_objection_to_every_channel_takes_back_what_was_granted_for_one_and_e
     assert (entries[PHONE].status, entries[PHONE].position) == (ConsentStatus.WITHDRAWN, 2)
 
 
+def test_what_was_said_of_a_channel_by_name_comes_before_what_was_said_of_every_one(house: House) -> None:
+    register(house, withdrawn(PHONE), granted(EVERY))
+    lists = Lists(house.log, house.pool)
+    permitted = {channel: consent_at(lists, [ANA], Purpose.MARKETING, channel)[ANA] for channel in (PHONE, EMAIL)}
+    assert [(proof.permitted, proof.position) for proof in permitted.values()] == [(False, 1), (True, 2)]
+
+
 def test_the_event_that_allowed_a_message_is_named_for_any_moment(house: House) -> None:
     register(house, granted(EMAIL, LegalBasis.CONTRACT), withdrawn(EVERY), granted(EVERY))
     lists = Lists(house.log, house.pool)

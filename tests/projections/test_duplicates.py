@@ -22,6 +22,7 @@ from projections.engine import Engine
 from projections.likeness import TELLING, liken
 from projections.lists import Lists
 from tests.conftest import House
+from tests.projections.test_engine import held
 
 ANA, EVA, LUZ = (derived("customer", name) for name in ("ana", "eva", "luz"))
 HOME = {"street": "Calle Mayor 5, 2º", "postal_code": "28013", "city": "Madrid", "country": "ES"}
@@ -187,6 +188,20 @@ def test_a_likeness_is_the_same_both_ways_within_its_bounds_and_never_by_names_a
     assert all(0 <= each.similarity <= 1 for each in found.comparisons)
     if found.score:
         assert {feature.partition("_")[2] for feature in found.features} & TELLING
+
+
+def test_an_identifier_more_or_less_leaves_the_other_blocks_as_they_are(house: House, look: Look) -> None:
+    mail = {"customer_id": ANA, "type": IdentifierType.EMAIL, "value": "ana@example.com"}
+    for commands in (
+        [person(ANA, "Ana Núñez"), lives(ANA), AddIdentifier(**mail)],  # type: ignore[arg-type]  # as the fields say
+        [RemoveIdentifier(**mail)],  # type: ignore[arg-type]  # as the fields say
+    ):
+        look(*commands)
+        (identity,) = held(house.pool, identities.view).values()
+        kept = identity.blocks
+        identities.put_into_blocks(identity)
+        assert identity.blocks == kept
+        assert ("EMAIL:ana@example.com" in kept) is ("POST:28013:N520" in kept and len(commands) > 1)
 
 
 def test_every_block_is_shared_by_those_who_share_what_makes_it() -> None:
