@@ -150,7 +150,7 @@ async def _standings(
     if moment == NOW:
         await reached(context, [objectives.view], at_least)
     must_be_zone(time_zone, "timeZone")
-    day = on or instant_of(moment).astimezone(ZoneInfo(time_zone)).date()
+    day = on or (await instant_of(context, moment)).astimezone(ZoneInfo(time_zone)).date()
     lists = context.house.lists
     return await context.ask(partial(standings, as_of=moment), lists, measuring(lists, moment, time_zone), day)
 

@@ -10,7 +10,7 @@ from api.schema.context import Context, Info, Shown
 from api.schema.moments import AS_OF, AT_LEAST, AsOf, moment_of, reached
 from api.schema.noun import Noun
 from api.schema.scalars import Json, Long, Position
-from api.schema.shapes import Argument, answered, output, shown
+from api.schema.shapes import Argument, Namespace, answered, output, shown
 from api.schema.views import Lists
 from domain.kernel import Refused
 from eventstore.commands import camel, identify
@@ -118,7 +118,7 @@ def _column(noun: Noun, field: str) -> str:
     return known(field, names, "field")
 
 
-def _make(within: dict[str, Any]) -> None:
+def _make(within: Namespace) -> None:
     within["Cause"] = output(
         "Cause",
         "An event without which a value would be another one.",

@@ -159,7 +159,7 @@ async def _preview(
         preview,
         context.house.lists,
         _predicate(context, predicate),
-        at=instant_of(moment),
+        at=await instant_of(context, moment),
         first=first,
         after=_after(after),
         as_of=moment,
