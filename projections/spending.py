@@ -11,10 +11,9 @@ from projections import buying
 from projections.buying import MIN_FITTED, BuyingModel, NotFitted, maximum
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
-    Numbers = NDArray[np.float64]
+    from projections.buying import Likelihood, Numbers
 
 MONTH_WEEKS = 365.25 / 12 / 7
 MAX_MONTHS = 120
@@ -54,9 +53,9 @@ def fit(counts: "ArrayLike", means: "ArrayLike") -> SpendModel:
         raise NotFitted(f"{len(x)} customers bought again for money; at least {MIN_FITTED} are needed.")
     scale = float(z.mean())
     p, q, v = maximum(
-        lambda parameters: _likelihood(parameters, x, z / scale), starts=((2.0, 3.0, 1.0), (6.0, 4.0, 0.5))
+        lambda part: _likelihood(x[part], z[part] / scale), len(x), starts=((2.0, 3.0, 1.0), (6.0, 4.0, 0.5))
     )
-    value = _likelihood(np.array([p, q, v * scale]), x, z)[0]
+    value = _likelihood(x, z)(np.array([p, q, v * scale]))[0]
     return SpendModel(p, q, v * scale, value, len(x))
 
 
@@ -98,20 +97,30 @@ def lifetime_value(
     return np.asarray(total * np.asarray(worth, dtype=float))
 
 
-def _likelihood(parameters: "Numbers", x: "Numbers", z: "Numbers") -> "tuple[float, Numbers]":
+def _likelihood(x: "Numbers", z: "Numbers") -> "Likelihood":
     """The log-likelihood and its gradient by p, q and v."""
     import numpy as np
     from scipy.special import digamma, gammaln
 
-    p, q, v = parameters
-    shape, total = p * x, v + x * z
-    value = (
-        gammaln(shape + q) - gammaln(shape) - gammaln(q)
-        + q * np.log(v) + (shape - 1) * np.log(z) + shape * np.log(x) - (shape + q) * np.log(total)
-    )  # fmt: skip
-    gradient = [
-        x * (digamma(shape + q) - digamma(shape) + np.log(z) + np.log(x) - np.log(total)),
-        digamma(shape + q) - digamma(q) + np.log(v) - np.log(total),
-        q / v - (shape + q) / total,
-    ]
-    return float(value.sum()), np.array([part.sum() for part in gradient])
+    # There are few counts, and many customers of each.
+    counts, place = np.unique(x, return_inverse=True)
+    of_each = np.bincount(place).astype(float)
+    fixed = float((x * np.log(x) + x * np.log(z)).sum())
+    logs = float(np.log(z).sum())
+
+    def likelihood(parameters: "Numbers") -> "tuple[float, Numbers]":
+        p, q, v = parameters
+        shape, total = p * x, v + x * z
+        log_total = np.log(total)
+        value = (
+            of_each @ (gammaln(p * counts + q) - gammaln(p * counts) - gammaln(q) + q * np.log(v))
+            + p * fixed - logs - (shape + q) @ log_total
+        )  # fmt: skip
+        gradient = [
+            of_each @ (counts * (digamma(p * counts + q) - digamma(p * counts))) + fixed - x @ log_total,
+            of_each @ (digamma(p * counts + q) - digamma(q) + np.log(v)) - log_total.sum(),
+            len(x) * q / v - ((shape + q) / total).sum(),
+        ]
+        return float(value), np.array(gradient)
+
+    return likelihood
