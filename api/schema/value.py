@@ -1,7 +1,7 @@
 """The value of customers: RFM, Pareto, cohorts, who is about to leave, and what the rest will be worth."""
 
 from collections.abc import Awaitable, Callable
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,8 @@ from api.schema.looks import LOOK, look_from, look_of
 from api.schema.moments import AsOf
 from api.schema.shapes import Argument, answered, sentence_of
 from api.schema.views import Lists
-from projections import churn, cohorts, customer_value, lifetime, pareto, rfm, spending
+from projections import buying_backtest, churn, cohorts, customer_value, lifetime, pareto, rfm, spending
+from projections.buying_backtest import BuyingBacktest
 from projections.churn import Churn, ChurnStatus, QuietCustomer
 from projections.cohorts import Cohorts
 from projections.customer_value import CustomerValue
@@ -26,7 +27,7 @@ Find = Callable[[Info, UUID], Awaitable[Shown[Any] | None]]
 
 
 def questions(lists: Lists, find: Find) -> list[StrawberryField]:
-    """`rfm`, `pareto`, `cohorts`, `churn` and `buyingModel`."""
+    """`rfm`, `pareto`, `cohorts`, `churn`, `buyingModel` and `buyingBacktest`."""
     shapes, within = lists.shapes, lists.types
 
     async def customer(root: QuietCustomer, info: Info) -> Shown[Any] | None:
@@ -60,6 +61,14 @@ def questions(lists: Lists, find: Find) -> list[StrawberryField]:
         answered("churn", shapes.output_of(Churn), sentence_of(Churn), _churn, (*which, *LOOK), within=within),
         answered(
             "buying_model", shapes.output_of(BuyingReport), sentence_of(BuyingReport), _buying, LOOK, within=within
+        ),
+        answered(
+            "buying_backtest",
+            shapes.output_of(BuyingBacktest),
+            sentence_of(BuyingBacktest),
+            _backtest,
+            (Argument("from_", datetime, "The moment on whose day the model is fitted."), *LOOK),
+            within=within,
         ),
     ]
 
@@ -136,6 +145,13 @@ async def _buying(
 ) -> BuyingReport:
     look = await look_of(info.context, as_of, zone, currency)
     return await info.context.ask(lifetime.buying_report, info.context.house.lists, look)
+
+
+async def _backtest(
+    root: None, info: Info, *, from_: datetime, zone: str, currency: str | None = None, as_of: AsOf | None = None
+) -> BuyingBacktest:
+    look = await look_of(info.context, as_of, zone, currency)
+    return await info.context.ask(buying_backtest.buying_backtest, info.context.house.lists, look, from_)
 
 
 async def _value(root: Shown[Any], info: Info) -> CustomerValue | None:

@@ -137,6 +137,14 @@ def test_the_model_says_why_there_is_none(shop: None, ask: Ask) -> None:
     assert found["why"].startswith("1 customers bought more than once")
 
 
+def test_without_a_model_there_is_nothing_to_hold_to_what_came(shop: None, ask: Ask) -> None:
+    query = "query($from: DateTime!) { buyingBacktest(from: $from) { expected came classes { frequency came } } }"
+    (few,) = ask(query, errors=True, **{"from": "2026-02-01T00:00:00Z"})
+    assert few["message"] == "There was no model to test: 0 customers bought more than once; at least 10 are needed."
+    (late,) = ask(query, errors=True, **{"from": "2999-02-01T00:00:00Z"})
+    assert late["extensions"]["field"] == "from"
+
+
 def test_agents_are_planned_by_erlang(ask: Ask) -> None:
     found = ask(
         "{ staffing(calls: 100, ahtS: 180) { agents serviceLevel asaS occupancy }"

@@ -23,12 +23,14 @@ from eventstore.personal import KeyRing
 from eventstore.reader import AsOf
 from projections import churn, cohorts, customers, lifetime, orders, pareto, rfm
 from projections.buyers import Look, look
+from projections.buying_backtest import buying_backtest
 from projections.churn import ChurnStatus
 from projections.customer_value import values_of
 from projections.engine import Engine
 from projections.lifetime import ValueMethod
 from projections.lists import Lists
 from projections.rebuild import rebuild
+from projections.sales_forecast import sales_forecast
 from tests.conftest import KEK, TEMPLATE
 from tests.projections import cdnow
 from tests.projections.buyers_by_hand import Bought, Buyer, best_of, profiles, running
@@ -213,6 +215,36 @@ def test_the_models_are_fitted_on_the_log_as_on_the_file(lists: Lists) -> None:
     assert (model.r, model.alpha, model.a, model.b) == pytest.approx((0.251624, 4.788945, 0.723433, 2.161087), rel=1e-5)
     assert model.log_likelihood == pytest.approx(-95368.44393, abs=1e-4)
     assert (spend.p, spend.q, spend.v) == pytest.approx((6.27536, 3.62445, 14.98369), rel=1e-4)
+
+
+def test_what_the_model_expected_is_held_to_what_came(lists: Lists) -> None:
+    found = buying_backtest(lists, at(lists, END), CALIBRATED)
+    assert (found.fitted_on, found.until, found.customers) == (date(1997, 9, 30), date(1998, 6, 30), 23_570)
+    assert found.model.log_likelihood == pytest.approx(-95368.44393, abs=1e-4)
+    assert found.came == 19_684
+    assert found.expected == pytest.approx(16_873.7, abs=0.1)
+    # Computed from the file with PyPI `lifetimes` 0.11.3.
+    assert [(each.frequency, round(each.came, 4)) for each in found.classes[:7]] == [
+        (0, 0.2507), (1, 0.7841), (2, 1.4026), (3, 1.8367), (4, 2.4512), (5, 3.0632), (6, 3.8015),
+    ]  # fmt: skip
+    assert [each.expected for each in found.classes] == pytest.approx(
+        [0.2309, 0.5198, 1.0372, 1.5791, 2.2669, 2.8916, 3.5327, 6.4685], abs=5e-5
+    )
+
+
+def test_sales_are_forecast_from_whole_months(lists: Lists, by_hand: Callable[[datetime], dict[str, Buyer]]) -> None:
+    months: dict[date, Decimal] = defaultdict(Decimal)
+    for buyer in by_hand(END).values():
+        for order in buyer.counting:
+            assert order.placed_at is not None
+            months[order.placed_at.date().replace(day=1)] += order.worth
+    found = sales_forecast(lists, at(lists, END), horizon=3)
+    # June is not over, a minute before its end.
+    assert {each.period: each.revenue for each in found.series} == {
+        month: worth for month, worth in months.items() if month < date(1998, 6, 1)
+    }
+    assert [each.period for each in found.expected] == [date(1998, 6, 1), date(1998, 7, 1), date(1998, 8, 1)]
+    assert all(each.low < each.revenue < each.high for each in found.expected)
 
 
 def test_a_customer_is_worth_what_was_spent_and_what_is_expected(lists: Lists) -> None:
