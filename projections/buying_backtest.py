@@ -17,7 +17,7 @@ CLASSES = 8
 
 @dataclass(frozen=True, slots=True)
 class BuyingClass:
-    """Customers who had bought again `frequency` times, in the last class also more often, and the purchases of each on average."""
+    """Customers who had bought again `frequency` times, in the last class or more often, and their purchases on average."""
 
     frequency: int
     customers: int
