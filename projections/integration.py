@@ -9,9 +9,11 @@ from typing import Any
 
 from psycopg import sql
 
+from domain.order_sync import OrderAspect
 from eventstore.reader import NOW, AsOf
-from projections import messages, reconciliations
+from projections import messages, order_syncs, reconciliations
 from projections.data_quality import rate
+from projections.history import past
 from projections.lists import Lists
 from projections.view import View
 
@@ -50,6 +52,15 @@ class Integration:
     oldest_dead_at: datetime | None
     reconciled: tuple[Reconciled, ...]
     sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderDifferences:
+    """In how many orders the business system (ERP) says something else on an aspect, the longest of them since then."""
+
+    aspect: OrderAspect
+    orders: int
+    oldest_since: datetime
 
 
 INBOX = (
@@ -92,6 +103,17 @@ def integrations(lists: Lists, *, as_of: AsOf = NOW) -> Sequence[Integration]:
             )
         )  # fmt: skip
     return found
+
+
+def order_differences(lists: Lists, *, as_of: AsOf = NOW) -> Sequence[OrderDifferences]:
+    """In what the business system and we differ about orders, the aspect first that concerns the most."""
+    query = sql.SQL(
+        "select aspect, count(*), min(differs_since) from {}, jsonb_array_elements_text(aspects) aspect "
+        " where differs_since is not null group by 1 order by 2 desc, 1"
+    ).format(past(order_syncs.view, as_of, lists.log.reader))
+    with lists.reading(order_syncs.view) as (db, _):
+        rows = db.execute(query).fetchall()
+    return [OrderDifferences(OrderAspect(aspect), orders, since) for aspect, orders, since in rows]
 
 
 def _asked(lists: Lists, view: View[Any], query: str, as_of: AsOf) -> list[tuple[Any, ...]]:

@@ -15,7 +15,7 @@ from domain.outbound_message import OutboundMessageDeadLettered, OutboundStatus
 from domain.reconciliation import ReconciliationDifference, ReconciliationRun
 from eventstore.reader import NOW
 from projections import messages, reconciliations
-from projections.integration import Integration, integrations
+from projections.integration import Integration, OrderDifferences, integrations, order_differences
 from projections.messages import InboundEntry, OutboundEntry
 from projections.reconciliations import ReconciliationEntry
 from projections.selecting import Condition, Operator, Order
@@ -56,13 +56,18 @@ NOUNS = (
 
 
 def questions(lists: Lists) -> list[StrawberryField]:
-    """`integrations(asOf)`, and `deadLetters(first)`."""
+    """`integrations(asOf)`, `orderDifferences(asOf)` and `deadLetters(first)`."""
     within = lists.types
     dead = "The messages that were given up, the longest ago first: somebody has to look at them."
     return [
         answered(
             "integrations", lists.shapes.output(tuple[Integration, ...]), "How every other system stands.", _integrations,
             (AS_OF, AT_LEAST), within=within,
+        ),
+        answered(
+            "order_differences", lists.shapes.output(tuple[OrderDifferences, ...]),
+            "In what the business system (ERP) says something else of orders; orderSyncs lists them.",
+            _order_differences, (AS_OF,), within=within,
         ),
         answered("dead_letters", "list[OutboundMessage]", dead, _dead_letters, (FIRST, AT_LEAST), within=within),
     ]  # fmt: skip
@@ -75,6 +80,10 @@ async def _integrations(
     if moment == NOW:
         await reached(context, (messages.inbox, messages.outbox, reconciliations.view), at_least)
     return await context.ask(integrations, context.house.lists, as_of=moment)
+
+
+async def _order_differences(root: None, info: Info, *, as_of: AsOf | None = None) -> Sequence[OrderDifferences]:
+    return await info.context.ask(order_differences, info.context.house.lists, as_of=moment_of(as_of))
 
 
 async def _dead_letters(

@@ -171,3 +171,19 @@ def test_how_other_systems_stand_is_told_with_what_to_do(ask: Ask) -> None:
     assert ask(past)["integrations"] == [
         {"system": "erp", "dead": 0, "waiting": 2}, {"system": "web", "dead": 0, "waiting": 0},
     ]  # fmt: skip
+
+
+def test_in_what_the_business_system_says_something_else_of_orders_is_counted(ask: Ask) -> None:
+    digests = ("0" * 64, "1" * 64)
+    for n in (1, 2):
+        do(ask, "recordOrderSynced", orderId=f"shop:{n}", externalId=f"4{n}", digest=digests[0])
+        do(ask, "recordOrderDiscrepancy", f"2026-03-0{n}T10:00:00Z", orderId=f"shop:{n}", field="TOTAL", ours="1")
+    other = do(ask, "recordOrderDiscrepancy", orderId="shop:1", field="STATUS", theirs="SHIPPED")
+    query = "orderDifferences%s { aspect orders oldestSince }"
+    total, status = ask("{ " + query % "" + " }")["orderDifferences"]
+    assert total == {"aspect": "TOTAL", "orders": 2, "oldestSince": "2026-03-01T10:00:00Z"}
+    assert (status["aspect"], status["orders"]) == ("STATUS", 1)
+    do(ask, "recordOrderSynced", orderId="shop:1", externalId="41", digest=digests[1])
+    assert [each["orders"] for each in ask("{ " + query % "" + " }")["orderDifferences"]] == [1]
+    before = f'(asOf: {{position: "{other["position"]}"}})'
+    assert [each["orders"] for each in ask("{ " + query % before + " }")["orderDifferences"]] == [2, 1]

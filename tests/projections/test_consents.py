@@ -88,7 +88,7 @@ def test_at_any_moment_the_register_says_what_the_events_until_then_permit(new_d
     moments = st.integers(-1, 401).map(lambda days: START + timedelta(days=days))
 
     @given(history=lived(histories_identity.consent), moment=moments)
-    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
     def check(history: list[tuple[Command, datetime]], moment: datetime) -> None:
         with open_pool(new_database()) as pool:
             log = Log(pool, DECIDERS, KeyRing(pool, KEK))
