@@ -17,7 +17,12 @@ EXPLAIN = """query($view: String!, $key: [String!]!, $field: String!, $asOf: AsO
 
 def test_a_number_is_explained_by_the_events_that_made_it(ana: UUID, ask: Ask) -> None:
     found = ask(EXPLAIN, view="customer360", key="shop:ana", field="revenue")["explain"]
-    assert (found["view"], found["field"], found["value"], found["causeCount"]) == ("customer360", "revenue", "224.98", 2)
+    assert (found["view"], found["field"], found["value"], found["causeCount"]) == (
+        "customer360",
+        "revenue",
+        "224.98",
+        2,
+    )
     assert [(each["type"], each["before"], each["after"]) for each in found["causes"]] == [
         ("order.placed.v1", "0", "25.00"),
         ("order.placed.v1", "25.00", "224.98"),
