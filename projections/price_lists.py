@@ -24,17 +24,20 @@ class PriceListSheet(Row, key="price_list_id"):
     published_at: datetime | None = None
 
 
-class PricingRule(Fact):
-    """A rule of a version of a price list, called `owner_id`. `customer_id` is whom it is for, if it is for one alone.
+class PriceListVersion(Fact):
+    """A version of a price list, called `owner_id`. It comes at `starts_at`: when it was published, unless it says so."""
 
-    The version comes at `starts_at`: when it was published, unless it says from when on it is valid.
-    """
-
-    price_list: str = ""
+    code: str = ""
     version: int = 0
     currency: str = ""
     starts_at: datetime | None = None
     valid_until: datetime | None = None
+
+
+class PricingRule(Fact):
+    """A rule of a version of a price list, called `owner_id`. `customer_id` is whom it is for, if it is for one alone."""
+
+    version: int = 0
     sku: str | None = None
     category: str | None = None
     segment: str | None = None
@@ -43,6 +46,7 @@ class PricingRule(Fact):
     discount: Decimal | None = None
 
 
+versions = Facts("price_list_versions", PriceListVersion)
 rules = Facts("price_rules", PricingRule, indexes=("(sku)", "(customer_id)"))
 
 view = View(
@@ -51,13 +55,15 @@ view = View(
     version=1,
     key=lambda _, at: at.stream_id,
     follows="stream_id",
-    facts=(rules,),
+    facts=(versions, rules),
     indexes=("(code)",),
 )
 
 
 @view.on(PriceListPublished)
-def publish(sheet: PriceListSheet, published: PriceListPublished, at: Recorded) -> Iterator[PricingRule]:
+def publish(
+    sheet: PriceListSheet, published: PriceListPublished, at: Recorded
+) -> Iterator[PriceListVersion | PricingRule]:
     sheet.code = published.key
     sheet.version = published.version
     sheet.currency = published.currency
@@ -65,14 +71,17 @@ def publish(sheet: PriceListSheet, published: PriceListPublished, at: Recorded) 
     sheet.valid_from = published.valid_from
     sheet.valid_until = published.valid_until
     sheet.published_at = at.occurred_at
+    yield PriceListVersion(
+        code=published.key,
+        version=published.version,
+        currency=published.currency,
+        starts_at=published.valid_from or at.occurred_at,
+        valid_until=published.valid_until,
+    )
     for rule in published.rules:
         yield PricingRule(
             customer_id=rule.customer_id,
-            price_list=published.key,
             version=published.version,
-            currency=published.currency,
-            starts_at=published.valid_from or at.occurred_at,
-            valid_until=published.valid_until,
             sku=rule.sku,
             category=rule.category,
             segment=rule.segment,

@@ -143,17 +143,20 @@ def _rules(
 ) -> list[tuple[PriceRule, tuple[str, int]]]:
     """The rules that are met, each with the code and the version of its price list."""
     query = sql.SQL(
-        "with counted as materialized (select * from {})"
-        "select r.sku, r.category, r.customer_id, r.segment, r.min_quantity, r.price, r.discount, r.price_list, r.version"
-        "  from counted r join ("
-        "    select owner_id, max(version) as version from counted where starts_at <= %s group by owner_id"
-        "  ) latest using (owner_id, version)"
-        " where r.currency = %s and (r.valid_until is null or r.valid_until > %s)"
+        "with latest as materialized ("
+        "  select distinct on (owner_id) owner_id, version, code, currency, valid_until from {versions}"
+        "   where starts_at <= %s order by owner_id, version desc"
+        ") select r.sku, r.category, r.customer_id, r.segment, r.min_quantity, r.price, r.discount, l.code, l.version"
+        "  from (select * from {rules}) r join latest l using (owner_id, version)"
+        " where l.currency = %s and (l.valid_until is null or l.valid_until > %s)"
         "   and (r.sku is null or r.sku = %s) and (r.category is null or r.category = %s)"
         "   and (r.customer_id is null or r.customer_id = any(%s)) and (r.segment is null or r.segment = any(%s))"
         "   and r.min_quantity <= %s"
-        " order by r.price_list desc"
-    ).format(counted(price_lists.rules, as_of, lists.log.reader))
+        " order by l.code desc"
+    ).format(
+        versions=counted(price_lists.versions, as_of, lists.log.reader),
+        rules=counted(price_lists.rules, as_of, lists.log.reader),
+    )
     with lists.reading(price_lists.view) as (db, _):
         found = db.execute(query, [at, currency, at, sku, category, whom, list(segments), quantity]).fetchall()
     return [

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
 from psycopg import sql
@@ -88,7 +87,7 @@ def settlements(lists: Lists, order_ids: Collection[UUID], *, as_of: AsOf = NOW)
         "), received as ("
         "  select p.*, coalesce(b.order_id, p.order_id) as of_order"
         "    from (select * from {received} where received_at is not null"
-        "             and (order_id = any(%s) or invoice_id = any(select invoice_id from billed))) p"
+        "             and (order_id = any(%s) or invoice_id = any(array(select invoice_id from billed)))) p"
         "    left join (select invoice_id, order_id from {billed}) b using (invoice_id)"
         "), moved as ("
         "  select order_id, currency, base_currency, total as invoiced, credited, 0 as paid, 0 as refunded,"
@@ -125,55 +124,72 @@ def open_invoices(
     """The invoices of which something is outstanding on a day, those that have been due longest first."""
     if not 0 < first <= MAX_OPEN_INVOICES:
         raise Refused(f"Ask for 1 to {MAX_OPEN_INVOICES:,} invoices at a time.", "first")
-    wanted: list[sql.Composable] = [sql.SQL("outstanding > 0")]
-    parameters: list[Any] = []
-    for column, value in (("invoice_id", invoice_ids), ("order_id", order_ids)):
-        if value is not None:
-            wanted.append(sql.SQL("{} = any(%s)").format(sql.Identifier(column)))
-            parameters.append(list(value))
-    if customer_id is not None:
-        wanted.append(sql.SQL("customer_id = %s"))
-        parameters.append(customer_id)
+    outstanding, named = _outstanding(
+        lists, as_of, invoice_ids=invoice_ids, order_ids=order_ids, customer_id=customer_id
+    )
     query = sql.SQL(
         "select invoice_id, customer_id, order_id, number, issued_on, due_on, base_currency, base_total, outstanding,"
-        "       overdue_days from {} o where {} order by due_on nulls last, issued_on, invoice_id limit %s"
-    ).format(_outstanding(lists, as_of), sql.SQL(" and ").join(wanted))
+        "       overdue_days from {} o where outstanding > 0 order by due_on nulls last, issued_on, invoice_id limit %s"
+    ).format(outstanding)
     with lists.reading(invoices.view) as (db, _), db.cursor(row_factory=class_row(OpenInvoice)) as cursor:
-        return cursor.execute(query, [on, *parameters, first]).fetchall()
+        return cursor.execute(query, [*named, on, first]).fetchall()
 
 
 def receivables(lists: Lists, on: date, *, customer_id: UUID | None = None, as_of: AsOf = NOW) -> list[Receivable]:
     """What is outstanding by age: the aged receivables, in buckets of thirty days as accountants keep them."""
+    outstanding, named = _outstanding(lists, as_of, customer_id=customer_id)
     query = sql.SQL(
         "select case when overdue_days <= 0 then 'CURRENT' when overdue_days <= 30 then 'DAYS_1_30'"
         "            when overdue_days <= 60 then 'DAYS_31_60' when overdue_days <= 90 then 'DAYS_61_90'"
         "            else 'OVER_90_DAYS' end as age, base_currency, sum(outstanding), count(*)"
-        "  from {} o where outstanding > 0 and (%s::uuid is null or customer_id = %s)"
-        " group by 1, 2 order by 2, min(overdue_days)"
-    ).format(_outstanding(lists, as_of))
+        "  from {} o where outstanding > 0 group by 1, 2 order by 2, min(overdue_days)"
+    ).format(outstanding)
     with lists.reading(invoices.view) as (db, _):
-        found = db.execute(query, [on, customer_id, customer_id]).fetchall()
+        found = db.execute(query, [*named, on]).fetchall()
     return [Receivable(Age(age), currency, amount, count) for age, currency, amount, count in found]
 
 
-def _outstanding(lists: Lists, as_of: AsOf) -> sql.Composable:
-    """Every invoice with what is outstanding of it on a day, which is the one parameter.
+def _outstanding(
+    lists: Lists,
+    as_of: AsOf,
+    *,
+    invoice_ids: Collection[UUID] | None = None,
+    order_ids: Collection[UUID] | None = None,
+    customer_id: UUID | None = None,
+) -> tuple[sql.Composable, list[object]]:
+    """The invoices that are meant, all if none are named, with what is outstanding of each, and what to give for that.
 
-    A payment that names the invoice pays that one. Those that name only its order pay the order's invoices in the order
-    in which they are due (first in, first out).
+    A day must be given besides. A payment that names the invoice pays that one. Those that name only its order pay the
+    order's invoices in the order in which they are due (first in, first out), so all invoices of an order are looked at.
     """
-    return sql.SQL(
-        "(with paid as ("
+    chosen: list[sql.Composable] = [sql.SQL("true")]
+    named: list[object] = []
+    for column, value in (("invoice_id", invoice_ids), ("order_id", order_ids)):
+        if value is not None:
+            chosen.append(sql.SQL("{} = any(%s)").format(sql.Identifier(column)))
+            named.append(list(value))
+    if customer_id is not None:
+        chosen.append(sql.SQL("customer_id = %s"))
+        named.append(customer_id)
+    query = sql.SQL(
+        "(with chosen as (select invoice_id, order_id from {billed} where {chosen}"
+        "), together as ("
+        "  select * from {billed} where {everything} or invoice_id = any(array(select invoice_id from chosen))"
+        "      or order_id = any(array(select order_id from chosen))"
+        "), paid as ("
         "  select invoice_id, order_id, base_currency,"
         "         sum(base_amount - base_refunded - base_charged_back) as worth"
-        "    from {received} where received_at is not null group by invoice_id, order_id, base_currency"
+        "    from {received} where received_at is not null and ({everything}"
+        "         or invoice_id = any(array(select invoice_id from together))"
+        "         or order_id = any(array(select order_id from together)))"
+        "   group by invoice_id, order_id, base_currency"
         "), direct as ("
         "  select invoice_id, sum(worth) as worth from paid where invoice_id is not null group by invoice_id"
         "), pools as ("
         "  select order_id, base_currency, worth from paid where invoice_id is null and order_id is not null"
         "), billed as ("
         "  select b.*, base_total - base_credited - coalesce(d.worth, 0) as remains"
-        "    from (select * from {billed}) b left join direct d using (invoice_id)"
+        "    from together b left join direct d using (invoice_id)"
         "), queued as ("
         "  select b.*, coalesce(p.worth, 0) as pool, coalesce(sum(greatest(remains, 0)) over ("
         "           partition by b.order_id, b.base_currency order by due_on nulls last, issued_on, invoice_id"
@@ -181,8 +197,12 @@ def _outstanding(lists: Lists, as_of: AsOf) -> sql.Composable:
         "    from billed b left join pools p on p.order_id = b.order_id and p.base_currency = b.base_currency"
         ") select invoice_id, customer_id, order_id, number, issued_on, due_on, base_currency, base_total,"
         "         remains - least(greatest(remains, 0), greatest(pool - before, 0)) as outstanding,"
-        "         coalesce(greatest(%s::date - due_on, 0), 0) as overdue_days from queued)"
-    ).format(**_sources(lists, as_of))
+        "         coalesce(greatest(%s::date - due_on, 0), 0) as overdue_days"
+        "    from queued where {everything} or invoice_id = any(array(select invoice_id from chosen)))"
+    ).format(
+        chosen=sql.SQL(" and ").join(chosen), everything=sql.SQL("false" if named else "true"), **_sources(lists, as_of)
+    )
+    return query, named
 
 
 def _sources(lists: Lists, as_of: AsOf) -> dict[str, sql.Composable]:

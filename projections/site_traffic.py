@@ -1,7 +1,7 @@
 """Site traffic: how many came to the web site, what they looked at, and what their visits brought in."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -10,6 +10,7 @@ from psycopg.rows import class_row
 
 from domain.kernel import Refused
 from domain.values import must_be_zone
+from domain.web_session import MAX_SESSION_S
 from eventstore.reader import NOW, AsOf
 from projections import carts, visits
 from projections.buckets import BUSINESS_ZONE
@@ -18,6 +19,8 @@ from projections.lists import Lists
 from projections.sales import sales
 
 MAX_TRAFFIC_ROWS = 1_000
+LONGEST = timedelta(seconds=MAX_SESSION_S)
+"""A visit lasts no longer: what was seen so long before or after says nothing of when one began."""
 
 
 class TrafficBy(StrEnum):
@@ -31,6 +34,14 @@ class TrafficBy(StrEnum):
     PAGE = "PAGE"
     CATEGORY = "CATEGORY"
     PRODUCT = "PRODUCT"
+
+
+OF_VISIT = (TrafficBy.DAY, TrafficBy.CAMPAIGN, TrafficBy.DEVICE, TrafficBy.COUNTRY, TrafficBy.LANDING)
+"""What a whole visit has one of. Of the others each of its hits has one, or none."""
+HITS = (
+    "select h.{column} as value, h.owner_id, count(*) as hits, count(*) filter (where kind = 'PRODUCT') as product_views"
+    "  from (select * from {hits}) h join began using (owner_id) where h.{column} is not null group by 1, 2"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,39 +84,40 @@ def site_traffic(
     if not 0 < first <= MAX_TRAFFIC_ROWS:
         raise Refused(f"Ask for 1 to {MAX_TRAFFIC_ROWS:,} rows.", "first")
     must_be_zone(zone, "timeZone")
-    day = sql.SQL("to_char(began at time zone {}, 'YYYY-MM-DD')").format(sql.Literal(zone))
-    is_day, is_product = by is TrafficBy.DAY, by is TrafficBy.PRODUCT
+    of_visit, is_product = by in OF_VISIT, by is TrafficBy.PRODUCT
+    column = sql.Identifier(by.value.lower())
+    day = sql.SQL("to_char(min(seen_at) at time zone {}, 'YYYY-MM-DD')").format(sql.Literal(zone))
     query = sql.SQL(
-        "with seen as ("
-        "  select {value} as value, owner_id, customer_id, count(*) as hits,"
-        "         count(*) filter (where kind = 'PRODUCT') as product_views"
-        "    from (select *, min(seen_at) over (partition by owner_id) as began from {hits}) h"
-        "   where began >= %s and began < %s group by 1, 2, 3"
-        "), bought as ("
-        "  select c.web_session_id, s.owner_id as order_id, {sku} as sku, s.base_currency, sum(s.base_amount) as revenue,"
-        "         sum(s.base_amount - s.cost) as margin"
+        "with began as ("
+        "  select owner_id, {of_visit} as value, count(*) as hits, count(*) filter (where kind = 'PRODUCT') as product_views"
+        "    from {hits} where seen_at >= %s and seen_at < %s"
+        "   group by owner_id having min(seen_at) >= %s and min(seen_at) < %s"
+        "), seen as ({seen}), bought as ("
+        "  select c.web_session_id as owner_id, {sku} as sku, s.base_currency, count(distinct s.owner_id) as orders,"
+        "         sum(s.base_amount) as revenue, sum(s.base_amount - s.cost) as margin"
         "    from (select * from {sales}) s join views.carts c on c.order_id = s.owner_id"
-        "   where c.web_session_id in (select owner_id from seen) group by 1, 2, 3, 4"
+        "   where c.web_session_id in (select owner_id from seen) group by 1, 2, 3"
         "), house as (select mode() within group (order by base_currency) as base_currency from bought)"
-        "select value, count(distinct s.owner_id) as visits, count(distinct s.customer_id) as visitors,"
-        "       count(distinct s.customer_id) filter (where v.identified) as known_visitors,"
+        "select value, count(*) as visits, count(distinct v.customer_id) as visitors,"
+        "       count(distinct v.customer_id) filter (where v.identified) as known_visitors,"
         "       sum(s.hits)::bigint as hits, sum(s.product_views)::bigint as product_views,"
-        "       coalesce(sum(b.orders), 0)::bigint as orders, (select base_currency from house) as base_currency,"
+        "       coalesce(sum(b.orders), 0)::bigint as orders, min(h.base_currency) as base_currency,"
         "       coalesce(sum(b.revenue), 0) as revenue, sum(b.margin) as margin"
-        "  from seen s join views.visits v on v.web_session_id = s.owner_id"
-        "  left join lateral ("
-        "    select count(distinct order_id) as orders, sum(revenue) as revenue, sum(margin) as margin from bought"
-        "     where web_session_id = s.owner_id and base_currency = (select base_currency from house) and {of_value}"
-        "  ) b on true"
-        " where {kept} group by value order by {order} limit %s"
+        "  from seen s cross join house h join views.visits v on v.web_session_id = s.owner_id"
+        "  left join bought b on b.owner_id = s.owner_id and b.base_currency = h.base_currency and {of_value}"
+        " group by value order by {order} limit %s"
     ).format(
-        value=day if is_day else sql.Identifier(by.value.lower()),
+        of_visit=day
+        if by is TrafficBy.DAY
+        else sql.SQL("min({})").format(column if of_visit else sql.SQL("null::text")),
+        seen=sql.SQL("select * from began" if of_visit else HITS).format(
+            column=column, hits=counted(visits.hits, as_of, lists.log.reader)
+        ),
         hits=counted(visits.hits, as_of, lists.log.reader),
         sales=counted(sales, as_of, lists.log.reader),
         sku=sql.SQL("s.sku" if is_product else "null::text"),
-        of_value=sql.SQL("sku = s.value" if is_product else "true"),
-        kept=sql.SQL("value is not null" if by in (TrafficBy.PAGE, TrafficBy.PRODUCT, TrafficBy.CATEGORY) else "true"),
-        order=sql.SQL("value" if is_day else "visits desc, value nulls last"),
+        of_value=sql.SQL("b.sku = s.value" if is_product else "true"),
+        order=sql.SQL("value" if by is TrafficBy.DAY else "visits desc, value nulls last"),
     )
     with lists.reading(carts.view) as (db, _), db.cursor(row_factory=class_row(Traffic)) as cursor:
-        return cursor.execute(query, [start, end, first]).fetchall()
+        return cursor.execute(query, [start - LONGEST, end + LONGEST, start, end, first]).fetchall()

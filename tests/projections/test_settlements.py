@@ -140,16 +140,21 @@ def naive(events: Sequence[Happened]) -> tuple[dict[UUID, Any], dict[UUID, Any]]
     """The invoices and the payments as the events alone have them, in the base currency."""
     bills: dict[UUID, Any] = {}
     paid: dict[UUID, Any] = {}
+    back: dict[UUID, Decimal] = defaultdict(Decimal)  # a payment may be taken back, and recorded again after a refund
+    credited: dict[UUID, Decimal] = defaultdict(Decimal)
     for event, at in events:
         if isinstance(event, InvoiceIssued):
-            bills[at.stream_id] = [event, ZERO]
-        elif isinstance(event, CreditNoteIssued) and at.stream_id in bills:
-            bills[at.stream_id][1] += event.total.base
+            bills[at.stream_id] = event
+        elif isinstance(event, CreditNoteIssued):
+            credited[at.stream_id] += event.total.base
         elif isinstance(event, PaymentReceived):
-            paid[at.stream_id] = [event, ZERO]
-        elif isinstance(event, RefundIssued) and at.stream_id in paid:
-            paid[at.stream_id][1] += event.amount.base
-    return bills, paid
+            paid[at.stream_id] = event
+        elif isinstance(event, RefundIssued):
+            back[at.stream_id] += event.amount.base
+    return (
+        {key: (bill, credited[key]) for key, bill in bills.items()},
+        {key: (received, back[key]) for key, received in paid.items()},
+    )
 
 
 def naive_outstanding(bills: dict[UUID, Any], paid: dict[UUID, Any]) -> dict[UUID, Decimal]:
