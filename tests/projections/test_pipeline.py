@@ -27,7 +27,7 @@ from domain.values import Channel
 from eventstore.commands import Commands
 from eventstore.envelope import Origin, Request
 from eventstore.reader import NOW, AsOf
-from projections import customer_360, opportunities, pipelines, profiles
+from projections import opportunities, pipelines, profiles, timeline
 from projections.backtest import backtest, first_day
 from projections.buckets import Granularity
 from projections.deals import MAX_SCOPE_VALUES, Axis, Scope
@@ -45,7 +45,7 @@ from tests.projections.test_engine import held
 
 FOLDER = Path(__file__).parents[3] / "shared/data/crm_sales_opportunities"
 DAY = datetime(2026, 3, 2, tzinfo=UTC)
-VIEWS = (customer_360.view, profiles.view, pipelines.view, opportunities.view)
+VIEWS = (timeline.view, profiles.view, pipelines.view, opportunities.view)
 ANA = derived("customer", "ana")
 
 
@@ -218,7 +218,12 @@ def test_what_is_stale_says_why_and_is_paged_by_its_worth(house: House) -> None:
     rest = stale(lists, DAY + timedelta(days=16), first=2, after=first.end_cursor)
     assert (first.nodes + rest.nodes, first.has_next_page, rest.has_next_page) == (found.nodes, True, False)
     assert (first.total_count, rest.total_count) == (3, 3)
+    nothing = stale(lists, DAY + timedelta(days=16), after=rest.end_cursor)
+    assert (nothing.nodes, nothing.total_count) == ((), 3)
     assert [each.opportunity_id for each in stale(lists, DAY, as_of=then(4)).nodes] == [deal(2)]
+    (_, silent, _) = stale(lists, DAY, as_of=then(16)).nodes
+    assert (silent.silent_days, silent.reasons) == (15, (StaleReason.STAGE_TOO_LONG, StaleReason.SILENT))
+    assert stale(lists, DAY, as_of=AsOf(position=2)).at > DAY
 
 
 def test_every_change_is_a_transition_with_how_long_the_stage_lasted(house: House) -> None:
