@@ -82,7 +82,7 @@ _FUNNEL = """
     , step as (
       select t.owner_id, t.position, t.kind, t.occurred_at, t.dwell_s, t.pipeline,
              coalesce(t.stage_after, s.stage) as stage, s.place,
-             case when t.kind = 'WON' then 1000000 when t.kind <> 'LOST' then s.place end as reached
+             case when t.kind = 'WON' then 1000000 else s.place end as reached
         from (select * from {transitions}) t
         join deal d on d.opportunity_id = t.owner_id
         left join stage s on s.pipeline = t.pipeline and s.version = t.pipeline_version

@@ -1,7 +1,7 @@
 """The pipeline waterfall: what made the open pipeline of one moment into that of another, part by part, to the last cent."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -182,8 +182,7 @@ def _steps(db: Connection, start: AsOf, end: AsOf, scope: Scope, reader: Reader)
         return sql.SQL(_JUDGED).format(
             stages=known_stages(as_of, reader),
             deals=valued(versions, by_territory, more=more),
-            rest=within(replace(scope, close_from=None, close_to=None)),
-            all=within(scope),
+            within=within(scope),
         )
 
     stages = {"old": known_stages(start, reader), "new": known_stages(end, reader)}
@@ -230,23 +229,23 @@ _VERSIONS = """
 
 _JUDGED = """
     with stage as materialized ({stages})
-    select opportunity_id, position, until_position, since, begins, ends, status, close_on, rest, counts, elsewhere, worth,
+    select opportunity_id, position, until_position, since, begins, ends, status, close_on, counts, elsewhere, worth,
            case when counts then worth else 0 end as amount,
            case when counts then coalesce(worth * probability, 0) else 0 end as weighted
-      from (select d.*, amount as worth, {rest} as rest,
-                   coalesce(status = 'OPEN' and base_currency = %(currency)s and {all}, false) as counts,
-                   coalesce(status = 'OPEN' and base_currency <> %(currency)s and {all}, false) as elsewhere
+      from (select d.*, amount as worth,
+                   coalesce(status = 'OPEN' and base_currency = %(currency)s and {within}, false) as counts,
+                   coalesce(status = 'OPEN' and base_currency <> %(currency)s and {within}, false) as elsewhere
               from ({deals}) d) judged
 """
-"""What each version counts for. `rest` is whether it is within the scope but for its close date."""
+"""What each version counts for."""
 
 _STEPS = """
     with record as (select null::text as pipeline, null::text as stage, null::numeric as calibrated where false),
     new as materialized ({new}),
     old as ({old}),
     change as (
-      select n.opportunity_id, n.position, n.since, n.status, n.close_on, n.rest, n.counts, n.worth, n.amount, n.weighted,
-             o.status as old_status, o.close_on as old_close_on, o.rest as old_rest,
+      select n.opportunity_id, n.position, n.since, n.status, n.close_on, n.counts, n.worth, n.amount, n.weighted,
+             o.status as old_status, o.close_on as old_close_on,
              coalesce(o.counts, false) as old_counts, coalesce(o.amount, 0) as old_amount,
              coalesce(o.weighted, 0) as old_weighted
         from new n left join new o on o.opportunity_id = n.opportunity_id and o.until_position = n.position
@@ -261,7 +260,7 @@ _STEPS = """
                when old_status in ('WON', 'LOST') then 'REOPENED'
                when counts and old_counts and amount > old_amount then 'AMOUNT_UP'
                when counts and old_counts and amount < old_amount then 'AMOUNT_DOWN'
-               when rest and old_rest and close_on is distinct from old_close_on then
+               when close_on is distinct from old_close_on then
                  case when coalesce(close_on, 'infinity') < coalesce(old_close_on, 'infinity') then 'PULLED' else 'SLIPPED' end
                  || case when counts and old_counts then '' when counts then '_IN' else '_OUT' end
                when counts and not old_counts then 'MOVED_IN'

@@ -24,6 +24,7 @@ from projections.deals import (
     deals,
     grouped,
     looking,
+    moment_of,
     share,
 )
 from projections.lists import Lists
@@ -151,7 +152,7 @@ def velocity(
     """
     if not 0 < days <= MAX_VELOCITY_DAYS:
         raise Refused(f"Ask for 1 to {MAX_VELOCITY_DAYS:,} days.", "days")
-    at = as_of.time or as_of.known_at or as_of.valid_at or now
+    at = moment_of(as_of, lists.log.reader, now)
     end = at.astimezone(ZoneInfo(BUSINESS_ZONE)).date()
     start = end - timedelta(days=days - 1)
     closed = win_loss(lists, scope, start=start, end=end, as_of=as_of)

@@ -17,7 +17,7 @@ from api.schema.shapes import REQUIRED, Argument, answered, output, sentence_of,
 from api.schema.views import AFTER, FIRST, Lists
 from eventstore.commands import identify
 from eventstore.reader import NOW
-from projections import opportunities, pipelines
+from projections import opportunities, pipelines, profiles, timeline
 from projections.buckets import BUSINESS_ZONE
 from projections.deals import Axis, Scope
 from projections.funnel import PipelineFunnel, funnel
@@ -26,7 +26,7 @@ from projections.stale import StaleOpportunities, StaleOpportunity, stale
 from projections.waterfall import Waterfall, WaterfallKind, WaterfallStep, steps, waterfall
 from projections.win_loss import YEAR_DAYS, PipelineVelocity, WinLoss, WinLossBasis, velocity, win_loss
 
-VIEWS = (opportunities.view, pipelines.view)
+VIEWS = (opportunities.view, pipelines.view, profiles.view)
 
 
 def questions(lists: Lists) -> list[StrawberryField]:
@@ -250,7 +250,7 @@ async def _stale(
     at_least: int | None = None,
 ) -> StaleOpportunities:
     context, moment = info.context, moment_of(as_of)
-    await reached(context, VIEWS, at_least if moment == NOW else None)
+    await reached(context, (*VIEWS, timeline.view), at_least if moment == NOW else None)
     now = datetime.now(UTC)
     found = await context.ask(stale, context.house.lists, now, scope_of(filter), first=first, after=after, as_of=moment)
     return replace(found, nodes=cast(Any, tuple(Shown(row, moment) for row in found.nodes)))

@@ -4,10 +4,12 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from domain.deal import (
+    AddOpportunityLine,
     ForecastCategory,
     MoveCloseDate,
     NoteCompetitor,
     OverrideProbability,
+    RemoveOpportunityLine,
     SetForecastCategory,
     SetNextStep,
 )
@@ -120,3 +122,20 @@ def test_what_was_lost_may_be_taken_up_again(house: House) -> None:
         OpportunityStatus.OPEN, None, None, "OFFER", 1,
     )  # fmt: skip
     assert row.competitor == "Acme"
+
+
+def test_what_is_taken_up_again_where_it_stood_is_there_since_then(house: House) -> None:
+    row = sheet(
+        house, OPEN, ChangeOpportunityStage(opportunity_id=ID, stage="OFFER"),
+        LoseOpportunity(opportunity_id=ID, reason="PRICE"), ReopenOpportunity(opportunity_id=ID),
+    )  # fmt: skip
+    assert (row.stage, row.stage_since, row.passed) == ("OFFER", DAY + timedelta(days=3), ("", "OFFER"))
+
+
+def test_its_goods_are_those_of_the_lines_that_are_left(house: House) -> None:
+    lines = [
+        AddOpportunityLine(opportunity_id=ID, line_id=line, sku=sku, quantity=1, unit_price=Decimal(5))
+        for line, sku in (("1", "TILE"), ("2", "BEAM"), ("3", "TILE"), ("4", "NAIL"))
+    ]
+    row = sheet(house, OPEN, *lines, RemoveOpportunityLine(opportunity_id=ID, line_id="4"))
+    assert row.skus == ("BEAM", "TILE")

@@ -142,7 +142,6 @@ def stays(sales: Sales, moment: AsOf, deals: list[Deal]) -> dict[tuple[str, str 
             advanced = won or any(
                 place is not None and (reached := place_of(each[1], stages)) is not None and reached > place
                 for each in later
-                if each[0] != "OpportunityLost"
             )
             ended = later[0] if later else None
             took = ended[3] if ended is not None and ended[0] != "OpportunityReopened" else None
