@@ -20,6 +20,7 @@ from tests.projections.kpis.story import Company, everything, tell
 from tests.projections.kpis.story_marketing import campaigns_story, costs_story, credits_story, lifecycle_story
 from tests.projections.kpis.story_pipeline import pipeline_story, plans_story
 from tests.projections.kpis.story_sales import sales_story, second_thoughts
+from tests.projections.kpis.story_service import calls_story, cases_story, desk_story, surveys_story
 
 NAME = "kpi_story"
 
@@ -47,6 +48,10 @@ def company(server: EmbeddedServer) -> Iterator[Company]:
                 *credits_story(sold, Random(6)),
                 *costs_story(Random(7)),
                 *lifecycle_story(Random(8)),
+                *cases_story(Random(9)),
+                *calls_story(Random(10)),
+                *desk_story(Random(11)),
+                *surveys_story(Random(12)),
             ],
         )
         engine = Engine(log, pool, VIEWS)
