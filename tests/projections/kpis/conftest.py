@@ -17,6 +17,7 @@ from projections.engine import Engine
 from projections.lists import Lists
 from tests.conftest import KEK, TEMPLATE
 from tests.projections.kpis.story import Company, everything, tell
+from tests.projections.kpis.story_company import aims_story, members_story, promises_story, records_story
 from tests.projections.kpis.story_marketing import campaigns_story, costs_story, credits_story, lifecycle_story
 from tests.projections.kpis.story_pipeline import pipeline_story, plans_story
 from tests.projections.kpis.story_sales import sales_story, second_thoughts
@@ -52,6 +53,10 @@ def company(server: EmbeddedServer) -> Iterator[Company]:
                 *calls_story(Random(10)),
                 *desk_story(Random(11)),
                 *surveys_story(Random(12)),
+                *members_story(Random(13)),
+                *records_story(Random(14)),
+                *promises_story(Random(15)),
+                *aims_story(),
             ],
         )
         engine = Engine(log, pool, VIEWS)

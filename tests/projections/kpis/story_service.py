@@ -6,6 +6,7 @@ from random import Random
 
 from domain.agent_shift import AgentStatus, ChangeAgentStatus, SignInAgent, SignOutAgent
 from domain.call import AnswerCall, CompleteWrapUp, EndCall, HoldCall, ResumeCall, RingCall
+from domain.campaign_member import CampaignResponseKind, RecordCampaignResponse
 from domain.case import (
     AssignCase,
     CloseCase,
@@ -108,6 +109,14 @@ def calls_story(chance: Random) -> Iterator[Told]:
         )
         if queued:
             yield Told(moment, CompleteWorkItem(work_item_id=item, outcome="DONE"))
+        if out and n % 15 == 4 and customer_id is not None and moment > START + 50 * DAY:
+            bought = RecordCampaignResponse(
+                campaign_id=CAMPAIGNS[n % 2],
+                customer_id=customer_id,
+                kind=CampaignResponseKind.CALL,
+                response_ref=f"c{n}",
+            )
+            yield Told(moment + DAY, bought, late=n % 30 == 4)
         if n % 7:
             wrapped_up = CompleteWrapUp(call_id=one, disposition="DONE", acw_s=20 + n)
             yield Told(moment + 3 * MINUTE, wrapped_up, late=n % 16 == 8 or n % 10 == 2)
