@@ -7,7 +7,7 @@ from domain.kpi import KpiDirection
 from domain.values import EXACT
 from projections.counting import ZERO, KpiDimension, Look, Part, Tallied, Tally, Timing
 from projections.kpi_sales import NET
-from projections.kpi_sources import COSTS, KNOWLEDGE, OBJECTIVES, POINTS, PROMISES, SUSPECTED, TIERS
+from projections.kpi_sources import COSTS, OBJECTIVES, POINTS, PROMISES, PROOFS, SUSPECTED, TIERS
 from projections.measures import MONEY, PERCENT, Measure, Quotient, Worked
 from projections.periods import CalendarPeriod
 
@@ -97,19 +97,19 @@ MEASURES = (
         "Identifiers that had been proved when the period ended ÷ identifiers that were known then, in %.",
         "%", HIGHER, "S2",
         (
-            Part("verified", KNOWLEDGE, "sign * verified", timing=Timing.AT_END),
-            Part("identifiers", KNOWLEDGE, "sign * identifiers", timing=Timing.AT_END),
+            Part("verified", PROOFS, "verified", timing=Timing.AT_END),
+            Part("identifiers", PROOFS, "identifiers", timing=Timing.AT_END),
         ),
         scale=PERCENT,
     ),
     Measure(
         "duplicate_rate",
         {"en": "Duplicate rate", "es": "Tasa de duplicados"},
-        "Pairs that were suspected to be one customer when the period ended ÷ customers who were known then, in %.",
+        "Pairs that were suspected to be one customer when the period ended ÷ records of customers that there were then, in %.",
         "%", LOWER, "S2",
         (
             Part("suspected", SUSPECTED, "sign", "not dismissed", timing=Timing.AT_END),
-            Part("customers", KNOWLEDGE, "sign", timing=Timing.AT_END),
+            Part("customers", PROOFS, "records", timing=Timing.AT_END),
         ),
         scale=PERCENT,
     ),

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from projections import (
     agenda,
     campaign_contacts,
-    data_quality,
     objectives,
     opportunities,
     pipelines,
@@ -20,6 +19,7 @@ from projections.loyalty import points, tier_changes
 from projections.margins import costed_sales
 from projections.profiles import lifecycle_moves
 from projections.promises import promise_moves
+from projections.proofs import proof_moves
 from projections.sales import sales
 from projections.transitions import transitions
 
@@ -218,18 +218,7 @@ POINTS = Source(
     "currency",
 )
 TIERS = Source((tier_changes,), "{tier_changes}", "tier_changes", OF_CUSTOMER)
-KNOWLEDGE = Source(
-    (data_quality.view,),
-    """(select customer_id, customer_id as owner_id, from_position as position, 0 as number, valid_from as occurred_at,
-               known_from as known_at, 1 as sign, identifiers, verified
-          from {data_quality_history}
-         union all
-        select customer_id, customer_id, until_position, 1, valid_to, known_to, -1, identifiers, verified
-          from {data_quality_history} where valid_to is not null) as knowledge""",
-    "knowledge",
-    OF_CUSTOMER,
-)
-"""What is known of customers, which begins to hold and ceases to."""
+PROOFS = Source((proof_moves,), "{proof_moves}", "proof_moves", OF_CUSTOMER)
 SUSPECTED = Source(
     (suspicions.view,),
     """(select customer_id, duplicate_id as owner_id, from_position as position, 0 as number, valid_from as occurred_at,

@@ -17,9 +17,11 @@ from projections.engine import Engine
 from projections.lists import Lists
 from tests.conftest import KEK, TEMPLATE
 from tests.projections.kpis.story import Company, everything, tell
+from tests.projections.kpis.story_company import aims_story, members_story, promises_story, records_story
 from tests.projections.kpis.story_marketing import campaigns_story, costs_story, credits_story, lifecycle_story
 from tests.projections.kpis.story_pipeline import pipeline_story, plans_story
 from tests.projections.kpis.story_sales import sales_story, second_thoughts
+from tests.projections.kpis.story_service import calls_story, cases_story, desk_story, surveys_story
 
 NAME = "kpi_story"
 
@@ -47,6 +49,14 @@ def company(server: EmbeddedServer) -> Iterator[Company]:
                 *credits_story(sold, Random(6)),
                 *costs_story(Random(7)),
                 *lifecycle_story(Random(8)),
+                *cases_story(Random(9)),
+                *calls_story(Random(10)),
+                *desk_story(Random(11)),
+                *surveys_story(Random(12)),
+                *members_story(Random(13)),
+                *records_story(Random(14)),
+                *promises_story(Random(15)),
+                *aims_story(),
             ],
         )
         engine = Engine(log, pool, VIEWS)

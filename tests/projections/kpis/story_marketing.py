@@ -27,7 +27,7 @@ CAMPAIGNS = [derived("campaign", n) for n in range(2)]
 
 
 def campaigns_story(chance: Random) -> Iterator[Told]:
-    """Two campaigns to every customer in the first weeks: every fourth is left alone, half of the letters are e-mails."""
+    """Two campaigns in the first weeks: every fourth customer is left alone, and e-mails may come back."""
     for n, at_leisure in enumerate(moments(chance, 2 * len(CUSTOMERS))):
         moment = START + (at_leisure - START) / 4
         campaign_id, customer_id = CAMPAIGNS[n % 2], CUSTOMERS[n // 2]

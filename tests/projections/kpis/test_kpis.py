@@ -25,10 +25,12 @@ from projections.kpi_catalogue import BUILT_IN, BY_NAME, MEASURES
 from projections.kpi_explaining import explain_kpi
 from projections.kpis import KpiSeries, kpi
 from projections.lists import Lists
+from tests.api.test_statements import counting
 from tests.conftest import House
 from tests.importers.conftest import Import, load  # noqa: F401  # a fixture
 from tests.projections.kpis.story import Company
 
+MAX_STATEMENTS = 12
 RETAIL = Path(__file__).parents[4] / "shared/data/online_retail/online_retail.csv.gz"
 JANUARY, MARCH = date(2025, 1, 1), date(2025, 3, 31)
 
@@ -251,3 +253,13 @@ def test_of_a_real_shop_the_months_come_to_what_is_known(house: House, load: Imp
     ]  # fmt: skip
     assert (series.unit, series.left_out) == ("GBP", 0)
     assert reported(series) == restated(series)
+
+
+def test_more_periods_do_not_take_more_statements(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    for key in ("revenue_per_customer", "forecast_error", "backlog", "service_level", "pareto_share", "points_liability"):
+        used = []
+        for granularity in (Granularity.QUARTER, Granularity.DAY):
+            with counting(monkeypatch) as statements:
+                company.series(key, granularity)
+            used.append(len(statements))
+        assert used[0] == used[1] <= MAX_STATEMENTS, key
