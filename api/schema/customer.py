@@ -43,7 +43,6 @@ LISTS = (
     "cases",
     "opportunities",
     "quotes",
-    "returns",
     "invoices",
     "agenda",
     "benefits",
@@ -87,7 +86,17 @@ def fields(lists: Lists) -> list[StrawberryField]:
         *(value.of_customer(lists) if "orders" in lists.nouns else ()),
         *(overview.of_customer(lists) if {view.name for view in OVERVIEW} <= set(lists.nouns) else ()),
         *(lists.field(view, of_customer=True) for view in LISTS if view in lists.nouns),
+        *_returns(lists),
     ]
+
+
+def _returns(lists: Lists) -> list[StrawberryField]:
+    """The list of returns; `returns` is how many there were, on the card."""
+    if "returns" not in lists.nouns:
+        return []
+    field = lists.field("returns", of_customer=True)
+    field.graphql_name = "returnRequests"
+    return [field]
 
 
 noun = Noun(
