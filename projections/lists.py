@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import get_ident
 from typing import Any, Generic
 from uuid import UUID
 
@@ -34,15 +35,31 @@ class Page(Generic[R]):
     has_previous: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A connection within a transaction that sees one moment, and how far each view was by then."""
+
+    db: Connection
+    positions: dict[str, int]
+
+
+LOOK = "begin transaction isolation level repeatable read, read only; select name, position from views.checkpoint"
+"""The beginning of a look, in one exchange with the server."""
+
+
 class Lists:
     """Answers questions to the views of one house."""
 
     def __init__(self, log: Log, pool: ConnectionPool) -> None:
         self.log = log
         self.pool = pool
+        self._looks: dict[tuple[int, int], _Look] = {}
 
     def get(self, view: View[R], keys: Sequence[Key]) -> dict[Key, R]:
         """The rows of these keys as they are now, in one query."""
+        look = self._looks.get((get_ident(), id(self.pool_of(view))))
+        if look is not None:
+            return Table(view).load(look.db, keys)
         with self.pool_of(view).connection() as db:
             return Table(view).load(db, keys)
 
@@ -105,11 +122,27 @@ class Lists:
 
     @contextmanager
     def reading(self, view: View[Any]) -> Iterator[tuple[Connection, int]]:
-        """One consistent look at where a view's tables are, and how far the log is folded in there."""
-        with self.pool_of(view).connection() as db, db.transaction():
-            db.execute("set transaction isolation level repeatable read, read only")
-            row = db.execute("select position from views.checkpoint where name = %s", [view.checkpoint]).fetchone()
-            yield db, int(row[0]) if row else 0
+        """One consistent look at where a view's tables are, and how far the log is folded in there.
+
+        Within a look, whatever else is asked in the same thread looks from the same moment, and needs no other connection.
+        """
+        pool = self.pool_of(view)
+        here = get_ident(), id(pool)
+        look = self._looks.get(here)
+        if look is not None:
+            yield look.db, look.positions.get(view.checkpoint, 0)
+            return
+        with pool.connection() as db:
+            found = db.execute(LOOK)
+            found.nextset()
+            look = _Look(db, dict(found.fetchall()))
+            self._looks[here] = look
+            try:
+                yield db, look.positions.get(view.checkpoint, 0)
+            finally:
+                del self._looks[here]
+                if not db.broken:
+                    db.execute("commit")
 
     @contextmanager
     def opened(

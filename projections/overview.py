@@ -1,6 +1,7 @@
 """The overview: what somebody who has a customer before them should know and do, put together from the views."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -103,6 +104,13 @@ class Overview:
 
 def overviews(lists: Lists, customer_ids: Sequence[UUID], look: Look) -> dict[UUID, Overview]:
     """The overview of each of these customers, as of a moment, in a number of statements that does not depend on theirs."""
+    with (
+        lists.reading(orders.view) if look.as_of == NOW else nullcontext()
+    ):  # looking back, each view is folded by itself
+        return _overviews(lists, customer_ids, look)
+
+
+def _overviews(lists: Lists, customer_ids: Sequence[UUID], look: Look) -> dict[UUID, Overview]:
     as_of = look.as_of
     cards = rows_of(lists, customer_360.view, customer_ids, look)
     quality = cast("dict[UUID, QualityEntry]", rows_of(lists, data_quality.view, customer_ids, look))

@@ -1,5 +1,6 @@
 """The screen pop: what an agent sees at once when a card number, a phone or an e-mail is typed or rings."""
 
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -7,6 +8,7 @@ from uuid import UUID
 
 from domain.customer import CustomerKind
 from domain.lifecycle import LifecycleStage
+from eventstore.reader import NOW
 from projections import customers, profiles
 from projections.buyers import Look
 from projections.eligibility import BenefitEligibility, digest_of
@@ -59,6 +61,11 @@ class ScreenPop:
 
 def screen_pop(lists: Lists, customer_id: UUID, look: Look) -> ScreenPop | None:
     """The screen pop of a customer as of a moment; None if they were not known then."""
+    with lists.reading(customers.view) if look.as_of == NOW else nullcontext():
+        return _seen(lists, customer_id, look)
+
+
+def _seen(lists: Lists, customer_id: UUID, look: Look) -> ScreenPop | None:
     line = rows_of(lists, customers.view, [customer_id], look).get(customer_id)
     if line is None:
         return None

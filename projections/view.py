@@ -6,6 +6,7 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
+from functools import cached_property
 from typing import (
     Annotated,
     Any,
@@ -140,7 +141,7 @@ class View(Generic[R]):
         """What is shown of it: its rows, its facts, and the versions of its rows."""
         return (self, *self.facts, *(() if self.versions is None else (self.versions,)))
 
-    @property
+    @cached_property
     def columns(self) -> tuple[Column, ...]:
         """The columns in the order of the row's fields."""
         hints = get_type_hints(self.row, include_extras=True)
