@@ -19,6 +19,7 @@ from api.limits import (
     MAX_COMMENTS,
     MAX_DOCUMENT_CHARACTERS,
     MAX_TOKENS,
+    Measure,
     TooLarge,
     check_document,
     check_measure,
@@ -85,7 +86,10 @@ class Limited(SchemaExtension):
         assert context.query is not None
         schema: GraphQLSchema = context.schema._schema
         check_variables(context.variables)
-        check_measure(measure(schema, context.graphql_document, context.variables or {})[0])
+        counts = {
+            name: value for name, value in (context.variables or {}).items() if value is None or type(value) is int
+        }
+        check_measure(_measured(schema, context.query, tuple(sorted(counts.items()))))
         context.pre_execution_errors = list(_validated(schema, context.query, tuple(context.validation_rules)))
         yield
 
@@ -106,6 +110,12 @@ def _parsed(text: str) -> DocumentNode:
         raise TooLarge(limit, f"{error.description} Ask in several queries, and give values by variables.") from None
     check_document(document)
     return document
+
+
+@lru_cache(MAX_CACHED_DOCUMENTS)
+def _measured(schema: GraphQLSchema, text: str, counts: tuple[tuple[str, int | None], ...]) -> Measure:
+    """What a document asks for, which depends on its variables only by the whole numbers among them."""
+    return measure(schema, _parsed(text), dict(counts))[0]
 
 
 @lru_cache(MAX_CACHED_DOCUMENTS)
