@@ -47,6 +47,8 @@ def test_a_customer_is_shown_with_all_that_is_known_of_who_they_are(office: Ask)
       quality { missing completeness unverified }
       entitlements { totalCount }
     } }""")["customer"]
+    coverage = office("{ consentCoverage { dispatched proved onOtherGrounds unproved } }")["consentCoverage"]
+    assert coverage == {"dispatched": 0, "proved": 0, "onOtherGrounds": 0, "unproved": []}
     assert found["then"] == {"permitted": True, "legalBasis": "CONSENT", "channel": "EMAIL"}
     assert found["now"] == {"permitted": False, "channel": None, "saidAt": "2026-03-05T10:00:00Z"}
     assert found["never"] is None
