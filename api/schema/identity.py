@@ -15,7 +15,17 @@ from api.schema.views import Lists
 from domain.consent import ConsentGranted
 from domain.values import must_know_zone
 from eventstore.reader import NOW
-from projections import consents, data_quality, entitlements, profiles, relationships, suspicions, wrap_ups
+from projections import (
+    consent_coverage,
+    consents,
+    data_quality,
+    entitlements,
+    profiles,
+    relationships,
+    suspicions,
+    wrap_ups,
+)
+from projections.consent_coverage import ConsentCoverage
 from projections.consents import ConsentEntry
 from projections.data_quality import CustomerQuality, QualityDimension, customer_quality
 from projections.duplicates import DuplicateRate, duplicate_rate
@@ -75,11 +85,15 @@ NOUNS = (
 
 
 def questions(lists: Lists) -> list[StrawberryField]:
-    """`customerQuality(by)`, `undocumentedContacts(from, to)` and `duplicateRate`, each as of any moment."""
+    """`customerQuality(by)`, `undocumentedContacts(from, to)`, `consentCoverage(from, to)` and `duplicateRate`."""
     shapes, within = lists.shapes, lists.types
     by = Argument("by", shapes.output(QualityDimension) | None, "By what to put customers together.", None)
     period = (
         Argument("from_", datetime | None, "Of calls that ended from this moment on.", None),
+        Argument("to", datetime | None, "And before this one.", None),
+    )
+    dispatched = (
+        Argument("from_", datetime | None, "Of what was dispatched from this moment on.", None),
         Argument("to", datetime | None, "And before this one.", None),
     )
     return [
@@ -92,6 +106,11 @@ def questions(lists: Lists) -> list[StrawberryField]:
             "undocumented_contacts", shapes.output(tuple[UndocumentedContacts, ...]),
             "Calls that were answered and never written up, by who answered, those with the most first.",
             _undocumented, (*period, AS_OF, AT_LEAST), within=within,
+        ),
+        answered(
+            "consent_coverage", shapes.output(ConsentCoverage),
+            "Whether everything that went out on somebody's consent, from a moment up to another, had it then.",
+            _coverage, (*dispatched, AT_LEAST), within=within,
         ),
         answered(
             "duplicate_rate", shapes.output(DuplicateRate), "How many customers may be one with another.",
@@ -114,6 +133,25 @@ async def _quality(
     return await context.ask(customer_quality, context.house.lists, by, as_of=moment)
 
 
+async def _coverage(
+    root: None,
+    info: Info,
+    *,
+    from_: datetime | None = None,
+    to: datetime | None = None,
+    at_least: int | None = None,
+) -> ConsentCoverage:
+    _must_know_zones(from_, to)
+    await reached(info.context, consent_coverage.VIEWS, at_least)
+    return await info.context.ask(consent_coverage.consent_coverage, info.context.house.lists, from_, to)
+
+
+def _must_know_zones(start: datetime | None, end: datetime | None) -> None:
+    for given, field in ((start, "from"), (end, "to")):
+        if given is not None:
+            must_know_zone(given, field)
+
+
 async def _undocumented(
     root: None,
     info: Info,
@@ -124,9 +162,7 @@ async def _undocumented(
     at_least: int | None = None,
 ) -> Sequence[UndocumentedContacts]:
     context, moment = info.context, moment_of(as_of)
-    for given, field in ((from_, "from"), (to, "to")):
-        if given is not None:
-            must_know_zone(given, field)
+    _must_know_zones(from_, to)
     if moment == NOW:
         await reached(context, (wrap_ups.view,), at_least)
     return await context.ask(undocumented_contacts, context.house.lists, from_, to, as_of=moment)

@@ -47,6 +47,8 @@ def test_a_customer_is_shown_with_all_that_is_known_of_who_they_are(office: Ask)
       quality { missing completeness unverified }
       entitlements { totalCount }
     } }""")["customer"]
+    coverage = office("{ consentCoverage { dispatched proved onOtherGrounds unproved } }")["consentCoverage"]
+    assert coverage == {"dispatched": 0, "proved": 0, "onOtherGrounds": 0, "unproved": []}
     assert found["then"] == {"permitted": True, "legalBasis": "CONSENT", "channel": "EMAIL"}
     assert found["now"] == {"permitted": False, "channel": None, "saidAt": "2026-03-05T10:00:00Z"}
     assert found["never"] is None
@@ -144,6 +146,10 @@ def test_how_other_systems_stand_is_told_with_what_to_do(ask: Ask) -> None:
     do(ask, "acknowledgeOutboundMessage", outboundMessageId="erp:1", externalRef="4711")
     before = do(ask, "deadLetterOutboundMessage", outboundMessageId="erp:2", reason="Refused by the ERP", attempts=5)
     do(
+        ask, "recordReconciliation", "2026-03-01T00:00:00Z", reconciliationId="erp:r0", source="erp", noun="order",
+        matched=1, missing=0, different=0, asOf="2026-03-01T00:00:00Z",
+    )  # fmt: skip
+    do(
         ask, "recordReconciliation", reconciliationId="erp:r1", source="erp", noun="order", matched=8, missing=1,
         different=1, asOf="2026-03-03T00:00:00Z",
         differences=[{"key": "4711", "field": "total", "ours": "10", "theirs": "12"}],
@@ -159,7 +165,7 @@ def test_how_other_systems_stand_is_told_with_what_to_do(ask: Ask) -> None:
     assert erp["reconciled"] == [{"noun": "order", "agreement": "0.8000", "missing": 1}]
     (dead,) = ask("{ deadLetters { target noun attempts reason } }")["deadLetters"]
     assert dead == {"target": "erp", "noun": "order", "attempts": 5, "reason": "Refused by the ERP"}
-    (run,) = ask("{ reconciliations { nodes { agrees differences { key field ours theirs } } } }")["reconciliations"][
+    run, _ = ask("{ reconciliations { nodes { agrees differences { key field ours theirs } } } }")["reconciliations"][
         "nodes"
     ]
     assert run == {"agrees": False, "differences": [{"key": "4711", "field": "total", "ours": "10", "theirs": "12"}]}

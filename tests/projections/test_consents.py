@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain import DECIDERS, consent
 from domain.consent import Consent, GrantConsent, LegalBasis, Purpose, WithdrawConsent
+from domain.follow_up import Action, ActionKind, DispatchFollowUp, ScheduleFollowUp
 from domain.kernel import Command, derived
 from domain.values import Channel
 from eventstore.database import open_pool
@@ -16,6 +18,7 @@ from eventstore.log import Log
 from eventstore.personal import KeyRing
 from eventstore.reader import AsOf
 from projections import consents
+from projections.consent_coverage import VIEWS, ConsentCoverage, consent_coverage
 from projections.consents import ConsentEntry, ConsentStatus, consent_at
 from projections.engine import Engine
 from projections.lists import Lists
@@ -116,3 +119,36 @@ def test_at_any_moment_the_register_says_what_the_events_until_then_permit(new_d
                         assert (channel in live) is ((purpose, channel) in state.granted)
 
     check()
+
+
+def test_what_went_out_on_consent_is_joined_to_the_event_that_allowed_it(house: House) -> None:
+    def sent(n: int, relied_on: int, day: int, basis: str = "CONSENT", customer: UUID = ANA) -> UUID:
+        id = derived("follow-up", n)
+        at = Request(occurred_at=DAY + timedelta(days=day))
+        action = Action(kind=ActionKind.SEND_SURVEY, survey="k", invitation_id=id)
+        promise = ScheduleFollowUp(
+            follow_up_id=id, customer_id=customer, policy="p", policy_version=1, step="s", trigger=derived("order", n),
+            trigger_position=1, action=action, due_at=DAY, wanted_at=DAY,
+        )  # fmt: skip
+        house.log.do(promise, at)
+        house.log.do(DispatchFollowUp(follow_up_id=id, basis=basis, relied_on=relied_on), at)
+        return id
+
+    register(house, granted(EMAIL), granted(PHONE), withdrawn(EMAIL))  # on the first, second and third day
+    sent(1, relied_on=1, day=1)
+    sent(2, relied_on=2, day=5)
+    sent(3, relied_on=3, day=5, basis="LEGITIMATE_INTEREST", customer=derived("customer", 2))
+    engine = Engine(house.log, house.pool, VIEWS)
+    engine.catch_up()
+    lists = Lists(house.log, house.pool)
+    assert consent_coverage(lists) == ConsentCoverage(3, 2, 1, ())
+    wrong = [
+        sent(4, relied_on=1, day=3),  # taken back by then
+        sent(5, relied_on=2, day=0),  # not yet granted
+        sent(6, relied_on=1, day=1, customer=derived("customer", 2)),  # somebody else's
+        sent(7, relied_on=3, day=9),  # an objection
+    ]
+    engine.catch_up()
+    assert consent_coverage(lists) == ConsentCoverage(7, 2, 1, tuple(sorted(wrong)))
+    later = consent_coverage(lists, DAY + timedelta(days=4), DAY + timedelta(days=9))
+    assert (later.dispatched, later.proved, later.unproved) == (2, 1, ())

@@ -16,6 +16,8 @@ from domain.identifiers import (
     IdentifierRemoved,
     IdentifierType,
     IdentifierVerified,
+    RemoveIdentifier,
+    VerifyIdentifier,
 )
 from domain.kernel import Command, derived
 from eventstore.database import open_pool
@@ -118,3 +120,20 @@ def test_a_customer_is_out_of_reach_until_another_address_is_given(house: House)
     assert reachable(bounced(BounceKind.SPAM_REPORT)) == (True, 1, 1, None)
     assert reachable(bounced(BounceKind.HARD, "5.1.1")) == (False, 2, 1, "5.1.1")
     assert reachable(RegisterCustomer(customer_id=ANA, name="Ana"), mail) == (True, 2, 1, "5.1.1")
+
+
+def test_an_identifier_that_is_gone_is_neither_verified_nor_not(house: House) -> None:
+    mail = {"customer_id": ANA, "type": IdentifierType.EMAIL, "value": "ana@example.com"}
+    for command in (
+        RegisterCustomer(customer_id=ANA, name="Ana", phone="600123456"),
+        AddIdentifier(**mail),  # type: ignore[arg-type]  # as the fields say
+        VerifyIdentifier(**mail, method="LINK"),  # type: ignore[arg-type]  # as the fields say
+        RemoveIdentifier(**mail),  # type: ignore[arg-type]  # as the fields say
+    ):
+        house.log.do(command)
+    engine = Engine(house.log, house.pool, [data_quality.view])
+    engine.prepare()
+    engine.catch_up()
+    (entry,) = held(house.pool, data_quality.view).values()
+    assert (entry.identifiers, entry.verified, entry.unverified) == (1, 0, 1)
+    assert "EMAIL" in entry.missing
