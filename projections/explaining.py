@@ -65,15 +65,38 @@ class Explanation:
 def explain(lists: Lists, view: View[R], key: Key, field: str, as_of: AsOf = NOW) -> Explanation | None:
     """Why a field of a row has its value, now as far as the view has been folded, or as of a moment. None: no such row."""
     must_be_field(view, field)
-    position = lists.position(view) if as_of == NOW else as_of.position or lists.log.reader.head()
-    moment = AsOf(position=position) if as_of == NOW else as_of
-    trace = Trace(view, key, events_of(lists, view, key, moment))
+    moment, position = _moment(lists, view, as_of)
+    return _explanation(view, key, field, events_of(lists, view, key, moment), position)
+
+
+def explain_customers(
+    lists: Lists, view: View[R], customer_ids: Sequence[UUID], field: str, as_of: AsOf = NOW
+) -> dict[UUID, Explanation | None]:
+    """The same for the rows of several customers, whose events are read at once."""
+    must_be_field(view, field)
+    moment, position = _moment(lists, view, as_of)
+    names = lists.log.codec.names(view.events)
+    theirs: dict[UUID | None, list[Happened]] = {key: [] for key in customer_ids}
+    for happened in lists.log.reader.customers(customer_ids, types=names, as_of=moment, disclose=bool(view.personal)):
+        theirs.setdefault(happened.at.customer_id, []).append(happened)
+    return {key: _explanation(view, key, field, theirs[key], position) for key in customer_ids}
+
+
+def _moment(lists: Lists, view: View[Any], as_of: AsOf) -> tuple[AsOf, int]:
+    """As of when the events are read, and how far the log is looked at: now, as far as the view has been folded."""
+    if as_of == NOW:
+        position = lists.position(view)
+        return AsOf(position=position), position
+    return as_of, lists.log.reader.head() if as_of.position is None else as_of.position
+
+
+def _explanation(view: View[Any], key: Key, field: str, found: Iterable[Happened], position: int) -> Explanation | None:
+    trace = Trace(view, key, found)
     if trace.row is None:
         return None
     causes = trace.causes(field)
-    return Explanation(
-        view, key, field, getattr(trace.row, field), causes, definitions_of(causes), len(trace.steps), position
-    )
+    value = getattr(trace.row, field)
+    return Explanation(view, key, field, value, causes, definitions_of(causes), len(trace.steps), position)
 
 
 def must_be_field(view: View[Any], field: str) -> None:
@@ -115,21 +138,27 @@ class Trace:
     def causes(self, field: str) -> list[Cause]:
         """The events that made a field what it is, in order.
 
-        Backwards from the last: an event counts if it changed what is needed, and then whatever it looked at is needed
-        instead (dynamic slicing: Korel and Laski, "Dynamic program slicing", 1988). If replaying those does not give the
-        value after all, every event that concerns the row counts.
+        If replaying those that are needed does not give the value after all, every event that concerns the row counts.
+        """
+        chosen = self.needed(field)
+        if not self._again(chosen, field):
+            chosen = self.steps
+        return [
+            Cause(step.happened, field in step.after, step.before.get(field), step.after.get(field)) for step in chosen
+        ]
+
+    def needed(self, field: str) -> list[Step]:
+        """The steps that a field depends on, in order.
+
+        Backwards from the last: a step counts if it changed what is needed, and then whatever it looked at is needed
+        instead (dynamic slicing: Korel and Laski, "Dynamic program slicing", 1988).
         """
         needed, chosen = {field}, list[Step]()
         for step in reversed(self.steps):
             if needed & step.after.keys():
                 chosen.append(step)
                 needed = (needed - step.after.keys()) | step.read
-        chosen.reverse()
-        if not self._again(chosen, field):
-            chosen = self.steps
-        return [
-            Cause(step.happened, field in step.after, step.before.get(field), step.after.get(field)) for step in chosen
-        ]
+        return chosen[::-1]
 
     def _again(self, chosen: Sequence[Step], field: str) -> bool:
         row = _made(self.view.row, self.key)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from strawberry.types.field import StrawberryField
 
-from api.schema.context import Context, Info, Shown
+from api.schema.context import Info, Shown
 from api.schema.moments import AS_OF, AT_LEAST, AsOf, moment_of, reached
 from api.schema.noun import Noun
 from api.schema.scalars import Json, Long, Position
@@ -15,14 +15,15 @@ from api.schema.views import Lists
 from domain.kernel import Refused
 from eventstore.commands import camel, identify
 from eventstore.reader import NOW
-from eventstore.reader import AsOf as Moment
 from projections import customer_360, customers
 from projections.cube import known
-from projections.explaining import Cause, DefinitionUsed, Explanation, explain
+from projections.explaining import Cause, DefinitionUsed, Explanation, explain, explain_customers
 from projections.view import Key, View
 
 MAX_CAUSES = 1_000
 DEFAULT_CAUSES = 100
+SHOWN: tuple[View[Any], ...] = (customer_360.view, customers.view)
+"""What a customer's own fields come from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,6 @@ class Explained:
 
     called: str
     found: Explanation
-    as_of: Moment
 
 
 def questions(lists: Lists) -> list[StrawberryField]:
@@ -55,7 +55,9 @@ def questions(lists: Lists) -> list[StrawberryField]:
         if moment == NOW:
             await reached(info.context, [noun.view], at_least)
         column = _column(noun, field)
-        return await _explained(info.context, noun.view, key_of(noun.view, key), column, field, moment)
+        lists = info.context.house.lists
+        found = await info.context.ask(explain, lists, noun.view, key_of(noun.view, key), column, moment)
+        return None if found is None else Explained(field, found)
 
     arguments = (
         Argument(
@@ -72,15 +74,18 @@ def questions(lists: Lists) -> list[StrawberryField]:
 
 def of_customer(lists: Lists) -> StrawberryField:
     """`Customer.explain(field)`: of the line in the list, or of the card."""
-    homes = [
-        (each, {camel(column.name): column.name for column in each.columns})
-        for each in (customer_360.view, customers.view)
-    ]
+    homes = [(view, {camel(column.name): column.name for column in view.columns}) for view in SHOWN]
 
     async def answer(root: Shown[Any], info: Info, *, field: str) -> Explained | None:
         known(field, {name: name for _, columns in homes for name in columns}, "field")
         view, columns = next((view, columns) for view, columns in homes if field in columns)
-        return await _explained(info.context, view, root.row.customer_id, columns[field], field, root.as_of)
+        context, as_of = info.context, root.as_of
+
+        def explanations(keys: list[UUID]) -> dict[UUID, Explanation | None]:
+            return explain_customers(context.house.lists, view, keys, columns[field], as_of)
+
+        found = await context.each(("explain", view.name, field, as_of), explanations, root.row.customer_id)
+        return None if found is None else Explained(field, found)
 
     words = "Why a field of this customer is what it is."
     return answered(
@@ -106,13 +111,6 @@ def key_of(view: View[Any], given: list[str]) -> Key:
     return parts[0] if len(parts) == 1 else tuple(parts)
 
 
-async def _explained(
-    context: Context, view: View[Any], key: Key, column: str, called: str, as_of: Moment
-) -> Explained | None:
-    found = await context.ask(explain, context.house.lists, view, key, column, as_of)
-    return None if found is None else Explained(called, found, as_of)
-
-
 def _column(noun: Noun, field: str) -> str:
     names = {noun.called(column.name): column.name for column in noun.view.columns}
     return known(field, names, "field")
@@ -128,8 +126,8 @@ def _make(within: Namespace) -> None:
             shown(
                 "changed", bool, "Whether it changed the value itself; otherwise it prepared what did.", within=within
             ),
-            shown("before", Json, "The value before, if it changed.", within=within),
-            shown("after", Json, "The value after, if it changed.", within=within),
+            shown("before", Json | None, "The value before, if it changed.", within=within),
+            shown("after", Json | None, "The value after, if it changed.", within=within),
             answered("event", "Event", "The event itself.", _event, within=within),
         ],
     )
@@ -152,7 +150,7 @@ def _make(within: Namespace) -> None:
             answered("view_version", Long, "Of which meaning: it is raised when a column comes to mean another.", _version,
                 within=within),
             answered("field", str, "Of which field.", _field, within=within),
-            answered("value", Json, "The value.", _value, within=within),
+            answered("value", Json | None, "The value.", _value, within=within),
             answered("causes", "list[Cause]", "The events that made it, in order.", _causes, (how_many, after), within=within),
             answered("cause_count", Long, "How many they are in all.", _count, within=within),
             answered("definitions", "list[DefinitionUsed]", "The definitions that decided in them.", _definitions,
