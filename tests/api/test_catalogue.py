@@ -224,7 +224,7 @@ NESTED = [
     "carts(first: N AS_OF) { nodes { visit { hits } order { total invoiced } } }",
     "agenda(first: N AS_OF) { nodes { subject overdue staff { name } } }",
     "staff(first: N) { nodes { manager { name } territory { name } teams { people { name } parent { name } } } }",
-    "teams(first: N) { nodes { manager { name } people { name manager { name } } } }",
+    "teams(first: N) { nodes { manager { name } people { name manager { name } } everybody { name } } }",
 ]
 
 
