@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import field
 from uuid import UUID
 
-from psycopg import Connection, sql
+from psycopg import sql
 
 from domain.references import StaffId, TeamId
 from domain.team import TeamDefined, TeamJoined, TeamLeft
@@ -78,14 +78,19 @@ def teams_of_each(lists: Lists, staff_ids: Collection[UUID]) -> dict[UUID, list[
     return found
 
 
-def everybody_in(db: Connection, team_id: UUID, table: Table[TeamSheet] | None = None) -> set[UUID]:
-    """Who is in a team, or in a team within it, however deep."""
+def everybody_of_each(lists: Lists, team_ids: Collection[UUID]) -> dict[UUID, set[UUID]]:
+    """Who is in each of these teams, or in a team within it, however deep."""
     query = sql.SQL(
-        "with recursive within (team_id, members, depth) as ("
-        "  select team_id, members, 1 from {teams} where team_id = %s"
-        "   union"
-        "  select t.team_id, t.members, w.depth + 1 from {teams} t join within w on t.parent_id = w.team_id"
+        "with recursive within (root, team_id, members, depth) as ("
+        "  select team_id, team_id, members, 1 from {teams} where team_id = any(%s)"
+        "   union all"
+        "  select w.root, t.team_id, t.members, w.depth + 1 from {teams} t join within w on t.parent_id = w.team_id"
         "   where w.depth < %s"
-        ") select distinct m.member::uuid from within, jsonb_array_elements_text(within.members) m (member)"
-    ).format(teams=(table or Table(view)).identifier)
-    return {row[0] for row in db.execute(query, [team_id, MAX_DEPTH]).fetchall()}
+        ") cycle team_id set is_cycle using path"
+        " select distinct root, m.member::uuid from within, jsonb_array_elements_text(within.members) m (member)"
+    ).format(teams=Table(view).identifier)
+    found: dict[UUID, set[UUID]] = {each: set() for each in team_ids}
+    with lists.reading(view) as (db, _):
+        for root, member in db.execute(query, [list(team_ids), MAX_DEPTH]).fetchall():
+            found[root].add(member)
+    return found

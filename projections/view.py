@@ -179,6 +179,9 @@ def _versions_of(view: View[R]) -> View[Any]:
     what is imported late of something that was known already counts from when that was known."""
     key, *rest = fields(cast(Any, view.row))
     hints = get_type_hints(view.row, include_extras=True)
+    assert not SPAN.keys() & hints.keys(), (
+        f"{view.name}: {SPAN.keys() & hints.keys()} say from when to when a version held"
+    )
     body: dict[str, Any] = {
         "__module__": view.row.__module__,
         "__doc__": f"A version of what is now a {view.row.__name__}, and from when to when it held.",

@@ -169,7 +169,8 @@ def _compared(column: Column, value: Any, path: str) -> Any:
     if isinstance(value, Enum):
         return str(value.value)
     if column.inner is UUID and isinstance(value, str):
-        words = (word for word in getattr(column.hint, "__metadata__", ()) if isinstance(word, Ref))
+        hints = (column.hint, *get_args(column.hint))  # an id that may be unknown says it within
+        words = (word for hint in hints for word in getattr(hint, "__metadata__", ()) if isinstance(word, Ref))
         noun = next((word.noun for word in words), column.name.removesuffix("_id"))
         return identify(noun, value, path)
     return text_of(value, path) if isinstance(value, str) else value

@@ -1,6 +1,7 @@
 """The staff, by name, with their teams; the teams with their members; the territories with who answers for them."""
 
 from asyncio import gather
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from domain.kernel import Refused
 from eventstore.commands import identify
 from projections import staff, teams, territories
 from projections.selecting import Order
-from projections.teams import MAX_ASKED, teams_of_each
+from projections.teams import MAX_ASKED, everybody_of_each, teams_of_each
 
 
 def staff_of(
@@ -56,14 +57,28 @@ def _staff_fields(lists: Lists) -> list[StrawberryField]:
 
 def _team_fields(lists: Lists) -> list[StrawberryField]:
     async def members(root: Shown[Any], info: Info) -> list[Shown[Any]]:
-        found = await gather(*(shown_row(info, staff.view, UUID(each)) for each in root.row.members))
-        return [each for each in found if each is not None]
+        return await _known(info, [UUID(each) for each in root.row.members])
+
+    async def everybody(root: Shown[Any], info: Info) -> list[Shown[Any]]:
+        house = info.context.house
+        found = await info.context.each(
+            "everybody of teams", lambda ids: everybody_of_each(house.lists, ids), root.row.team_id
+        )
+        return await _known(info, sorted(found or ()))
 
     return [
         *staff_of(lists, "manager", "manager_id", "Who leads it."),
         *one(lists, "parent", teams.view, "parent_id", "The team that it is within."),
         answered("people", "list[Staff]", "Its members, as far as they are known.", members, within=lists.types),
+        answered(
+            "everybody", "list[Staff]", "Them, and the members of the teams within it.", everybody, within=lists.types
+        ),
     ]
+
+
+async def _known(info: Info, ids: Sequence[UUID]) -> list[Shown[Any]]:
+    found = await gather(*(shown_row(info, staff.view, each) for each in ids))
+    return [each for each in found if each is not None]
 
 
 def _territory_fields(lists: Lists) -> list[StrawberryField]:

@@ -207,6 +207,8 @@ def test_people_have_teams_and_a_manager_and_meet_when_they_are_free(company: Ca
     assert found["freeBusyOfEach"] == [{"staffId": str(eva(0)), "busy": [{"start": "2026-03-02T09:00:00Z"}]}]
     assert {(load["open"], load["overdue"]) for load in found["agendaLoad"]} == {(1, 1)}
     assert all(entry["overdue"] for entry in found["agenda"]["nodes"])
+    under = ask('{ staff(filter: {managerId: {eq: "hr:eva1"}}) { nodes { name } } }')["staff"]["nodes"]
+    assert under == [{"name": "Eva 0"}]
 
 
 NESTED = [
@@ -224,7 +226,7 @@ NESTED = [
     "carts(first: N AS_OF) { nodes { visit { hits } order { total invoiced } } }",
     "agenda(first: N AS_OF) { nodes { subject overdue staff { name } } }",
     "staff(first: N) { nodes { manager { name } territory { name } teams { people { name } parent { name } } } }",
-    "teams(first: N) { nodes { manager { name } people { name manager { name } } } }",
+    "teams(first: N) { nodes { manager { name } people { name manager { name } } everybody { name } } }",
 ]
 
 

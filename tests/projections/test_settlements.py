@@ -98,6 +98,7 @@ def test_what_names_only_the_order_pays_its_invoices_in_the_order_in_which_they_
     )  # fmt: skip
     found = open_invoices(lists, DAY + timedelta(days=45))
     assert [(each.number, each.outstanding, each.overdue_days) for each in found] == [("F1", 70, 5), ("F3", 80, 0)]
+    assert open_invoices(lists, DAY + timedelta(days=45), invoice_ids=[derived("invoice", 1)]) == found[:1]
 
 
 def test_receivables_are_told_by_how_long_they_have_been_due(house: House) -> None:
@@ -188,6 +189,15 @@ def test_what_is_outstanding_follows_from_the_events_at_any_moment(new_database:
             bills, paid = naive(events)
             found = open_invoices(lists, date(2026, 6, 1), as_of=as_of)
             assert {each.invoice_id: each.outstanding for each in found} == naive_outstanding(bills, paid)
+            for n in range(1, 4):
+                some = [derived("invoice", n)]
+                assert open_invoices(lists, date(2026, 6, 1), invoice_ids=some, as_of=as_of) == [
+                    each for each in found if each.invoice_id in some
+                ]
+                whose = derived("customer", n)
+                assert open_invoices(lists, date(2026, 6, 1), customer_id=whose, as_of=as_of) == [
+                    each for each in found if each.customer_id == whose
+                ]
             for each in found:
                 due = bills[each.invoice_id][0].due_on
                 assert each.overdue_days == (0 if due is None else max((date(2026, 6, 1) - due).days, 0))

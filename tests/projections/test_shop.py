@@ -188,6 +188,7 @@ def test_a_visit_counts_what_was_looked_at_and_is_the_customers_once_that_is_kno
     assert (row.customer_id, row.identified, row.landing, row.device) == (VISIT, False, "/roofs", "mobile")
     assert (row.hits, row.pages, row.products, row.searches, row.duration_s) == (3, 1, 1, 1, 90)
     lists = lists_after(house, (5, IdentifyWebSession(web_session_id=VISIT, customer_id=ANA)))
+    assert lists.get(visits.view, [VISIT])[VISIT].identified
     page = lists.page(visits.hits)
     assert [(hit.hit, hit.kind, hit.visits, hit.seen_at, hit.customer_id) for hit in page.rows] == [
         (1, PAGE, 1, minutes(0), ANA), (2, PRODUCT, 0, minutes(0.5), ANA), (3, SEARCH, 0, minutes(1.5), ANA),

@@ -9,7 +9,7 @@ from domain.territory import AssignTerritory, DefineTerritory, TerritoryRule
 from projections import staff, teams, territories
 from projections.engine import Engine
 from projections.lists import Lists
-from projections.teams import everybody_in, teams_of_each
+from projections.teams import everybody_of_each, teams_of_each
 from tests.conftest import House
 
 VIEWS = (staff.view, teams.view, territories.view)
@@ -59,9 +59,7 @@ def test_a_team_has_members_and_is_within_another(house: House) -> None:
         (str(EVA),),
         {str(EVA): "lead"},
     )
-    with lists.reading(teams.view) as (db, _):
-        assert everybody_in(db, SALES) == {LUIS, EVA}
-        assert everybody_in(db, OTHER) == {MAR}
+    assert everybody_of_each(lists, [SALES, NORTH, OTHER]) == {SALES: {LUIS, EVA}, NORTH: {EVA}, OTHER: {MAR}}
     found = teams_of_each(lists, [EVA, MAR, derived("staff", 9)])
     assert {who: [team.name for team in each] for who, each in found.items()} == {
         EVA: ["North"], MAR: ["Other"], derived("staff", 9): [],
@@ -73,8 +71,7 @@ def test_a_team_that_is_within_itself_by_way_of_another_has_an_end(house: House)
         house, DefineTeam(team_id=SALES, name="Sales", parent_id=NORTH),
         DefineTeam(team_id=NORTH, name="North", parent_id=SALES), JoinTeam(team_id=NORTH, staff_id=EVA),
     )  # fmt: skip
-    with lists.reading(teams.view) as (db, _):
-        assert everybody_in(db, SALES) == {EVA}
+    assert everybody_of_each(lists, [SALES]) == {SALES: {EVA}}
 
 
 def test_a_territory_says_whom_it_covers_and_who_answers_for_it(house: House) -> None:
