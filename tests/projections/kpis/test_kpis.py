@@ -256,7 +256,14 @@ def test_of_a_real_shop_the_months_come_to_what_is_known(house: House, load: Imp
 
 
 def test_more_periods_do_not_take_more_statements(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
-    for key in ("revenue_per_customer", "forecast_error", "backlog", "service_level", "pareto_share", "points_liability"):
+    for key in (
+        "revenue_per_customer",
+        "forecast_error",
+        "backlog",
+        "service_level",
+        "pareto_share",
+        "points_liability",
+    ):
         used = []
         for granularity in (Granularity.QUARTER, Granularity.DAY):
             with counting(monkeypatch) as statements:
