@@ -175,14 +175,19 @@ def currency_of(db: Connection, scope: Scope, as_of: AsOf, reader: Reader) -> st
     row = db.execute("select min(base_currency), max(base_currency) from views.opportunities").fetchone()
     if row is not None and row[0] == row[1]:
         return None if row[0] is None else str(row[0])
+    query = sql.SQL(
+        "select base_currency from ({}) m where base_currency is not null group by 1 order by count(*) desc, 1 limit 1"
+    )
+    row = db.execute(query.format(members(scope, as_of, reader)), parameters_of(scope)).fetchone()
+    return None if row is None else str(row[0])
+
+
+def members(scope: Scope, as_of: AsOf, reader: Reader) -> sql.Composable:
+    """A query for the opportunities of a scope then, as they stand in their view."""
     source = past(opportunities.view, as_of, reader)
     if scope.territories:
         source = sql.SQL("{} left join ({}) t using (customer_id)").format(source, territories(as_of, reader))
-    query = sql.SQL(
-        "select base_currency from {} where base_currency is not null and {} group by 1 order by count(*) desc, 1 limit 1"
-    )
-    row = db.execute(query.format(source, within(scope)), parameters_of(scope)).fetchone()
-    return None if row is None else str(row[0])
+    return sql.SQL("select * from {} where {}").format(source, within(scope))
 
 
 def deals(

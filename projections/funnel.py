@@ -10,9 +10,10 @@ from domain.kernel import Refused
 from domain.values import must_be_zone
 from eventstore.reader import NOW, AsOf
 from projections.buckets import BUSINESS_ZONE
-from projections.deals import EVERYTHING, Scope, deals, looking, share
+from projections.deals import EVERYTHING, Scope, looking, members, parameters_of, share
 from projections.facts import counted
 from projections.lists import Lists
+from projections.pipelines import known_stages
 from projections.transitions import transitions
 
 
@@ -65,10 +66,14 @@ def funnel(
     if start is not None and end is not None and end < start:
         raise Refused("The last day must not be before the first.", "to")
     reader = lists.log.reader
-    begun, parameters = deals(scope, as_of, reader)
-    query = begun + sql.SQL(_FUNNEL).format(transitions=counted(transitions, as_of, reader))
+    query = sql.SQL(_FUNNEL).format(
+        stages=known_stages(as_of, reader),
+        transitions=counted(transitions, as_of, reader),
+        members=members(scope, as_of, reader),
+    )
     with looking(lists) as (db, position):
-        found = db.execute(query, {**parameters, "start": start, "end": end, "zone": zone}).fetchall()
+        asked = {**parameters_of(scope), "start": start, "end": end, "zone": zone}
+        found = db.execute(query, asked).fetchall()
     stages = tuple(
         FunnelStage(
             pipeline, stage, place, entered, advanced, won, lost, waiting, share(advanced, entered), mean, median
@@ -79,34 +84,46 @@ def funnel(
 
 
 _FUNNEL = """
-    , step as (
+    with stage as materialized ({stages}),
+    step as (
       select t.owner_id, t.position, t.kind, t.occurred_at, t.dwell_s, t.pipeline,
              coalesce(t.stage_after, s.stage) as stage, s.place,
              case when t.kind = 'WON' then 1000000 else s.place end as reached
-        from (select * from {transitions}) t
-        join deal d on d.opportunity_id = t.owner_id
+        from (select * from {transitions} where owner_id in (select opportunity_id from ({members}) m)) t
         left join stage s on s.pipeline = t.pipeline and s.version = t.pipeline_version
          and (s.stage = t.stage_after or (t.stage_after is null and s.place = 1))
        where t.kind in ('OPENED', 'REOPENED', 'WON', 'LOST')
           or (t.kind = 'STAGE' and t.stage_before is distinct from t.stage_after)
     ),
-    stay as (
-      select *, lead(kind) over w as next_kind, lead(dwell_s) over w as left_after_s,
-             max(reached) over (w rows between 1 following and unbounded following) as got_to,
-             bool_or(kind = 'WON') over (w rows between 1 following and unbounded following) as was_won
-        from step
-      window w as (partition by owner_id order by position)
+    stay as materialized (
+      select pipeline, stage, place, owner_id, next_kind, left_after_s, got_to > place or was_won as advanced, was_won
+        from (
+          select *, lead(kind) over w as next_kind, lead(dwell_s) over w as left_after_s,
+                 max(reached) over (w rows between 1 following and unbounded following) as got_to,
+                 bool_or(kind = 'WON') over (w rows between 1 following and unbounded following) as was_won
+            from step
+          window w as (partition by owner_id order by position)) stays
+       where kind not in ('WON', 'LOST')
+         and (%(start)s::date is null or (occurred_at at time zone %(zone)s)::date >= %(start)s)
+         and (%(end)s::date is null or (occurred_at at time zone %(zone)s)::date <= %(end)s)
+    ),
+    each as (
+      select pipeline, stage, min(place) as place, bool_or(advanced) as advanced, bool_or(was_won) as was_won,
+             bool_or(next_kind = 'LOST') as was_lost, bool_or(next_kind is null) as waits
+        from stay group by pipeline, stage, owner_id
+    ),
+    came as (
+      select pipeline, stage, min(place) as place, count(*) as entered, count(*) filter (where advanced) as advanced,
+             count(*) filter (where was_won) as won, count(*) filter (where was_lost) as lost,
+             count(*) filter (where waits) as waiting
+        from each group by pipeline, stage
+    ),
+    took as (
+      select pipeline, stage, round(avg(left_after_s) / 86400, 6) as mean_days,
+             round((percentile_cont(0.5) within group (order by left_after_s))::numeric / 86400, 6) as median_days
+        from stay group by pipeline, stage
     )
-    select pipeline, stage, min(place), count(distinct owner_id),
-           count(distinct owner_id) filter (where got_to > place or was_won),
-           count(distinct owner_id) filter (where was_won),
-           count(distinct owner_id) filter (where next_kind = 'LOST'),
-           count(distinct owner_id) filter (where next_kind is null),
-           round(avg(left_after_s) / 86400, 6),
-           round((percentile_cont(0.5) within group (order by left_after_s))::numeric / 86400, 6)
-      from stay
-     where kind not in ('WON', 'LOST')
-       and (%(start)s::date is null or (occurred_at at time zone %(zone)s)::date >= %(start)s)
-       and (%(end)s::date is null or (occurred_at at time zone %(zone)s)::date <= %(end)s)
-     group by pipeline, stage order by pipeline, min(place) nulls last, stage
+    select c.pipeline, c.stage, c.place, c.entered, c.advanced, c.won, c.lost, c.waiting, t.mean_days, t.median_days
+      from came c join took t on t.pipeline = c.pipeline and t.stage is not distinct from c.stage
+     order by c.pipeline, c.place nulls last, c.stage
 """

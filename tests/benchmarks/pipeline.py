@@ -69,7 +69,7 @@ def run() -> Iterator[Figure]:
         lists = Lists(log, pool)
         yield figure("pipeline board as of a day", lambda: board(lists, axes=[Axis.STAGE], as_of=JUNE))
         yield figure("pipeline waterfall between two days", lambda: waterfall(lists, MARCH, JUNE))
-        yield figure("pipeline funnel as of a day", lambda: funnel(lists, as_of=JUNE))
+        yield figure("pipeline funnel as of a day", lambda: funnel(lists, as_of=JUNE), 2_000)
         yield figure("wins and losses as of a day", lambda: win_loss(lists, axes=[Axis.OWNER], as_of=JUNE))
         first, last = date(2025, 1, 1), date(2025, 12, 31)
         yield figure(

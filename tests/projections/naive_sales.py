@@ -70,6 +70,7 @@ class Deal:
                 self.product, self.source, self.status = event.product, event.source, "OPEN"
                 self.currency, self.opened = event.base_currency or event.currency, at.occurred_at
                 self.amount = event.amount.base if event.amount else None
+                self.passed.clear()
                 self.enter(event.stage, at)
             case OpportunityCustomerIdentified():
                 self.customer = at.customer_id

@@ -116,6 +116,9 @@ def test_wins_and_losses_are_counted_by_the_day_of_closing_or_of_opening(new_dat
     check()
 
 
+LEAVES = ("OpportunityStageChanged", "OpportunityWon", "OpportunityLost")
+
+
 def stays(sales: Sales, moment: AsOf, deals: list[Deal]) -> dict[tuple[str, str | None], list[Any]]:
     """By stage, every stay at it: whose, since when, what ended it, after how long, and what it came to later."""
     stages, found = sales.stages(moment), defaultdict(list)
@@ -144,7 +147,7 @@ def stays(sales: Sales, moment: AsOf, deals: list[Deal]) -> dict[tuple[str, str 
                 for each in later
             )
             ended = later[0] if later else None
-            took = ended[3] if ended is not None and ended[0] != "OpportunityReopened" else None
+            took = ended[3] if ended is not None and ended[0] in LEAVES else None
             name_of = at.stage or (stage.key if stage else None)
             found[at.pipeline, name_of].append((deal.id, since, ended[0] if ended else None, took, advanced, won))
     return found
