@@ -107,10 +107,10 @@ def case_times(
         "  count(*) filter (where reassigned), count(*) filter (where ping_pong), "
         "  count(distinct owner_id) filter (where milestone = 'REOPENED'), "
         "  count(distinct owner_id) filter (where open_change < 0), {statistics} "
-        "  from (select *, milestone = 'RESOLVED' and not exists ("
-        "          select from {facts} where case_milestones.owner_id = m.owner_id "
-        "             and case_milestones.milestone = 'RESOLVED' and case_milestones.position > m.position) as is_last "
-        "          from (select * from {facts}) m where occurred_at >= %(from)s and occurred_at < %(to)s) t "
+        "  from (select m.*, last.position is not null as is_last from (select * from {facts}) m "
+        "          left join (select owner_id, max(position) as position from {facts} where milestone = 'RESOLVED' group by 1) last "
+        "            on last.owner_id = m.owner_id and last.position = m.position "
+        "         where occurred_at >= %(from)s and occurred_at < %(to)s) t "
         " group by 1, 2, 3, 4, 5, 6, 7, 8 order by 1, 2, 3, 4, 5, 6, 7, 8 limit %(most)s"
     ).format(
         dimensions=dimensions_of(by),
