@@ -11,6 +11,7 @@ from domain.values import EXACT
 from eventstore.reader import NOW, AsOf
 from projections import cases, orders
 from projections.buckets import BUSINESS_ZONE, Granularity
+from projections.calls import legs as call_legs
 from projections.cost_shares import cost_parts
 from projections.facts import counted
 from projections.history import past
@@ -70,8 +71,11 @@ with firsts as (
 opened as (
   select customer_id from {cases} where opened_at >= %(start)s and opened_at < %(end)s),
 met as (
-  select customer_id from {contacts} where occurred_at >= %(start)s and occurred_at < %(end)s
-   group by customer_id having sum(contacts) > 0)
+  select customer_id from (
+    select customer_id, occurred_at, contacts from {contacts}
+     union all
+    select customer_id, occurred_at, 1 from {call_legs} where move = 'ANSWERED') c
+   where occurred_at >= %(start)s and occurred_at < %(end)s group by customer_id having sum(contacts) > 0)
 select (select count(*) from firsts where first_order_at >= %(start)s and first_order_at < %(end)s),
        (select count(*) from firsts where first_order_at < %(start)s and bought),
        (select count(*) from opened),
@@ -107,6 +111,7 @@ def acquisition_costs(
         sales=counted(sales, as_of, reader),
         cases=past(cases.view, as_of, reader),
         contacts=counted(contacts, as_of, reader),
+        call_legs=counted(call_legs, as_of, reader),
     )
     found = []
     with lists.reading(orders.view) as (db, position):

@@ -6,6 +6,7 @@ from psycopg import sql
 
 from eventstore.reader import AsOf, Reader
 from projections import allocations, campaigns, cases, profiles, segment_memberships, segments, staff, territories
+from projections.calls import legs as call_legs
 from projections.campaign_members import campaign_steps
 from projections.costs import costs
 from projections.facts import counted
@@ -68,6 +69,10 @@ things as (
    union all
   select 'MET', customer_id, staff_id::text, null, channel, campaign, owner_id, false, 0, 0, 0, contacts
     from {contacts} where occurred_at >= %(start)s and occurred_at < %(end)s
+   union all
+  select 'MET', call_legs.customer_id, call_legs.staff_id::text, null, 'PHONE', campaigns.code, owner_id, false, 0, 0, 0, 1
+    from {call_legs} left join {campaigns} on campaigns.campaign_id = call_legs.campaign_id
+   where move = 'ANSWERED' and occurred_at >= %(start)s and occurred_at < %(end)s
    union all
   select 'SERVED', customer_id, staff_id::text, product, channel, null, case_id, false, 0, 0, 0, 0
     from {cases} where opened_at >= %(start)s and opened_at < %(end)s
@@ -169,6 +174,7 @@ def cost_parts(by: ProfitBy | None, as_of: AsOf, reader: Reader, *, stage: bool 
             sql.SQL("occurred_at >= %(start)s and occurred_at < %(end)s and base_currency = %(currency)s"),
         ),
         contacts=counted(contacts, as_of, reader),
+        call_legs=counted(call_legs, as_of, reader),
         cases=past(cases.view, as_of, reader),
         campaign_steps=counted(campaign_steps, as_of, reader),
         campaigns=past(campaigns.view, as_of, reader),

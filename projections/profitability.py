@@ -111,7 +111,8 @@ def profitability(
     """What each brought and bore from one day to another, both included, as of a moment.
 
     A cost counts for the days of its period that lie within. Its rule says by what it is shared out: by what was sold
-    (BY_REVENUE; nobody bears a share of less than nothing), by orders, contacts or cases of the period, or in equal parts
+    (BY_REVENUE; nobody bears a share of less than nothing), by orders, contacts (a call each time that it was answered) or
+    cases of the period, or in equal parts
     among those of its scope who had any of these. What names a campaign, a rep or a territory is shared out among the
     customers whom that campaign addressed, or what that rep or territory did; by just these it bears all of it. Without a
     rule, a campaign's cost is shared out in equal parts by the customers it addressed, that of a rep or territory by revenue.

@@ -11,6 +11,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from domain.allocation import AllocationRulePublished
+from domain.call import CallAnswered, CallRinging
 from domain.campaign_member import MemberTargeted
 from domain.case_events import CaseAssigned, CaseOpened
 from domain.cost import CostRecorded
@@ -92,6 +93,7 @@ def books(events: Iterable[Happened]) -> Books:
     found = Books()
     placed: dict[UUID, tuple[OrderPlaced, datetime, list[Thing]]] = {}
     cases: dict[UUID, Thing] = {}
+    calls: dict[UUID, str | None] = {}
     for event, at in events:
         when, customer = at.occurred_at, at.customer_id
         match event:
@@ -112,6 +114,12 @@ def books(events: Iterable[Happened]) -> Books:
             case InteractionLogged():
                 rep = None if event.staff_id is None else str(event.staff_id)
                 found.things.append(Thing("MET", when, customer, rep, None, event.channel, event.campaign))
+            case CallRinging():
+                calls[at.stream_id] = None if event.campaign_id is None else CODES[event.campaign_id]
+            case CallAnswered():
+                found.things.append(
+                    Thing("MET", when, customer, str(event.staff_id), None, "PHONE", calls[at.stream_id])
+                )
             case CaseOpened():
                 cases[at.stream_id] = Thing("SERVED", when, customer, None, event.product, event.channel)
                 found.things.append(cases[at.stream_id])

@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 
 from domain.allocation import AllocationBasis, AllocationScope, PublishAllocationRule, allocation_id
+from domain.call import AnswerCall, RingCall, TransferCall
 from domain.campaign_member import TargetMember
 from domain.campaign_plan import CampaignKind, PlanCampaign
 from domain.case import AssignCase, OpenCase
@@ -112,6 +113,14 @@ def tell_control(log: Log, seed: int = 11) -> None:
                 staff_id=random.choice([*STAFF.values(), None]),
             )
             tell(met, random.uniform(0, 110))
+        for _ in range(random.choice([0, 0, 1, 2])):
+            call, day = derived("call", next(numbers)), random.uniform(0, 110)
+            tell(
+                RingCall(call_id=call, customer_id=customer, campaign_id=random.choice([CAMPAIGNS["calls"], None])), day
+            )
+            for staff in random.sample(list(STAFF.values()), random.choice([0, 1, 2])):
+                tell(AnswerCall(call_id=call, staff_id=staff), day + 0.01)
+                tell(TransferCall(call_id=call, to_queue=staff.hex), day + 0.02)
         for _ in range(random.choice([0, 0, 1, 2])):
             case = derived("case", next(numbers))
             who = random.choice([customer, customer, None])

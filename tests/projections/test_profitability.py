@@ -14,6 +14,7 @@ from eventstore.envelope import Request
 from eventstore.reader import AsOf
 from projections import (
     allocations,
+    calls,
     campaign_members,
     campaigns,
     cases,
@@ -47,6 +48,7 @@ VIEWS = (
     campaigns.view,
     campaign_members.view,
     interactions.view,
+    calls.view,
     cases.view,
     costs.view,
     allocations.view,
