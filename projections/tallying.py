@@ -95,7 +95,7 @@ def _sum_columns(look: Look, part: Part) -> list[sql.Composable]:
 
 def _sum(look: Look, part: Part, known: sql.Composable, counts: sql.Composable) -> sql.Composed:
     return sql.SQL("sum({}) filter (where {} and {})").format(
-        look.fill(part.of, part.amount), counts_as(look, part, known), counts
+        look.fill(part.of, part.amount), counts, counts_as(look, part, known)
     )
 
 
@@ -108,7 +108,7 @@ def _left_out(look: Look, part: Part) -> sql.Composable:
     """How many rows are worth something in another base currency, so that they cannot be added."""
     if not part.money:
         return sql.SQL("0")
-    return sql.SQL("count(*) filter (where {} and {})").format(look.fill(part.of, part.where), in_currency(part, "<>"))
+    return sql.SQL("count(*) filter (where {} and {})").format(in_currency(part, "<>"), look.fill(part.of, part.where))
 
 
 def _distinct(look: Look, part: Part) -> Tallied:
