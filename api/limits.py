@@ -46,7 +46,7 @@ MAX_NESTING = 100
 MAX_VARIABLES_DEPTH = 24
 """Lists and objects within one another; the deepest predicate of a segment takes 19 of them."""
 MAX_INTROSPECTION_DEPTH = 20
-MAX_INTROSPECTION_COST = 100_000
+MAX_INTROSPECTION_COST = 600_000
 
 PAGE_ROWS = 20
 """How many rows a list gives when nobody says."""
