@@ -24,7 +24,7 @@ class CustomerValue:
 
     `orders` counts those that were not called off, `revenue` is less what came back, `cost` what the goods cost where it
     is known. `top_share` is the part of the customers, in percent from the best down, among which this one is by revenue.
-    `placed_by` is the position at which all customers were compared, which may be a little before `position`.
+    `compared_position` is that at which all customers were compared, which may be a little before `position`.
     """
 
     currency: str | None
@@ -37,7 +37,7 @@ class CustomerValue:
     cell: RfmCell
     top_share: int
     silence: Silence
-    placed_by: int
+    compared_position: int
     position: int
 
 

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 from uuid import UUID
 
@@ -170,7 +170,7 @@ def standing_by_hand(account: Account, seen: Look) -> tuple[Any, ...]:
     higher = sorted((limit, tier) for tier, limit in THRESHOLDS.items() if limit > (-1 if own is None else own))
     threshold, tier = higher[0] if higher else (None, None)
     elapsed = max(1, (today - began).days)
-    run_rate = round(earned * (anniversary - began).days / elapsed, 2)
+    run_rate = (earned * (anniversary - began).days / elapsed).quantize(Decimal("0.01"), ROUND_HALF_UP)
     left = (anniversary - today).days
     near = (
         not account.left and threshold is not None and threshold * Decimal("0.8") <= rolling < threshold and left >= 30
