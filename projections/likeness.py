@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from math import log2
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from rapidfuzz import fuzz
 from rapidfuzz.distance import DamerauLevenshtein, JaroWinkler
@@ -82,18 +82,6 @@ MOST_BITS_OF_A_PLACE = 16.0
 jaro_winkler = JaroWinkler.similarity
 
 
-class Described(Protocol):
-    """What two customers are compared by."""
-
-    kind: CustomerKind | None
-    name: str | None
-    birth_date: date | None
-    street: str | None
-    postal_code: str | None
-    city: str | None
-    identifiers: tuple[str, ...]
-
-
 @dataclass(frozen=True, slots=True)
 class FeatureComparison:
     """A comparison of two customers: `similarity` from 0 to 1, and the bits that it adds for their being one."""
@@ -135,22 +123,66 @@ class Likeness:
         )
 
 
-def liken(one: Described, other: Described) -> Likeness:
+class Traits(NamedTuple):
+    """A customer in the form in which two are compared: in words, and identifiers by kind, without offices' mailboxes."""
+
+    kind: CustomerKind | None
+    identifiers: frozenset[str]
+    names: tuple[str, ...]
+    birth_date: date | None
+    tax_ids: tuple[str, ...]
+    emails: tuple[str, ...]
+    phones: tuple[str, ...]
+    street: tuple[str, ...]
+    postal_code: str
+    city: str
+
+
+def traits_of(
+    kind: CustomerKind | None,
+    name: str | None,
+    birth_date: date | None,
+    street: str | None,
+    postal_code: str | None,
+    city: str | None,
+    identifiers: Sequence[str],
+) -> Traits:
+    """What a customer is compared by; `identifiers` are `TYPE:normal form`."""
+    parted = [known.partition(":") for known in identifiers]
+    tax_ids, emails, phones = (
+        tuple([normal for each, _, normal in parted if each == type][:MAX_COMPARED])
+        for type in (IdentifierType.TAX_ID, IdentifierType.EMAIL, IdentifierType.PHONE)
+    )
+    return Traits(
+        kind,
+        frozenset(identifiers),
+        name_words(name),
+        birth_date,
+        tax_ids,
+        tuple([email for email in emails if not is_functional(email)]),
+        phones,
+        street_words(street),
+        "".join(words(postal_code)),
+        " ".join(words(city)),
+    )
+
+
+def liken(one: Traits, other: Traits) -> Likeness:
     """Compares two customers. What they hold in common counts as `domain.duplicate.likeness` says, at least.
 
     A person and an organisation are alike by what both hold, and by nothing else.
     """
     shared = shared_kinds(one, other)
     compared = tuple(comparisons(one, other, shared)) if one.kind is other.kind else ()
-    score = NONE if shared <= {MAILBOX} else duplicate.likeness(f"SAME_{kind}" for kind in shared)
+    score = NONE if shared <= {MAILBOX} else duplicate.likeness(f"SAME_{kind}" for kind in sorted(shared))
     if any(each.bits > 0 and each.feature in TELLING for each in compared):
         score = max(score, probability(total(compared)))
     return Likeness(score, shared, compared)
 
 
-def shared_kinds(one: Described, other: Described) -> frozenset[str]:
+def shared_kinds(one: Traits, other: Traits) -> frozenset[str]:
     """Of which kinds they hold the same identifier; an address that an office reads is a MAILBOX."""
-    both = set(one.identifiers).intersection(other.identifiers)
+    both = one.identifiers & other.identifiers
     if not both:
         return frozenset()
     return frozenset(
@@ -159,7 +191,7 @@ def shared_kinds(one: Described, other: Described) -> frozenset[str]:
     )
 
 
-def comparisons(one: Described, other: Described, shared: frozenset[str]) -> Iterator[Compared]:
+def comparisons(one: Traits, other: Traits, shared: frozenset[str]) -> Iterator[Compared]:
     """Each comparison that can be made. What is not known of one of the two says nothing."""
     for feature, similarity in _similarities(one, other):
         if similarity is not None:
@@ -167,7 +199,7 @@ def comparisons(one: Described, other: Described, shared: frozenset[str]) -> Ite
                 if similarity >= at_least:
                     yield Compared(feature, similarity, bits)
                     break
-    for kind in shared:
+    for kind in sorted(shared):
         if kind in HELD:
             yield Compared(kind, 1.0, HELD[kind].bits)
 
@@ -189,21 +221,18 @@ def rounded(value: float) -> Decimal:
     return Decimal(value).quantize(PLACES)
 
 
-def _similarities(one: Described, other: Described) -> Iterator[tuple[str, float | None]]:
-    yield "NAME", name_similarity(name_words(one.name), name_words(other.name))
+def _similarities(one: Traits, other: Traits) -> Iterator[tuple[str, float | None]]:
+    yield "NAME", name_similarity(one.names, other.names)
     if one.birth_date is not None and other.birth_date is not None:
         yield "BIRTH_DATE", date_similarity(one.birth_date, other.birth_date)
-    for kind, compare in (
-        (IdentifierType.TAX_ID, edits),
-        (IdentifierType.EMAIL, email_similarity),
-        (IdentifierType.PHONE, edits),
-    ):
-        yield kind, most_similar(_held(one, kind), _held(other, kind), compare)
-    yield "STREET", street_similarity(street_words(one.street), street_words(other.street))
+    yield "TAX_ID", most_similar(one.tax_ids, other.tax_ids, edits)
+    yield "EMAIL", most_similar(one.emails, other.emails, email_similarity)
+    yield "PHONE", most_similar(one.phones, other.phones, edits)
+    yield "STREET", street_similarity(one.street, other.street)
     if one.postal_code and other.postal_code:
-        yield "POSTAL_CODE", edits(_plain(one.postal_code), _plain(other.postal_code))
+        yield "POSTAL_CODE", edits(one.postal_code, other.postal_code)
     if one.city and other.city:
-        yield "CITY", jaro_winkler(" ".join(words(one.city)), " ".join(words(other.city)))
+        yield "CITY", jaro_winkler(one.city, other.city)
 
 
 def name_similarity(one: Sequence[str], other: Sequence[str]) -> float | None:
@@ -254,13 +283,3 @@ def most_similar(one: Sequence[str], other: Sequence[str], compare: Callable[[st
     if not one or not other:
         return None
     return 1.0 if set(one) & set(other) else max(compare(a, b) for a in one for b in other)
-
-
-def _held(who: Described, kind: IdentifierType) -> list[str]:
-    """Their identifiers of a kind, without the mailboxes of offices."""
-    found = [known.partition(":")[2] for known in who.identifiers if known.startswith(f"{kind}:")][:MAX_COMPARED]
-    return [normal for normal in found if kind is not IdentifierType.EMAIL or not is_functional(normal)]
-
-
-def _plain(code: str) -> str:
-    return "".join(words(code))
