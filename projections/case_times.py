@@ -1,7 +1,7 @@
 """The times of service: how soon cases are answered and resolved, how often they come back, and change hands."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -11,6 +11,8 @@ from eventstore.reader import NOW, AsOf
 from projections import cases
 from projections.backlog import MAX_FIGURES, CaseDimension, CaseSlice, dimensions_of, must_be_few, slice_of
 from projections.buckets import BUSINESS_ZONE, Granularity
+from projections.business_times import business_times, summed_up
+from projections.calendars import calendar_of
 from projections.case_milestones import milestones
 from projections.contact_centre import share
 from projections.facts import counted
@@ -63,9 +65,14 @@ class CaseTimes:
 
 @dataclass(frozen=True, slots=True)
 class ServiceTimes:
-    """The times of service, period by period; `time_zone` is whose days they are. `position`: of the log."""
+    """The times of service, period by period; `time_zone` is whose days they are. `position`: of the log.
+
+    `calendar` is the business calendar in whose open hours the durations are, and its version; empty: they are the clock's.
+    """
 
     figures: tuple[CaseTimes, ...]
+    calendar: str | None
+    calendar_version: int | None
     time_zone: str
     position: int
 
@@ -87,9 +94,14 @@ def case_times(
     *,
     by: Collection[CaseDimension] = (),
     zone: str = BUSINESS_ZONE,
+    calendar: str | None = None,
     as_of: AsOf = NOW,
 ) -> ServiceTimes:
-    """The times of service in the periods between two days, both included. Raises `Refused` for days that are none."""
+    """The times of service in the periods between two days, both included, in open hours if a calendar is named.
+
+    Raises `Refused` for days that are none, and for a calendar that is not defined.
+    """
+    hours = None if calendar is None else calendar_of(lists, calendar, as_of=as_of)
     periods = periods_of(from_, to, granularity, zone)
     statistics = sql.SQL(", ").join(
         sql.SQL(
@@ -99,6 +111,7 @@ def case_times(
         ).format(what=sql.SQL(what), when=sql.SQL(when))
         for what, when in DURATIONS
     )
+    facts = counted(milestones, as_of, lists.log.reader)
     query = sql.SQL(
         "select width_bucket(occurred_at, %(cuts)s::timestamptz[]), {dimensions}, "
         "  count(*) filter (where milestone = 'OPENED'), count(*) filter (where milestone = 'REOPENED'), "
@@ -108,23 +121,30 @@ def case_times(
         "  count(distinct owner_id) filter (where milestone = 'REOPENED'), "
         "  count(distinct owner_id) filter (where open_change < 0), {statistics} "
         "  from (select m.*, last.position is not null as is_last from (select * from {facts}) m "
-        "          left join (select owner_id, max(position) as position from {facts}"
+        "          left join (select owner_id, max(position) as position from {facts} "
         "                      where milestone = 'RESOLVED' group by 1) last "
         "            on last.owner_id = m.owner_id and last.position = m.position "
         "         where occurred_at >= %(from)s and occurred_at < %(to)s) t "
         " group by 1, 2, 3, 4, 5, 6, 7, 8 order by 1, 2, 3, 4, 5, 6, 7, 8 limit %(most)s"
-    ).format(
-        dimensions=dimensions_of(by),
-        statistics=statistics,
-        facts=counted(milestones, as_of, lists.log.reader),
-    )
+    ).format(dimensions=dimensions_of(by), statistics=statistics, facts=facts)
     cuts = [*(period.starts_at for period in periods), periods[-1].ends_at]
     parameters = {"cuts": cuts, "from": cuts[0], "to": cuts[-1], "most": MAX_FIGURES + 1}
     with lists.reading(cases.view) as (db, position):
         found = db.execute(query, parameters).fetchall()
+        timed = None if hours is None else business_times(db, facts, dimensions_of(by), cuts, hours)
     must_be_few(len(found))
-    figures = tuple(_figure(cuts[n - 1], cuts[n], slice_of(row[:7]), row[7:]) for n, *row in found)
-    return ServiceTimes(figures, zone, position)
+    figures = []
+    for n, *row in found:
+        of = slice_of(row[:7])
+        figure = _figure(cuts[n - 1], cuts[n], of, row[7:])
+        figures.append(figure if timed is None else _in_open_hours(figure, timed.get((n, of), ([], [], [], []))))
+    return ServiceTimes(
+        figures=tuple(figures),
+        calendar=None if hours is None else hours.key,
+        calendar_version=None if hours is None else hours.version,
+        time_zone=zone,
+        position=position,
+    )
 
 
 def _figure(start: datetime, end: datetime, of: CaseSlice, row: list[Any]) -> CaseTimes:
@@ -148,6 +168,17 @@ def _figure(start: datetime, end: datetime, of: CaseSlice, row: list[Any]) -> Ca
         resolution_v2=resolution_v2,
         reopen_rate=share(reopened, ended),
         reopen_rate_v2=share(again, cases_ended),
+    )
+
+
+def _in_open_hours(figure: CaseTimes, timed: Sequence[Sequence[int]]) -> CaseTimes:
+    first, first_v2, resolution, resolution_v2 = (Durations(*summed_up(seconds)) for seconds in timed)
+    return replace(
+        figure,
+        first_response=first,
+        first_response_v2=first_v2,
+        resolution=resolution,
+        resolution_v2=resolution_v2,
     )
 
 

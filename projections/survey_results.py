@@ -11,11 +11,12 @@ from psycopg import sql
 
 from domain.values import Channel, must_say
 from eventstore.reader import NOW, AsOf
-from projections import surveys
+from projections import segment_memberships, surveys
 from projections.backlog import MAX_FIGURES, must_be_few
 from projections.buckets import BUSINESS_ZONE, Granularity
 from projections.contact_centre import share
 from projections.facts import counted
+from projections.history import past
 from projections.lists import Lists
 from projections.periods import periods_of
 
@@ -25,7 +26,7 @@ DETRACTORS = range(0, 7)
 
 
 class SurveyDimension(StrEnum):
-    """By what answers are looked at. TRIGGER is the policy that had the survey sent."""
+    """By what answers are looked at. TRIGGER is the policy that had the survey sent; who is in two SEGMENTs counts in both."""
 
     SURVEY = "SURVEY"
     VERSION = "VERSION"
@@ -34,6 +35,7 @@ class SurveyDimension(StrEnum):
     LANGUAGE = "LANGUAGE"
     TERRITORY = "TERRITORY"
     COUNTRY = "COUNTRY"
+    SEGMENT = "SEGMENT"
 
 
 COLUMNS = {
@@ -44,6 +46,7 @@ COLUMNS = {
     SurveyDimension.LANGUAGE: ("language", "text"),
     SurveyDimension.TERRITORY: ("territory", "text"),
     SurveyDimension.COUNTRY: ("country", "text"),
+    SurveyDimension.SEGMENT: ("segment_id", "uuid"),
 }
 
 
@@ -58,6 +61,7 @@ class SurveySlice:
     language: str | None = None
     territory: str | None = None
     country: str | None = None
+    segment_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +114,14 @@ def survey_results(
     *,
     by: Collection[SurveyDimension] = (),
     survey: str | None = None,
-    customer_ids: Collection[UUID] | None = None,
+    segment_id: UUID | None = None,
     zone: str = BUSINESS_ZONE,
     as_of: AsOf = NOW,
 ) -> SurveyResults:
     """What customers answered in the periods between two days, both included, or in all of that time at once.
 
-    `survey` is the key of one; `customer_ids` are those of a segment, None being everybody. The territory and country of a
-    customer are those of today. Raises `Refused` for days that are none, or a survey without a name.
+    `survey` is the key of one, and `segment_id` keeps to the customers who are in it as of the moment. The territory and
+    country of a customer are those of today. Raises `Refused` for days that are none, or a survey without a name.
     """
     must_say(survey, "The survey", "survey")
     periods = periods_of(from_, to, granularity or Granularity.YEAR, zone)
@@ -140,26 +144,33 @@ def survey_results(
         "  count(*) filter (where move = 'ANSWERED' and nps = any(%(promoters)s)), "
         "  count(*) filter (where move = 'ANSWERED' and nps = any(%(detractors)s)), "
         "  percentile_cont(0.5) within group (order by waited_s) filter (where move = 'ANSWERED') "
-        "  from (select a.*, a.occurred_at as moment, f.policy as trigger, c.territory, c.country, "
+        "  from (select a.*, a.occurred_at as moment, f.policy as trigger, c.territory, c.country, s.segment_id, "
         "               a.move = 'SENT' and exists (select from {facts} where survey_answers.owner_id = a.owner_id "
         "                 and survey_answers.move = 'ANSWERED') as is_answered "
         "          from (select * from {facts}) a "
         "          left join views.follow_ups f on f.follow_up_id = a.follow_up_id "
         "          left join views.customers c on c.customer_id = a.customer_id "
+        "          left join (select distinct segment_id, customer_id from {memberships} where inside and {segments}) s "
+        "            on s.customer_id = a.customer_id "
         "         where a.occurred_at >= %(from)s and a.occurred_at < %(to)s "
         "           and (%(survey)s::text is null or a.survey = %(survey)s) "
-        "           and (%(customers)s::uuid[] is null or a.customer_id = any(%(customers)s))) t "
-        " group by 1, 2, 3, 4, 5, 6, 7, 8 order by 1, 2, 3, 4, 5, 6, 7, 8 limit %(most)s"
-    ).format(dimensions=dimensions, facts=facts)
+        "           and (%(segment)s::uuid is null or s.segment_id = %(segment)s)) t "
+        " group by 1, 2, 3, 4, 5, 6, 7, 8, 9 order by 1, 2, 3, 4, 5, 6, 7, 8, 9 limit %(most)s"
+    ).format(
+        dimensions=dimensions,
+        facts=facts,
+        memberships=past(segment_memberships.view, as_of, lists.log.reader),
+        segments=sql.SQL("true" if SurveyDimension.SEGMENT in by else "segment_id = %(segment)s"),
+    )
     parameters = {
         "cuts": cuts, "from": cuts[0], "to": cuts[-1], "survey": survey, "most": MAX_FIGURES + 1,
-        "customers": None if customer_ids is None else list(customer_ids),
+        "segment": segment_id,
         "satisfied": list(SATISFIED), "promoters": list(PROMOTERS), "detractors": list(DETRACTORS),
     }  # fmt: skip
     with lists.reading(surveys.view) as (db, position):
         found = db.execute(query, parameters).fetchall()
     must_be_few(len(found))
-    figures = (_figure(cuts[n - 1], cuts[n], _slice(row[:7]), row[7:]) for n, *row in found)
+    figures = (_figure(cuts[n - 1], cuts[n], _slice(row[:8]), row[8:]) for n, *row in found)
     return SurveyResults(tuple(figures), zone, position)
 
 

@@ -64,6 +64,12 @@ def questions(lists: Lists) -> list[StrawberryField]:
         AS_OF,
         AT_LEAST,
     )
+    timed = (
+        *per_period,
+        Argument(
+            "calendar", str | None, "The key of a business calendar: durations are in its open hours, such as office."
+        ),
+    )
     open_cases = (
         Argument("from_", date | None, "At the end of every period from this day on."),
         Argument("to", date | None, "Up to this one, included."),
@@ -84,7 +90,7 @@ def questions(lists: Lists) -> list[StrawberryField]:
             shapes.output_of(ServiceTimes),
             "How soon cases are dealt with.",
             _times,
-            per_period,
+            timed,
             within=within,
         ),
         answered(
@@ -157,9 +163,13 @@ async def _backlog(
     )
 
 
-async def _times(root: None, info: Info, *, from_: date, to: date, **asked: Any) -> ServiceTimes:
+async def _times(
+    root: None, info: Info, *, from_: date, to: date, calendar: str | None = None, **asked: Any
+) -> ServiceTimes:
     lists, granularity, by, zone, as_of = await _per_period(info, **asked)
-    return await info.context.ask(case_times, lists, from_, to, granularity, by=by, zone=zone, as_of=as_of)
+    return await info.context.ask(
+        case_times, lists, from_, to, granularity, by=by, zone=zone, calendar=calendar, as_of=as_of
+    )
 
 
 async def _attainment(root: None, info: Info, *, from_: date, to: date, **asked: Any) -> SlaAttainment:

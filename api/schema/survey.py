@@ -9,9 +9,11 @@ from api.schema.context import Info, Shown
 from api.schema.customer import customer_of
 from api.schema.moments import AS_OF, AT_LEAST, AsOf, moment_of, reached
 from api.schema.noun import Noun
+from api.schema.scalars import Ref
 from api.schema.shapes import Argument, answered
 from api.schema.views import Lists
 from domain.invitation import SurveyResponded
+from eventstore.commands import identify
 from eventstore.reader import NOW
 from projections import survey_definitions, surveys
 from projections.buckets import BUSINESS_ZONE, Granularity
@@ -33,7 +35,7 @@ definition = Noun(survey_definitions.view, "Survey", order=(Order("survey"),))
 
 
 def questions(lists: Lists) -> list[StrawberryField]:
-    """`surveyResults(from, to, granularity, by, survey, timeZone, asOf, atLeast)`."""
+    """`surveyResults(from, to, granularity, by, survey, segmentId, timeZone, asOf, atLeast)`."""
     shapes = lists.shapes
     arguments = (
         Argument("from_", date, "From this day on."),
@@ -41,6 +43,7 @@ def questions(lists: Lists) -> list[StrawberryField]:
         Argument("granularity", shapes.enum(Granularity) | None, "How long a period is. Left out: all at once.", None),
         Argument("by", list[shapes.enum(SurveyDimension)] | None, "By what to tell them apart."),  # type: ignore[misc]
         Argument("survey", str | None, "The key of one survey."),
+        Argument("segment_id", Ref | None, "What customers of this segment answered."),
         Argument("time_zone", str, "Whose days they are.", BUSINESS_ZONE),
         AS_OF,
         AT_LEAST,
@@ -62,6 +65,7 @@ async def _results(
     granularity: Granularity | None = None,
     by: list[SurveyDimension] | None = None,
     survey: str | None = None,
+    segment_id: str | None = None,
     time_zone: str = BUSINESS_ZONE,
     as_of: AsOf | None = None,
     at_least: int | None = None,
@@ -69,7 +73,14 @@ async def _results(
     context, moment = info.context, moment_of(as_of)
     if moment == NOW:
         await reached(context, [surveys.view], at_least)
-    asked: dict[str, Any] = {"by": by or (), "survey": survey, "zone": time_zone, "as_of": moment}
+    segment = None if segment_id is None else identify("segment", segment_id, "segmentId")
+    asked: dict[str, Any] = {
+        "by": by or (),
+        "survey": survey,
+        "segment_id": segment,
+        "zone": time_zone,
+        "as_of": moment,
+    }
     return await context.ask(survey_results, context.house.lists, from_, to, granularity, **asked)
 
 

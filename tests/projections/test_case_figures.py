@@ -13,7 +13,9 @@ from uuid import UUID
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from domain import DECIDERS
+from domain import DECIDERS, business_calendar
+from domain.business_calendar import BusinessCalendarDefined, DefineBusinessCalendar, OpeningHours
+from domain.business_time import business_seconds
 from domain.case_events import (
     CaseAssigned,
     CaseClosed,
@@ -25,13 +27,13 @@ from domain.case_events import (
     FirstResponseSent,
 )
 from domain.case_sla import SlaBreached, SlaMilestone, SlaTargetSet
-from domain.kernel import Command
+from domain.kernel import Command, reference
 from eventstore.database import open_pool
 from eventstore.envelope import Happened
 from eventstore.log import Log
 from eventstore.personal import KeyRing
 from eventstore.reader import NOW, AsOf
-from projections import case_slas, cases
+from projections import calendars, case_slas, cases
 from projections.backlog import CaseDimension, backlog, backlog_series
 from projections.buckets import Granularity
 from projections.case_board import case_board
@@ -220,6 +222,45 @@ def test_the_times_of_service_are_told_under_both_definitions(new_database: Call
             assert figure.reopen_rate_v2 == (len(set(again)) / len(set(ended)) if ended else None)
             handed = [back for case in known.values() for when, back in case.handed if start <= when < end]
             assert (figure.reassigned, figure.ping_pongs) == (len(handed), sum(handed))
+
+    checked(new_database, check)
+
+
+def test_times_in_open_hours_leave_out_what_was_closed_and_what_was_waited(new_database: Callable[[], str]) -> None:
+    hours = tuple(
+        OpeningHours(weekday=day, opens=opens, closes=closes)
+        for day, opens, closes in ((6, "23:10", "24:00"), (7, "00:00", "01:30"), (7, "03:20", "06:00"))
+    )
+    define = DefineBusinessCalendar(
+        business_calendar_id=reference("business_calendar", "bitacora", "night"), key="night", timezone="Europe/Madrid",
+        hours=hours,
+    )  # fmt: skip
+    (calendar,) = business_calendar.decider.decide(define, business_calendar.decider.initial)
+    assert isinstance(calendar, BusinessCalendarDefined)
+
+    def check(lists: Lists, events: list[Happened]) -> None:
+        lists.log.do(define)
+        engine = Engine(lists.log, lists.pool, [calendars.view])
+        engine.prepare()
+        engine.catch_up()
+        report = case_times(lists, FROM, TO, Granularity.YEAR, calendar="night")
+        assert (report.calendar, report.calendar_version) == ("night", 1)
+        answered: list[int] = []
+        last: list[int] = []
+        for case in told(events).values():
+            waits = [(span[0], span[1] if len(span) > 1 else END) for cycle in case.cycles for span in cycle.waits]
+
+            def worked(since: datetime, until: datetime, waits: Any = waits) -> int:
+                inside = ((max(begin, since), min(end, until)) for begin, end in waits)
+                waited = sum(business_seconds(calendar, *span) for span in inside if span[0] < span[1])
+                return business_seconds(calendar, since, until) - waited
+
+            answered += [worked(cycle.began, cycle.answered) for cycle in case.cycles if cycle.answered]
+            last += [worked(case.cycles[0].began, cycle.resolved) for cycle in case.cycles if cycle.resolved][-1:]
+        for figure in report.figures:
+            assert are(answered, figure.first_response)
+            assert are(last, figure.resolution_v2)
+        assert report.figures or not events
 
     checked(new_database, check)
 

@@ -13,13 +13,14 @@ from hypothesis import HealthCheck, Phase, given, settings
 from domain import DECIDERS
 from domain.invitation import AnswerSurvey, SendInvitation, SurveyInvitationSent, SurveyResponded
 from domain.kernel import Command, Refused, derived
+from domain.segment_membership import EnterSegment
 from domain.values import Channel
 from eventstore.database import open_pool
 from eventstore.envelope import Happened, Request
 from eventstore.log import Log
 from eventstore.personal import KeyRing
 from eventstore.reader import NOW, AsOf
-from projections import customers, follow_ups, surveys
+from projections import customers, follow_ups, segment_memberships, surveys
 from projections.buckets import Granularity
 from projections.engine import Engine
 from projections.lists import Lists
@@ -28,7 +29,7 @@ from tests.conftest import KEK, House
 from tests.projections.histories import live_through
 from tests.projections.histories_service import START, asking, disorder, merging
 
-NEEDED = (customers.view, follow_ups.view, surveys.view)
+NEEDED = (customers.view, follow_ups.view, segment_memberships.view, surveys.view)
 FROM, TO = date(2026, 3, 28), date(2026, 3, 29)
 CUTS = [
     datetime(2026, 3, 27, 23, tzinfo=UTC),
@@ -126,8 +127,30 @@ def test_answers_are_told_apart_by_version_and_an_older_one_keeps_its_figures(ho
         house.log.do(AnswerSurvey(invitation_id=invitation, csat=csat), Request(occurred_at=START))
     report = survey_results(caught_up(house.log), FROM, TO, by=[SurveyDimension.VERSION], survey="post-purchase")
     assert [(each.of.version, each.csat) for each in report.figures] == [(1, 0.5), (2, 1.0)]
-    some = survey_results(caught_up(house.log), FROM, TO, customer_ids=[derived("customer", 1)])
-    assert [(each.answers, each.csat) for each in some.figures] == [(1, 0.0)]
+
+
+def test_answers_are_told_by_the_segments_that_customers_are_in(house: House) -> None:
+    gold, all_ = derived("segment", 1), derived("segment", 2)
+    for n, csat in enumerate([5, 2, 3]):
+        invitation, customer_id = derived("invitation", n), derived("customer", n)
+        sent = SendInvitation(
+            invitation_id=invitation, customer_id=customer_id, survey="post-purchase", version=1,
+            channel=Channel.EMAIL, language="es", follow_up_id=invitation,
+        )  # fmt: skip
+        house.log.do(sent, Request(occurred_at=START))
+        house.log.do(AnswerSurvey(invitation_id=invitation, csat=csat), Request(occurred_at=START))
+        for segment in (gold, all_)[n == 1 :] if n < 2 else ():
+            enter = EnterSegment(segment_id=segment, customer_id=customer_id, definition_version=1)
+            house.log.do(enter, Request(occurred_at=START))
+    lists = caught_up(house.log)
+    report = survey_results(lists, FROM, TO, by=[SurveyDimension.SEGMENT])
+    assert {each.of.segment_id: (each.answers, each.csat) for each in report.figures} == {
+        gold: (1, 1.0), all_: (2, 0.5), None: (1, 0.0),
+    }  # fmt: skip
+    (figure,) = survey_results(lists, FROM, TO, segment_id=all_).figures
+    assert (figure.answers, figure.csat, figure.of.segment_id) == (2, 0.5, None)
+    (whole,) = survey_results(lists, FROM, TO).figures
+    assert whole.answers == 3
 
 
 def test_the_error_of_a_net_promoter_score_is_that_of_a_mean() -> None:
