@@ -8,12 +8,13 @@ from psycopg import Connection, sql
 
 from domain.kernel import Refused
 from domain.segment import FIELDS
-from eventstore.reader import NOW, AsOf
-from projections import campaigns, cases, customer_360, customers, opportunities
+from eventstore.reader import NOW, AsOf, Reader
+from projections import campaigns, cases, customer_360, customers, loyalty, opportunities, products, profiles, quotes
 from projections.campaign_members import campaign_steps
-from projections.facts import counted
+from projections.facts import Facts, counted
 from projections.history import past
 from projections.lists import Lists
+from projections.sales import sales
 from projections.table import Table
 from projections.view import View
 
@@ -34,7 +35,15 @@ CARD = {
     "marketing_consent": """exists (
       select from jsonb_each(card.consents) given where starts_with(given.key, 'MARKETING/') and given.value = 'true')""",
 }
-COUNTED = {
+PROFILE = {
+    "sector": "profile.sector",
+    "size": "profile.size",
+    "account_manager": "profile.staff_id::text",
+    "lifecycle_stage": "profile.stage",
+    "roles": "profile.roles",
+    "risk_score": "profile.risk_score::numeric",
+}
+ASKED = {
     "open_opportunities": """(
       select count(*)::numeric from {opportunities}
        where opportunities.customer_id = line.customer_id and opportunities.status = 'OPEN')""",
@@ -46,9 +55,26 @@ COUNTED = {
        where campaigns.campaign_id in (
          select campaign_id from {campaign_steps}
           where campaign_steps.customer_id = line.customer_id and campaign_steps.kind = 'TARGETED'))""",
+    "open_quotes": """(
+      select count(*)::numeric from {quotes}
+       where quotes.customer_id = line.customer_id and quotes.status in ('REQUESTED', 'DRAFT', 'ISSUED'))""",
+    "categories": """(
+      select jsonb_agg(distinct products.category) from {products}
+       where products.category is not null and products.sku in (
+         select sku from {sales} where sales.customer_id = line.customer_id and sales.kind = 'PLACED'))""",
+    "tier": """(
+      select tier from {loyalty_accounts} where loyalty_accounts.customer_id = line.customer_id and left_at is null
+       order by tier_since desc nulls last, account_id limit 1)""",
+    "points": """(
+      select sum(balance) from {loyalty_accounts}
+       where loyalty_accounts.customer_id = line.customer_id and left_at is null)""",
 }
-TRAITS: Mapping[str, str] = {**LINE, **CARD, **COUNTED}
-"""The expression of each field over `line`, a customer of the list, and `card`, that of the 360."""
+"""What is looked up for each customer, in one of SOURCES."""
+TRAITS: Mapping[str, str] = {**LINE, **CARD, **PROFILE, **ASKED}
+"""The expression of each field over `line`, a customer of the list, `card`, that of the 360, and the `profile`."""
+SOURCES = (
+    opportunities.view, cases.view, campaigns.view, campaign_steps, quotes.view, products.view, sales, loyalty.view,
+)  # fmt: skip
 
 
 @contextmanager
@@ -63,18 +89,21 @@ def customers_with(
         raise Refused(f"No view knows {unknown[0]} of all customers yet. Take one of {known}.", "predicate")
     needed: list[View[Any]] = [customers.view, *([customer_360.view] if CARD.keys() & set(names) else [])]
     reader = lists.log.reader
-    sources = {
-        "opportunities": past(opportunities.view, as_of, reader) if "open_opportunities" in names else sql.SQL(""),
-        "cases": past(cases.view, as_of, reader) if "open_cases" in names else sql.SQL(""),
-        "campaigns": past(campaigns.view, as_of, reader),
-        "campaign_steps": counted(campaign_steps, as_of, reader),
-    }
+    sources = {view.name: _source(view, as_of, reader) for view in SOURCES}
     fields = {name: sql.SQL(TRAITS[name]).format(**sources) for name in names}
     with _opened(lists, needed, as_of) as (db, position, tables):
         source = sql.SQL("{} line").format(tables[0])
         if len(tables) > 1:
             source = sql.SQL("{} left join {} card on card.customer_id = line.customer_id").format(source, tables[1])
+        if PROFILE.keys() & set(names):
+            source = sql.SQL(
+                "{} left join (select profiles.* from {}) profile on profile.customer_id = line.customer_id"
+            ).format(source, past(profiles.view, as_of, reader))
         yield db, position, source, fields
+
+
+def _source(view: View[Any], as_of: AsOf, reader: Reader) -> sql.Composable:
+    return counted(view, as_of, reader) if isinstance(view, Facts) else past(view, as_of, reader)
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from random import Random
 from typing import Any
 from uuid import UUID
 
@@ -11,23 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain import DECIDERS
-from domain.campaign_member import HoldOutMember, TargetMember, campaign_member_id
-from domain.campaign_plan import CampaignKind, PlanCampaign
-from domain.case import CloseCase, OpenCase, ResolveCase
-from domain.case_events import CaseType
-from domain.consent import GrantConsent, Purpose, WithdrawConsent
-from domain.customer import ChangeCustomerProfile, CustomerKind, RegisterCustomer, StatePreference
-from domain.interaction import LogInteraction
-from domain.invitation import AnswerSurvey, SendInvitation
+from domain.customer import RegisterCustomer
 from domain.kernel import Command, Refused, derived
 from domain.merging import MergeCustomers
-from domain.opportunity import LoseOpportunity, OpenOpportunity
-from domain.order import OrderLine, PlaceOrder, RecordReturn
 from domain.predicate import TAKES, FieldKind, Predicate, Test, TestOperator, holds
 from domain.segment import FIELDS, DefineSegment, PublishSegment, RetireSegment
 from domain.segment_membership import EnterSegment, ExitSegment
-from domain.values import Channel
 from eventstore.envelope import Request
 from eventstore.reader import NOW, AsOf
 from projections import (
@@ -36,20 +24,31 @@ from projections import (
     cases,
     customer_360,
     customers,
+    loyalty,
     opportunities,
+    orders,
+    products,
+    profiles,
+    quotes,
     segment_memberships,
     segments,
 )
 from projections.engine import Engine
 from projections.lists import Lists
 from projections.segment_members import members, preview, sizes
-from projections.traits import LINE, TRAITS
+from projections.traits import TRAITS
 from tests.conftest import House
+from tests.projections.story_segments import people, rows
 
 VIEWS = (
     customers.view,
     customer_360.view,
     opportunities.view,
+    orders.view,
+    products.view,
+    profiles.view,
+    quotes.view,
+    loyalty.view,
     cases.view,
     campaigns.view,
     campaign_members.view,
@@ -169,107 +168,9 @@ def test_the_words_of_every_version_are_kept(house: House) -> None:
 
 # Preview.
 
-WHO = [derived("customer", n) for n in range(30)]
-COUNTRIES = ["ES", "FR", "Ñandú %_", ""]
-
-
-def people(log: Any) -> None:
-    """Customers of whom something or other is known."""
-    random, number = Random(3), iter(range(10**6))
-
-    def tell(command: Command, day: float) -> None:
-        log.do(command, Request(occurred_at=START + timedelta(days=day)))
-
-    for code in ("spring", "autumn"):
-        plan = PlanCampaign(
-            campaign_id=derived("campaign", code), key=code, title="A", kind=CampaignKind.EMAIL, starts_at=START
-        )
-        tell(plan, 0)
-    for who in WHO:
-        kind = random.choice(list(CustomerKind))
-        tell(
-            RegisterCustomer(customer_id=who, name="A", kind=kind, country=random.choice(["ES", "FR", None])),
-            random.randint(0, 90),
-        )
-        if random.random() < 0.5:
-            tell(ChangeCustomerProfile(customer_id=who, country=random.choice(COUNTRIES[:3]), territory="north"), 91)
-        for _ in range(random.choice([0, 0, 1, 2, 5])):
-            line = OrderLine(sku="A", quantity=random.randint(1, 3), unit_price=Decimal(random.randint(1, 900)) / 10)
-            order = derived("order", next(number))
-            tell(PlaceOrder(order_id=order, customer_id=who, lines=(line,)), random.randint(0, 150))
-            if random.random() < 0.3:
-                tell(RecordReturn(order_id=derived("return", next(number)), customer_id=who, lines=(line,)), 151)
-        if random.random() < 0.4:
-            channel = random.choice([None, Channel.EMAIL])
-            tell(GrantConsent(customer_id=who, purpose=random.choice(list(Purpose)), channel=channel), 5)
-        if random.random() < 0.2:
-            tell(GrantConsent(customer_id=who, purpose=Purpose.MARKETING), 6)
-            tell(WithdrawConsent(customer_id=who, purpose=Purpose.MARKETING), 7)
-        if random.random() < 0.4:
-            topic = random.choice(["wine", "sailing"])
-            tell(StatePreference(customer_id=who, topic=topic, value="yes"), 8)
-        if random.random() < 0.5:
-            tell(
-                LogInteraction(interaction_id=derived("i", next(number)), customer_id=who, channel=Channel.PHONE),
-                random.randint(0, 150),
-            )
-        if random.random() < 0.4:
-            invitation = derived("invitation", next(number))
-            sent = SendInvitation(
-                invitation_id=invitation,
-                customer_id=who,
-                survey="s",
-                version=1,
-                channel=Channel.EMAIL,
-                language="es",
-                follow_up_id=derived("follow-up", invitation),
-            )
-            tell(sent, 9)
-            tell(AnswerSurvey(invitation_id=invitation, csat=random.randint(1, 5), nps=random.choice([None, 3, 9])), 10)
-        for _ in range(random.choice([0, 1, 2])):
-            opportunity, case = derived("opportunity", next(number)), derived("case", next(number))
-            tell(OpenOpportunity(opportunity_id=opportunity, customer_id=who), 11)
-            tell(OpenCase(case_id=case, customer_id=who, type=CaseType.QUESTION, channel=Channel.EMAIL), 11)
-            if random.random() < 0.5:
-                tell(LoseOpportunity(opportunity_id=opportunity, reason="PRICE"), 12)
-                tell(ResolveCase(case_id=case), 12)
-                tell(CloseCase(case_id=case, reason="DONE"), 13)
-        for code in random.sample(["spring", "autumn"], random.choice([0, 1, 2])):
-            choose = random.choice([TargetMember, HoldOutMember])
-            tell(choose(campaign_id=derived("campaign", code), customer_id=who), 14)
-
-
-def rows(lists: Lists, as_of: AsOf) -> dict[UUID, Mapping[str, object]]:
-    """What is known of everybody, put together in Python."""
-    lines, cards = (lists.fold(view, as_of).rows for view in (customers.view, customer_360.view))
-    names = lists.log.codec.names([event for noun in DECIDERS for event in noun.events])
-    events = [each for page in lists.log.reader.fold(types=names, as_of=as_of) for each in page]
-    found = {}
-    for who, line in lines.items():
-        card = cards.get(who, customer_360.CustomerCard(who))
-        own = [(event, at) for event, at in events if at.customer_id == who]
-        streams: dict[UUID, str] = {at.stream_id: at.type for _, at in own}
-        found[who] = {
-            **{name: getattr(line, name) for name in LINE},
-            "orders": Decimal(card.order_count), "returns": Decimal(card.returns), "revenue": card.revenue,
-            "average_order": card.revenue / card.order_count if card.order_count else None,
-            "nps": None if card.last_nps is None else Decimal(card.last_nps),
-            "csat": None if card.last_csat is None else Decimal(card.last_csat),
-            "interests": card.preferences, "first_order_at": card.first_order_at, "last_order_at": card.last_order_at,
-            "last_contact_at": card.last_contact_at,
-            "marketing_consent": any(yes and key.startswith("MARKETING/") for key, yes in card.consents.items()),
-            "open_opportunities": Decimal(list(streams.values()).count("opportunity.opened.v1")),
-            "open_cases": Decimal(list(streams.values()).count("case.opened.v1")),
-            "campaigns": tuple(
-                code for code in ("spring", "autumn")
-                if streams.get(campaign_member_id(derived("campaign", code), who)) == "campaign_member.targeted.v1"
-            ),
-        }  # fmt: skip
-    return found
-
-
 NUMBERS = st.sampled_from([Decimal(n) for n in ("0", "1", "2", "5", "30.5", "100")])
-TEXTS = st.sampled_from(["ES", "FR", "PERSON", "north", "Ñandú %_", "spring", "wine", "E", "%"])
+WORDS = ["ES", "FR", "PERSON", "north", "Ñandú %_", "spring", "wine", "E", "%", "gold", "tools", "food", "L", "AT_RISK"]
+TEXTS = st.sampled_from([*WORDS, "PARTNER", str(derived("staff", 1))])
 VALUES: Mapping[str, st.SearchStrategy[Any]] = {
     "text": TEXTS,
     "number": NUMBERS,
