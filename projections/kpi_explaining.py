@@ -9,10 +9,11 @@ from uuid import UUID
 from psycopg import sql
 
 from domain.kernel import Refused
+from domain.values import must_be_currency
 from eventstore.reader import NOW, AsOf
 from projections import kpi_definitions
 from projections.buckets import BUSINESS_ZONE
-from projections.counting import END_OF_ALL, KpiScope, Look, Part, Tally, Timing, in_currency
+from projections.counting import END_OF_ALL, KpiScope, Look, Part, Tallied, Tally, Timing, in_currency
 from projections.kpi_definitions import KpiDefinition
 from projections.kpis import add_up, ask_others, chosen, looked, measure_of, position_of, versions_of, work_out
 from projections.lists import MAX_PAGE, Lists
@@ -22,11 +23,16 @@ from projections.periods import calendar_period, must_be_days
 
 @dataclass(frozen=True, slots=True)
 class KpiPart:
-    """One of the sums that a figure is made of: what is made of the amounts, and of which moment."""
+    """One of the sums that a figure is made of: what is made of the amounts, of which moment, and what it came to.
+
+    A median is told by the figure itself.
+    """
 
     name: str
     tally: Tally
     timing: Timing
+    restated: Decimal | None
+    reported: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +99,8 @@ def explain_kpi(
     must_be_days(from_, to, zone)
     if not 0 < first <= MAX_PAGE:
         raise Refused(f"Ask for 1 to {MAX_PAGE} rows at a time.", "first")
+    if currency is not None:
+        must_be_currency(currency, "currency")
     period = calendar_period(from_, to, zone)
     with lists.reading(kpi_definitions.view) as (db, folded):
         versions = versions_of(lists, db, key, as_of)
@@ -108,9 +116,17 @@ def explain_kpi(
     facts = tuple(found[:first])
     return KpiExplanation(
         definition, computed.source, period.starts_at, period.ends_at, value, numerator, denominator,
-        tuple(KpiPart(each.name, rows_of(each).tally, rows_of(each).timing) for each in computed.all_parts),
+        tuple(_shown(each, tallied[each]) for each in computed.all_parts),
         behind.name, facts, _cursor(facts[-1]) if facts else None, len(found) > first, position,
     )  # fmt: skip
+
+
+def _shown(part: AnyPart, tallied: Tallied) -> KpiPart:
+    behind = rows_of(part)
+    restated, reported = (
+        None if isinstance(amount, tuple) else amount for amount in (tallied.restated[-1], tallied.reported[-1])
+    )
+    return KpiPart(part.name, behind.tally, behind.timing, restated, reported)
 
 
 def _part(measure: Measure, name: str | None) -> AnyPart:

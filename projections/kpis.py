@@ -11,6 +11,7 @@ from psycopg import Connection
 
 from domain.kernel import Refused
 from domain.kpi import KpiDirection
+from domain.values import must_be_currency
 from eventstore.reader import NOW, AsOf
 from projections import kpi_definitions
 from projections.buckets import BUSINESS_ZONE, Granularity
@@ -97,6 +98,8 @@ def kpi(
     periods = periods_of(from_, to, granularity, zone)
     if len(scope) > MAX_SCOPES:
         raise Refused(f"Give at most {MAX_SCOPES} scopes.", "scope")
+    if currency is not None:
+        must_be_currency(currency, "currency")
     with lists.reading(kpi_definitions.view) as (db, folded):
         versions = versions_of(lists, db, key, as_of)
         definition = chosen(versions, to, version, measure)

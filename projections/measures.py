@@ -29,11 +29,15 @@ class Worked:
 
 @dataclass(frozen=True, eq=False)
 class Answered:
-    """What another question answers, which finds it under this name; `behind` are the rows that it looks at."""
+    """What another question answers, which finds it under this name; `behind` are the rows that it looks at.
+
+    `narrowed`: it keeps to the scope that is looked at, as those rows do.
+    """
 
     name: str
     question: Callable[[Lists, Look], Mapping[str, Tallied]]
     behind: Part
+    narrowed: bool = False
 
 
 AnyPart = Part | Worked | Answered
@@ -64,7 +68,7 @@ class Measure:
     version: int = 1
     combined: Callable[[Sequence[Decimal]], Quotient] = quotient
     scale: Decimal = Decimal(1)
-    spread: Part | None = None
+    spread: AnyPart | None = None
     by_median: bool = False
 
     @property
@@ -85,7 +89,7 @@ class Measure:
     @property
     def scopes(self) -> Sequence[KpiDimension]:
         """By what it can be narrowed down: what all of its sources can be, unless others answer for it."""
-        if any(isinstance(part, Answered) for part in self.all_parts):
+        if any(isinstance(part, Answered) and not part.narrowed for part in self.all_parts):
             return [KpiDimension.COMPANY]
         return [each for each in KpiDimension if all(each in source.scopes for source in self.sources)]
 

@@ -19,12 +19,13 @@ from eventstore.envelope import Origin, Request
 from eventstore.reader import AsOf
 from projections import VIEWS
 from projections.buckets import Granularity
-from projections.counting import KpiDimension, KpiScope
+from projections.counting import KpiDimension, KpiScope, Part, Tally
 from projections.engine import Engine
 from projections.kpi_catalogue import BUILT_IN, BY_NAME, MEASURES
 from projections.kpi_explaining import explain_kpi
 from projections.kpis import KpiSeries, kpi
 from projections.lists import Lists
+from projections.measures import Measure
 from tests.api.test_statements import counting
 from tests.conftest import House
 from tests.importers.conftest import Import, load  # noqa: F401  # a fixture
@@ -32,6 +33,7 @@ from tests.projections.kpis.story import Company
 
 MAX_STATEMENTS = 12
 RETAIL = Path(__file__).parents[4] / "shared/data/online_retail/online_retail.csv.gz"
+HALF_YEAR = (date(2025, 1, 1), date(2025, 6, 30))
 JANUARY, MARCH = date(2025, 1, 1), date(2025, 3, 31)
 
 
@@ -177,6 +179,7 @@ def test_a_figure_is_narrowed_down(house: House) -> None:
 
 REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"key": "revenu"}, "There is no KPI 'revenu'. Is it 'revenue'?", "key"),
+    ({"currency": "XXXX"}, "There is no currency 'XXXX': give an ISO 4217 code such as EUR.", "currency"),
     ({"version": 2}, "revenue has the versions 1.", "version"),
     ({"measure": "revenue"}, "There is no measure 'revenue'. Is it 'revenue.v1'?", "measure"),
     ({"measure": "revenue.v1", "version": 1}, "Ask by a version or by a measure, not by both.", "measure"),
@@ -229,6 +232,29 @@ def test_the_facts_behind_a_figure_add_up_to_it(company: Company) -> None:
             assert sum(fact.amount or 0 for fact in facts if fact.restated) == point.restated.numerator
             assert sum(fact.amount or 0 for fact in facts if fact.reported) == point.reported.numerator
             assert (first.value, first.numerator) == (point.restated.value, point.restated.numerator)
+
+
+@pytest.mark.parametrize("measure", MEASURES, ids=lambda measure: measure.name)
+def test_the_facts_behind_every_part_of_every_figure_add_up_to_it(company: Company, measure: Measure) -> None:
+    for part in measure.parts:
+        if not isinstance(part, Part):
+            continue
+        facts, after = [], None
+        while True:
+            page = explain_kpi(
+                company.lists, measure.key, *HALF_YEAR, measure=measure.name, part=part.name, first=100, after=after
+            )
+            facts += page.facts
+            after = page.end_cursor
+            if not page.has_next:
+                break
+        (shown,) = (each for each in page.parts if each.name == part.name)
+        for now, amount in ((True, shown.restated), (False, shown.reported)):
+            counted = [fact for fact in facts if (fact.restated if now else fact.reported)]
+            if part.tally is Tally.DISTINCT:
+                assert len({fact.counted_as for fact in counted}) == amount
+            else:
+                assert sum((fact.amount or Decimal(0) for fact in counted), Decimal(0)) == amount
 
 
 def test_another_part_is_explained_by_what_it_counts_once(company: Company) -> None:
