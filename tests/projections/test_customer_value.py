@@ -60,7 +60,7 @@ few_days = st.sampled_from([0, 0, 7, 60, 100, 200, 300]).map(lambda days: histor
 
 def test_any_history_is_told_as_by_hand_as_of_any_moment(new_database: Callable[[], str]) -> None:
     @given(history=st.lists(st.tuples(shopping, few_days), min_size=12, max_size=50))
-    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
     def check(history: list[tuple[Command, datetime]]) -> None:
         with open_pool(new_database()) as pool:
             log = Log(pool, DECIDERS, KeyRing(pool, KEK))

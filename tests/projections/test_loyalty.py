@@ -74,7 +74,7 @@ def test_however_accounts_are_folded_they_are_the_same_and_stand_where_the_event
     days = st.integers(0, 40).map(lambda n: START + n * 10 * DAY)
 
     @given(history=st.lists(st.tuples(histories_loyalty.loyalty, days), min_size=15, max_size=60))
-    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
     def check(history: list[tuple[Command, datetime]]) -> None:
         with open_pool(new_database()) as pool:
             log = Log(pool, DECIDERS, KeyRing(pool, KEK))
