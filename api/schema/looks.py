@@ -13,7 +13,7 @@ LOOK = (
     Argument(
         "currency", str | None, "The base currency that is looked at; the one with the most sales, if it is left out."
     ),
-    Argument("zone", str, "The IANA zone whose days and months count.", HOME_ZONE),
+    Argument("time_zone", str, "The IANA zone whose days and months count.", HOME_ZONE),
     AS_OF,
 )
 

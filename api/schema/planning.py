@@ -101,11 +101,11 @@ async def _sales(
     grain: Grain,
     horizon: int,
     confidence: float,
-    zone: str,
+    time_zone: str,
     currency: str | None = None,
     as_of: AsOf | None = None,
 ) -> SalesForecast:
-    look = await look_of(info.context, as_of, zone, currency)
+    look = await look_of(info.context, as_of, time_zone, currency)
     return await info.context.ask(
         sales_forecast.sales_forecast,
         info.context.house.lists,

@@ -87,8 +87,8 @@ def of_customer(lists: Lists) -> list[StrawberryField]:
     ]
 
 
-async def _rfm(root: None, info: Info, *, zone: str, currency: str | None = None, as_of: AsOf | None = None) -> Rfm:
-    look = await look_of(info.context, as_of, zone, currency)
+async def _rfm(root: None, info: Info, *, time_zone: str, currency: str | None = None, as_of: AsOf | None = None) -> Rfm:
+    look = await look_of(info.context, as_of, time_zone, currency)
     return await info.context.ask(rfm.rfm, info.context.house.lists, look)
 
 
@@ -97,14 +97,14 @@ async def _pareto(
     info: Info,
     *,
     steps: int,
-    zone: str,
+    time_zone: str,
     top: Decimal | None = None,
     best: int | None = None,
     share: Decimal | None = None,
     currency: str | None = None,
     as_of: AsOf | None = None,
 ) -> Pareto:
-    look = await look_of(info.context, as_of, zone, currency)
+    look = await look_of(info.context, as_of, time_zone, currency)
     if (top, best, share) == (None, None, None):
         top = pareto.USUAL
     return await info.context.ask(
@@ -116,13 +116,13 @@ async def _cohorts(
     root: None,
     info: Info,
     *,
-    zone: str,
+    time_zone: str,
     from_: date | None = None,
     to: date | None = None,
     currency: str | None = None,
     as_of: AsOf | None = None,
 ) -> Cohorts:
-    look = await look_of(info.context, as_of, zone, currency)
+    look = await look_of(info.context, as_of, time_zone, currency)
     return await info.context.ask(cohorts.cohorts, info.context.house.lists, look, first=from_, last=to)
 
 
@@ -132,25 +132,25 @@ async def _churn(
     *,
     status: ChurnStatus,
     first: int,
-    zone: str,
+    time_zone: str,
     currency: str | None = None,
     as_of: AsOf | None = None,
 ) -> Churn:
-    look = await look_of(info.context, as_of, zone, currency)
+    look = await look_of(info.context, as_of, time_zone, currency)
     return await info.context.ask(churn.churn, info.context.house.lists, look, status=status, first=first)
 
 
 async def _buying(
-    root: None, info: Info, *, zone: str, currency: str | None = None, as_of: AsOf | None = None
+    root: None, info: Info, *, time_zone: str, currency: str | None = None, as_of: AsOf | None = None
 ) -> BuyingReport:
-    look = await look_of(info.context, as_of, zone, currency)
+    look = await look_of(info.context, as_of, time_zone, currency)
     return await info.context.ask(lifetime.buying_report, info.context.house.lists, look)
 
 
 async def _backtest(
-    root: None, info: Info, *, from_: datetime, zone: str, currency: str | None = None, as_of: AsOf | None = None
+    root: None, info: Info, *, from_: datetime, time_zone: str, currency: str | None = None, as_of: AsOf | None = None
 ) -> BuyingBacktest:
-    look = await look_of(info.context, as_of, zone, currency)
+    look = await look_of(info.context, as_of, time_zone, currency)
     return await info.context.ask(buying_backtest.buying_backtest, info.context.house.lists, look, from_)
 
 
