@@ -62,7 +62,6 @@ from projections import (
     timeline,
     visits,
     work_items,
-    wrap_ups,
 )
 
 VIEWS = (
@@ -88,7 +87,6 @@ VIEWS = (
     relationships.view,
     entitlements.view,
     data_quality.view,
-    wrap_ups.view,
     messages.inbox,
     messages.outbox,
     reconciliations.view,

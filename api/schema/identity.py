@@ -23,7 +23,6 @@ from projections import (
     profiles,
     relationships,
     suspicions,
-    wrap_ups,
 )
 from projections.consent_coverage import ConsentCoverage
 from projections.consents import ConsentEntry
@@ -33,7 +32,6 @@ from projections.relationships import RelationshipEntry
 from projections.selecting import Order
 from projections.suspicions import Suspicion
 from projections.view import View
-from projections.wrap_ups import UndocumentedContacts, undocumented_contacts
 
 INNER = {"profiles": ("assigned", "own"), "data_quality": ("held", "proved")}
 """What a row remembers in order to be folded, and is nobody's business."""
@@ -79,19 +77,14 @@ NOUNS = (
         data_quality.view, "QualityEntry", hidden=INNER["data_quality"], order=(Order("completeness"),), fields=_whose
     ),
     _versions(data_quality.view, "QualityEntryVersion"),
-    Noun(wrap_ups.view, "WrapUp", order=(Order("ended_at", True),), fields=_whose),
 )
 """How these views are shown."""
 
 
 def questions(lists: Lists) -> list[StrawberryField]:
-    """`customerQuality(by)`, `undocumentedContacts(from, to)`, `consentCoverage(from, to)` and `duplicateRate`."""
+    """`customerQuality(by)`, `consentCoverage(from, to)` and `duplicateRate`."""
     shapes, within = lists.shapes, lists.types
     by = Argument("by", shapes.output(QualityDimension) | None, "By what to put customers together.", None)
-    period = (
-        Argument("from_", datetime | None, "Of calls that ended from this moment on.", None),
-        Argument("to", datetime | None, "And before this one.", None),
-    )
     dispatched = (
         Argument("from_", datetime | None, "Of what was dispatched from this moment on.", None),
         Argument("to", datetime | None, "And before this one.", None),
@@ -101,11 +94,6 @@ def questions(lists: Lists) -> list[StrawberryField]:
             "customer_quality", shapes.output(tuple[CustomerQuality, ...]),
             "How well customers are known, all of them or by what they have in common, the most numerous first.",
             _quality, (by, AS_OF, AT_LEAST), within=within,
-        ),
-        answered(
-            "undocumented_contacts", shapes.output(tuple[UndocumentedContacts, ...]),
-            "Calls that were answered and never written up, by who answered, those with the most first.",
-            _undocumented, (*period, AS_OF, AT_LEAST), within=within,
         ),
         answered(
             "consent_coverage", shapes.output(ConsentCoverage),
@@ -150,22 +138,6 @@ def _must_know_zones(start: datetime | None, end: datetime | None) -> None:
     for given, field in ((start, "from"), (end, "to")):
         if given is not None:
             must_know_zone(given, field)
-
-
-async def _undocumented(
-    root: None,
-    info: Info,
-    *,
-    from_: datetime | None = None,
-    to: datetime | None = None,
-    as_of: AsOf | None = None,
-    at_least: int | None = None,
-) -> Sequence[UndocumentedContacts]:
-    context, moment = info.context, moment_of(as_of)
-    _must_know_zones(from_, to)
-    if moment == NOW:
-        await reached(context, (wrap_ups.view,), at_least)
-    return await context.ask(undocumented_contacts, context.house.lists, from_, to, as_of=moment)
 
 
 async def _duplicate_rate(root: None, info: Info, *, as_of: AsOf | None = None) -> DuplicateRate:

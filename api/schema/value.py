@@ -87,7 +87,9 @@ def of_customer(lists: Lists) -> list[StrawberryField]:
     ]
 
 
-async def _rfm(root: None, info: Info, *, time_zone: str, currency: str | None = None, as_of: AsOf | None = None) -> Rfm:
+async def _rfm(
+    root: None, info: Info, *, time_zone: str, currency: str | None = None, as_of: AsOf | None = None
+) -> Rfm:
     look = await look_of(info.context, as_of, time_zone, currency)
     return await info.context.ask(rfm.rfm, info.context.house.lists, look)
 

@@ -87,36 +87,6 @@ def test_what_customers_have_of_these_is_asked_for_all_of_a_page_at_once(
     assert used[0] == used[1]
 
 
-def test_calls_that_nobody_wrote_up_are_listed_by_who_answered(ask: Ask) -> None:
-    for n, wrapped_up in enumerate((True, False, False)):
-        call = f"pbx:{n}"
-        do(ask, "ringCall", callId=call)
-        do(ask, "answerCall", callId=call, staffId="hr:eva")
-        do(ask, "endCall", f"2026-03-0{n + 1}T10:00:00Z", callId=call, talkS=60)
-        if wrapped_up:
-            do(ask, "completeWrapUp", callId=call, disposition="SOLD")
-    do(ask, "ringCall", callId="pbx:lost")
-    lost = do(ask, "endCall", callId="pbx:lost", talkS=0, waitedS=40)
-    (eva,) = ask("{ undocumentedContacts { staffId ended undocumented rate oldestAt } }")["undocumentedContacts"]
-    assert (eva["ended"], eva["undocumented"], eva["rate"]) == (3, 2, "0.6667")
-    assert eva["oldestAt"] == "2026-03-02T10:00:00Z"
-    owed = ask(
-        "query($who: Ref!) { wrapUps(filter: {staffId: {eq: $who}, state: {eq: MISSING}}) { nodes { endedAt } } }",
-        who=eva["staffId"],
-    )["wrapUps"]["nodes"]
-    assert [node["endedAt"][:10] for node in owed] == ["2026-03-03", "2026-03-02"]
-    states = ask("{ wrapUps { nodes { state } } }")["wrapUps"]["nodes"]
-    assert sorted(node["state"] for node in states) == ["DONE", "MISSING", "MISSING", "NOT_DUE"]
-    do(ask, "completeWrapUp", callId="pbx:1", disposition="SOLD")
-    now = "{ undocumentedContacts { undocumented } }"
-    before = f'{{ undocumentedContacts(asOf: {{position: "{lost["position"]}"}}) {{ undocumented }} }}'
-    assert [ask(query)["undocumentedContacts"][0]["undocumented"] for query in (now, before)] == [1, 2]
-    period = '{ undocumentedContacts(from: "2026-03-03T00:00:00Z", to: "2026-03-04T00:00:00Z") { ended undocumented } }'
-    assert ask(period)["undocumentedContacts"] == [{"ended": 1, "undocumented": 1}]
-    (error,) = ask('{ undocumentedContacts(from: "2026-03-03T00:00:00") { ended } }', errors=True)
-    assert error["extensions"]["code"] == "BAD_REQUEST"
-
-
 def test_how_well_customers_are_known_is_counted_by_what_they_have_in_common(office: Ask) -> None:
     do(office, "verifyIdentifier", customerId="shop:ana", type="EMAIL", value="ana@acme.es", method="LINK")
     do(office, "recordMessageBounced", messageId="m1", customerId="shop:ana", kind="HARD", reason="5.1.1")

@@ -21,7 +21,6 @@ from projections import (
     reconciliations,
     relationships,
     suspicions,
-    wrap_ups,
 )
 from projections.engine import Engine
 from projections.lists import Lists
@@ -39,7 +38,6 @@ VIEWS = (
     relationships.view,
     entitlements.view,
     data_quality.view,
-    wrap_ups.view,
     messages.inbox,
     messages.outbox,
     reconciliations.view,
