@@ -81,7 +81,7 @@ class Deal:
                 if event.stage != self.stage:
                     self.enter(event.stage, at)
             case OpportunityAmountRevised():
-                self.amount = event.amount.base
+                self.amount, self.currency = event.amount.base, event.amount.base_currency
             case OpportunityCloseDateMoved():
                 self.close_on = event.close_on
             case OpportunityProbabilityOverridden():
@@ -95,6 +95,7 @@ class Deal:
             case OpportunityWon():
                 self.status, self.closed = "WON", at.occurred_at
                 self.amount = event.amount.base if event.amount else None
+                self.currency = event.amount.base_currency if event.amount else self.currency
             case OpportunityLost():
                 self.status, self.closed = "LOST", at.occurred_at
             case OpportunityReopened():
