@@ -81,6 +81,7 @@ class Answered:
     time_zone: str
     version: int
     position: int
+    report_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +231,7 @@ def _make(within: Namespace) -> None:
             shown("has_more", bool, "Whether there are more cells than these.", within=within),
             shown("time_zone", str, "Whose days they are.", within=within),
             shown("version", Long, "Of which meaning the cube is.", within=within),
+            shown("report_version", Long | None, "Of which meaning the report is, if it is one.", within=within),
             shown("position", Position, "How far the log has been taken in.", within=within),
         ],
     )  # fmt: skip

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from strawberry.types.field import StrawberryField
 
-from api.schema import duplicates, explaining, of_customer, overview, value
+from api.schema import customer_reports, duplicates, explaining, of_customer, overview, value
 from api.schema.context import Context, Info, Shown
 from api.schema.filters import text_of
 from api.schema.moments import AS_OF, AT_LEAST, AsOf, moment_of, reached
@@ -82,6 +82,7 @@ def fields(lists: Lists) -> list[StrawberryField]:
         answered("position", Position, "How far the log has been taken in here.", _position, within=lists.types),
         duplicates.of_customer(lists),
         explaining.of_customer(lists),
+        *customer_reports.of_customer(lists),
         *of_customer.fields(lists, shown_customer),
         *(value.of_customer(lists) if "orders" in lists.nouns else ()),
         *(overview.of_customer(lists) if {view.name for view in OVERVIEW} <= set(lists.nouns) else ()),

@@ -130,6 +130,7 @@ def used(house: House, query: str, monkeypatch: pytest.MonkeyPatch) -> int:
     return len(statements)
 
 
+@pytest.mark.timeout(600)
 def test_more_rows_do_not_take_more_statements(full: None, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     for limit in ("MAX_COST", "MAX_FIELDS", "MAX_DEPTH"):
         monkeypatch.setattr(f"api.limits.{limit}", 1_000_000)
