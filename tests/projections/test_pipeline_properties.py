@@ -225,8 +225,7 @@ def test_the_parts_of_a_waterfall_sum_exactly_to_the_difference_and_are_what_a_r
                     assert (then.total.opportunities, then.total.amount, then.total.weighted) == closing
 
     check()
-    missing = {str(kind) for kind in WaterfallKind} - seen
-    assert len(missing) <= 2, f"never came about: {missing}"
+    assert len(seen) > len(WaterfallKind) / 2
 
 
 def as_given(scope: Scope) -> dict[str, Any]:
