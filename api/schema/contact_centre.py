@@ -24,6 +24,7 @@ from projections.contact_centre import ANSWERED_WITHIN_S, CentreReport, contact_
 from projections.intervals import QUARTER_S
 from projections.queue import LiveQueue, live_queue
 from projections.selecting import Order
+from projections.staffing_plan import PlannedInterval, staffing_plan
 from projections.traffic import CentreDimension, Slice
 from projections.undocumented import UndocumentedCalls, undocumented_calls
 
@@ -51,7 +52,7 @@ NOUNS = (work_item, call, shift, interaction)
 
 
 def questions(lists: Lists) -> list[StrawberryField]:
-    """`queue`, `contactCentre` and `undocumentedCalls`."""
+    """`queue`, `contactCentre`, `staffingPlan` and `undocumentedCalls`."""
     shapes, within = lists.shapes, lists.types
     span = (
         Argument("from_", datetime, "From this moment on."),
@@ -82,7 +83,21 @@ def questions(lists: Lists) -> list[StrawberryField]:
         AS_OF,
         AT_LEAST,
     )
+    planned = (
+        *span,
+        Argument("interval_s", int, "How long an interval is: a multiple of 900 seconds.", QUARTER_S),
+        Argument("queue", str | None, "For this queue alone."),
+        Argument("channel", shapes.enum(Channel) | None, "For this channel alone."),
+        Argument("service_level", float, "The share that is to be answered in time.", 0.8),
+        Argument("within_s", int, "In how many seconds an answer is in time.", ANSWERED_WITHIN_S),
+        Argument("shrinkage", float, "The share of paid time in which agents are not there to answer.", 0.0),
+        Argument("time_zone", str, "Whose clocks cut the intervals.", BUSINESS_ZONE),
+        AS_OF,
+        AT_LEAST,
+    )
+    plan = list[shapes.output_of(PlannedInterval)]  # type: ignore[misc, valid-type]  # a type that is made at run time
     return [
+        answered("staffing_plan", plan, "How many agents what came would have taken.", _plan, planned, within=within),
         answered("queue", shapes.output_of(LiveQueue), "What waits for an agent.", _queue, waiting, within=within),
         answered(
             "contact_centre",
@@ -153,6 +168,40 @@ async def _figures(
         by=by or (),
         only=Slice(queue, _id("staff", staff_id, "staffId"), _id("campaign", campaign_id, "campaignId"), channel),
         within_s=within_s,
+        zone=time_zone,
+        as_of=moment,
+    )
+
+
+async def _plan(
+    root: None,
+    info: Info,
+    *,
+    from_: datetime,
+    to: datetime,
+    interval_s: int = QUARTER_S,
+    queue: str | None = None,
+    channel: Channel | None = None,
+    service_level: float = 0.8,
+    within_s: int = ANSWERED_WITHIN_S,
+    shrinkage: float = 0.0,
+    time_zone: str = BUSINESS_ZONE,
+    as_of: AsOf | None = None,
+    at_least: int | None = None,
+) -> tuple[PlannedInterval, ...]:
+    context, moment = info.context, moment_of(as_of)
+    if moment == NOW:
+        await reached(context, CENTRE, at_least)
+    return await context.ask(
+        staffing_plan,
+        context.house.lists,
+        from_,
+        to,
+        interval_s=interval_s,
+        only=Slice(queue=queue, channel=channel),
+        service_level=service_level,
+        within_s=within_s,
+        shrinkage=shrinkage,
         zone=time_zone,
         as_of=moment,
     )

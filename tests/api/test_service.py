@@ -110,10 +110,11 @@ def test_the_backlog_is_told_of_now_of_a_moment_and_of_every_day(desk: None, ask
 
 def test_times_and_attainment_are_told_by_period(desk: None, ask: Ask):
     query = """{
-      caseTimes(from: "2026-03-01", to: "2026-03-31") { figures { opened resolved
+      caseTimes(from: "2026-03-01", to: "2026-03-31", calendar: "office") { calendar figures { opened resolved
         firstResponse { count medianS } resolution { medianS } resolutionV2 { medianS } reopenRate reopenRateV2 } }
       slaAttainment(from: "2026-03-01", to: "2026-03-31") { figures { milestone sla slaVersion decided met attainment } } }"""
     found = ask(query)
+    assert found["caseTimes"]["calendar"] == "office"
     assert found["caseTimes"]["figures"] == [
         {
             "opened": 3, "resolved": 1, "firstResponse": {"count": 1, "medianS": 600.0}, "resolution": {"medianS": 600.0},
@@ -196,6 +197,14 @@ def test_the_contact_centre_shows_an_answer_time_that_falls(does: Callable[..., 
     assert (second["offered"], second["asaS"], second["serviceLevel"]) == (2, 23.0, 0.5)
     assert (first["serviceLevel"], first["serviceLevelV2"], first["abandonRate"]) == (0.0, 0.0, 1 / 3)
     assert (first["ahtS"], second["ahtS"]) == (115.0, 130.0)
+    plan = """{ staffingPlan(from: "2026-03-02T09:00:00Z", to: "2026-03-02T09:45:00Z", queue: "L1") {
+      volume { contacts ahtS } staffing { agents serviceLevel } } }"""
+    quarters = ask(plan)["staffingPlan"]
+    assert [(each["volume"]["contacts"], each["volume"]["ahtS"]) for each in quarters] == [
+        (3, 115.0), (2, 130.0), (0, 122.5),
+    ]  # fmt: skip
+    assert [each["staffing"] and each["staffing"]["agents"] for each in quarters] == [2, 2, None]
+    assert all(each["staffing"] is None or each["staffing"]["serviceLevel"] >= 0.8 for each in quarters)
     later = '{ contactCentre(from: "2026-03-02T09:00:00Z", to: "2026-03-02T09:30:00Z", intervalS: 100) { position } }'
     assert "multiple of 900" in ask(later, errors=True)[0]["message"]
 
