@@ -28,8 +28,8 @@ from projections.view import Column
 FEW, MANY = 2, 50
 SPACE = UUID(int=4)
 START = datetime(2026, 1, 1, tzinfo=UTC)
-ATTEMPTS = 2
-"""What is remembered is asked for no more, and a new connection has something to say of its own: it is not counted once."""
+ATTEMPTS = 5
+"""A connection that the pool opens meanwhile has statements of its own, so a count that is too high is taken again."""
 SUMMED = "totalCount aggregate { count }"
 
 
@@ -145,7 +145,10 @@ def test_more_rows_do_not_take_more_statements(full: None, house: House, monkeyp
             query = f"{{ {name}(first: SIZE) {{ nodes {{ {part} }} {'' if name == 'events' else SUMMED} }} }}"
             used(house, query.replace("SIZE", str(MANY)), monkeypatch)
             few = used(house, query.replace("SIZE", str(FEW)), monkeypatch)
-            many = min(used(house, query.replace("SIZE", str(MANY)), monkeypatch) for _ in range(ATTEMPTS))
+            many = few + 1
+            for _ in range(ATTEMPTS):
+                if many > few:
+                    many = used(house, query.replace("SIZE", str(MANY)), monkeypatch)
             if many > few:
                 more[f"{name}: {part}"] = (few, many)
     assert more == {}
