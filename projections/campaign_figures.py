@@ -65,13 +65,15 @@ orders as (
   select owner_id, customer_id, min(occurred_at) as placed_at
     from {sales} where customer_id in (select customer_id from members)
    group by owner_id, customer_id having sum(orders) > 0 and sum(quantity) > 0),
+bought as (
+  select distinct m.campaign_id, m.customer_id
+    from members m join plan p on p.campaign_id = m.campaign_id join orders o on o.customer_id = m.customer_id
+   where o.placed_at >= greatest(m.chosen_at, p.launched_at)
+     and o.placed_at < greatest(m.chosen_at, p.launched_at) + make_interval(days => p.response_days::int)),
 outcomes as (
-  select m.*, m.purchased or exists (
-           select from orders o where o.customer_id = m.customer_id
-              and o.placed_at >= greatest(m.chosen_at, p.launched_at)
-              and o.placed_at < greatest(m.chosen_at, p.launched_at) + make_interval(days => p.response_days::int)
-         ) as converted, t.channel, t.staff_id, t.attempt
-    from members m left join plan p on p.campaign_id = m.campaign_id
+  select m.*, m.purchased or b.customer_id is not null as converted, t.channel, t.staff_id, t.attempt
+    from members m
+    left join bought b on b.campaign_id = m.campaign_id and b.customer_id = m.customer_id
     left join touches t on t.campaign_id = m.campaign_id and t.customer_id = m.customer_id),
 models as (
   select distinct on (campaign_id) campaign_id, model, model_version from steps

@@ -216,6 +216,31 @@ def test_a_preview_means_the_customers_of_whom_the_predicate_holds(house: House,
     check()
 
 
+def about(field: str, value: Any) -> Predicate:
+    """That a field has this value, or contains it."""
+    match value:
+        case None | () | []:
+            test = Test(field=field, operator=TestOperator.IS_EMPTY)
+        case list() | tuple():
+            test = Test(field=field, operator=TestOperator.CONTAINS, text=value[0])
+        case _:
+            kind = FIELDS[field].value.lower()
+            shown = str(value) if FIELDS[field] is FieldKind.TEXT else value
+            test = Test(field=field, operator=TestOperator.EQ, **{kind: shown})
+    return Predicate(test=test)
+
+
+def test_every_value_that_anybody_has_is_found_with_all_who_have_it(house: House) -> None:
+    people(house.log)
+    lists = folded(house)
+    known = rows(lists, NOW)
+    for field in TRAITS:
+        for predicate in {repr(each): each for row in known.values() for each in [about(field, row[field])]}.values():
+            found = preview(lists, predicate, at=TODAY)
+            expected = sorted(who for who, row in known.items() if holds(predicate, row, TODAY))
+            assert (predicate, list(found.customer_ids)) == (predicate, expected)
+
+
 def test_every_field_can_tell_some_of_them_from_others(house: House) -> None:
     people(house.log)
     known = rows(folded(house), NOW)
