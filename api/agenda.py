@@ -12,11 +12,11 @@ from api.house import House
 from domain.activity import ActivityScheduled, ActivityStatus
 from eventstore.database import Unavailable, reachable
 from processes.links import link_secret, read_token, token
-from projections import absences, agenda
-from projections.absences import AbsenceEntry
-from projections.agenda import DAY, AgendaEntry, keeps_busy
 from projections.lists import MAX_PAGE
 from projections.selecting import Condition, Operator, Order
+from projections.touchpoints import absences, agenda
+from projections.touchpoints.absences import AbsenceEntry
+from projections.touchpoints.agenda import DAY, AgendaEntry, keeps_busy
 from projections.view import R, View
 
 MAX_ENTRIES = 10_000

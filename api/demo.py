@@ -31,8 +31,8 @@ from processes import POLICIES
 from processes.letters import Stationery
 from processes.transports import Answer, Taken
 from processes.worker import Worker
-from projections import due
 from projections.engine import Engine
+from projections.touchpoints import due
 
 ACTOR = "demo"
 DAYS = 365

@@ -16,8 +16,8 @@ from api.terminal import Json, catch_up, fail, house, progress, say, show, table
 from domain.kernel import Refused
 from eventstore.commands import identify
 from eventstore.envelope import Origin
-from projections import imports
 from projections.selecting import Order
+from projections.touchpoints import imports
 
 SHORT_ID = 8
 

@@ -9,8 +9,9 @@ from api.house import House
 from domain.kernel import Refused
 from eventstore.commands import identify
 from eventstore.reader import AsOf
-from projections import customer_360, customers, orders, timeline
+from projections.customers import customer_360, customers, timeline
 from projections.selecting import Order
+from projections.selling import orders
 
 SHOWN_LINES = 20
 

@@ -34,10 +34,10 @@ from processes.letters import Stationery, Unwritable
 from processes.policy import Letter, Memories, Policy
 from processes.runner import correlations_of, pause
 from processes.transports import Answer, Deferred, Rejected, Taken, Transport, Unclear
-from projections import due
-from projections.due import Due
 from projections.engine import Engine
 from projections.table import Table
+from projections.touchpoints import due
+from projections.touchpoints.due import Due
 
 DELIVERIES_PER_STEP = 50
 MAX_ATTEMPTS = 5

@@ -12,7 +12,7 @@ from eventstore.codec import Codec
 from eventstore.envelope import Happened, Recorded
 from eventstore.reader import AsOf, Reader
 from processes.calendar import Calendar
-from projections.due import Due
+from projections.touchpoints.due import Due
 
 M = TypeVar("M")
 H = TypeVar("H", bound=Callable[..., object])

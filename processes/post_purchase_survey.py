@@ -34,7 +34,7 @@ from processes.calendar import Days, Months
 from processes.policy import Letter
 from processes.survey_memory import Known, Promise, called_off, how_ended
 from processes.survey_memory import policy as policy
-from projections.due import Due
+from projections.touchpoints.due import Due
 
 AFTER = Months(1)
 AT = time(10)

@@ -21,10 +21,10 @@ from eventstore.log import Conflict, Log, Outdated
 from processes import points
 from processes.decisions import Decisions
 from processes.policy import Memories, Policy
-from projections import due
-from projections.due import Due
 from projections.engine import Engine
 from projections.table import Table
+from projections.touchpoints import due
+from projections.touchpoints.due import Due
 
 TRIGGERS_PER_STEP = 500
 FOLLOW_UPS_PER_BATCH = 100

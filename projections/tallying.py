@@ -8,7 +8,7 @@ from typing import Any
 from psycopg import sql
 
 from domain.values import EXACT
-from projections.counting import (
+from projections.figures.counting import (
     END_OF_ALL,
     END_OF_PERIOD,
     FOR_EVER,

@@ -23,9 +23,11 @@ from eventstore.reader import AsOf
 from processes import POLICIES
 from processes.letters import Stationery
 from processes.worker import Worker
-from projections import VIEWS, customers, due
+from projections import VIEWS
+from projections.customers import customers
 from projections.engine import Engine
 from projections.lists import Lists
+from projections.touchpoints import due
 from tests.conftest import House
 
 UNTIL = datetime(2026, 3, 1, tzinfo=UTC)

@@ -19,8 +19,10 @@ from eventstore.database import SchemaError
 from eventstore.embedded import EmbeddedServer
 from eventstore.envelope import Request
 from eventstore.personal import KeyFileError
-from projections import VIEWS, customers, due
+from projections import VIEWS
+from projections.customers import customers
 from projections.rebuild import rebuild
+from projections.touchpoints import due
 
 CUSTOMER = derived("customer", "ana")
 

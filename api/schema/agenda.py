@@ -17,9 +17,9 @@ from domain.activity import ActivityScheduled
 from domain.values import Period
 from eventstore.commands import identify
 from eventstore.reader import NOW
-from projections import absences, agenda
-from projections.agenda import AgendaEntry, FreeBusy
 from projections.selecting import Order
+from projections.touchpoints import absences, agenda
+from projections.touchpoints.agenda import AgendaEntry, FreeBusy
 
 
 def fields(lists: Lists) -> list[StrawberryField]:

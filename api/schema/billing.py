@@ -20,10 +20,11 @@ from domain.invoice import InvoiceLine
 from eventstore.commands import identify
 from eventstore.reader import NOW
 from eventstore.reader import AsOf as Moment
-from projections import invoices, order_syncs, orders, payments, returns, settlements
 from projections.buckets import BUSINESS_ZONE
 from projections.selecting import Order
-from projections.settlements import OpenInvoice, Receivable
+from projections.selling import invoices, orders, payments, returns, settlements
+from projections.selling.settlements import OpenInvoice, Receivable
+from projections.touchpoints import order_syncs
 
 
 def _invoice_fields(lists: Lists) -> list[StrawberryField]:

@@ -18,10 +18,12 @@ from api.schema.staff import staff_of
 from api.schema.views import Lists
 from eventstore.commands import identify
 from eventstore.reader import NOW
-from projections import campaign_contacts, campaign_members, campaigns, deliveries, offers, orders, segments
-from projections.campaign_performance import CampaignBy, CampaignPerformance, performance
-from projections.offer_outcomes import OfferBy, OfferOutcome, outcomes
+from projections.marketing import campaign_contacts, campaign_members, campaigns, offers, segments
+from projections.marketing.campaign_performance import CampaignBy, CampaignPerformance, performance
+from projections.marketing.offer_outcomes import OfferBy, OfferOutcome, outcomes
 from projections.selecting import Order
+from projections.selling import orders
+from projections.touchpoints import deliveries
 
 PERFORMANCE_VIEWS = (campaigns.view, campaign_members.view, campaign_contacts.view, deliveries.view, orders.view)
 

@@ -17,14 +17,14 @@ from domain.case_events import CasePriority
 from domain.kernel import Refused
 from eventstore.commands import identify
 from eventstore.reader import NOW
-from projections import case_slas, cases
-from projections.backlog import Backlog, CaseDimension, backlog, backlog_series
 from projections.buckets import BUSINESS_ZONE, Granularity
-from projections.case_board import CaseBoard, SlaClock, case_board, clocks_of, sheets_of_each
-from projections.case_times import ServiceTimes, case_times
-from projections.cases import CaseSheet
 from projections.selecting import Order
-from projections.sla_attainment import SlaAttainment, sla_attainment
+from projections.service import case_slas, cases
+from projections.service.backlog import Backlog, CaseDimension, backlog, backlog_series
+from projections.service.case_board import CaseBoard, SlaClock, case_board, clocks_of, sheets_of_each
+from projections.service.case_times import ServiceTimes, case_times
+from projections.service.cases import CaseSheet
+from projections.service.sla_attainment import SlaAttainment, sla_attainment
 
 
 def fields(lists: Lists) -> list[StrawberryField]:

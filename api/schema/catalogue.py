@@ -13,10 +13,10 @@ from api.schema.shapes import Argument, answered, sentence_of
 from api.schema.views import Lists
 from eventstore.commands import identify
 from eventstore.reader import NOW
-from projections import price_lists, pricing, products, stock
-from projections.pricing import Price
 from projections.selecting import Order
-from projections.stock import Stock
+from projections.selling import price_lists, pricing, products, stock
+from projections.selling.pricing import Price
+from projections.selling.stock import Stock
 
 
 def _product_fields(lists: Lists) -> list[StrawberryField]:

@@ -18,15 +18,16 @@ from domain.values import Channel, must_know_zone
 from eventstore.commands import identify
 from eventstore.reader import NOW
 from eventstore.reader import AsOf as Moment
-from projections import calls, interactions, shifts, work_items
 from projections.buckets import BUSINESS_ZONE
-from projections.contact_centre import ANSWERED_WITHIN_S, CentreReport, contact_centre
-from projections.intervals import QUARTER_S
-from projections.queue import LiveQueue, live_queue
 from projections.selecting import Order
-from projections.staffing_plan import PlannedInterval, staffing_plan
-from projections.traffic import CentreDimension, Slice
-from projections.undocumented import UndocumentedCalls, undocumented_calls
+from projections.service import shifts, work_items
+from projections.service.contact_centre import ANSWERED_WITHIN_S, CentreReport, contact_centre
+from projections.service.intervals import QUARTER_S
+from projections.service.queue import LiveQueue, live_queue
+from projections.service.staffing_plan import PlannedInterval, staffing_plan
+from projections.service.traffic import CentreDimension, Slice
+from projections.service.undocumented import UndocumentedCalls, undocumented_calls
+from projections.touchpoints import calls, interactions
 
 CENTRE = (work_items.view, calls.view, shifts.view)
 

@@ -16,14 +16,16 @@ from api.schema.staff import staff_of
 from api.schema.views import Lists
 from domain.values import must_be_zone
 from eventstore.reader import NOW
-from projections import allocations, campaigns, costs, objectives, orders, territories
-from projections.acquisition import AcquisitionCost, acquisition_costs
 from projections.buckets import BUSINESS_ZONE, Granularity
-from projections.cost_shares import ProfitBy
-from projections.objective_measures import measuring
-from projections.objective_status import ObjectiveStanding, standings
-from projections.profitability import MAX_LINES, Profitability, profitability
+from projections.company import allocations, costs, objectives, territories
+from projections.company.acquisition import AcquisitionCost, acquisition_costs
+from projections.company.cost_shares import ProfitBy
+from projections.company.objective_measures import measuring
+from projections.company.objective_status import ObjectiveStanding, standings
+from projections.company.profitability import MAX_LINES, Profitability, profitability
+from projections.marketing import campaigns
 from projections.selecting import Order
+from projections.selling import orders
 
 
 def _cost_fields(lists: Lists) -> list[StrawberryField]:

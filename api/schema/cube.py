@@ -19,13 +19,13 @@ from api.schema.shapes import Argument, Namespace, answered, output, sentence_of
 from api.schema.views import AFTER, FIRST, Lists, PageInfo, page_info
 from domain.kernel import Refused
 from eventstore.reader import NOW
-from projections import cube_answer
 from projections.buckets import BUSINESS_ZONE, Granularity
-from projections.cube import Cube, known
-from projections.cube_answer import CubeRow, FactBehind
-from projections.cube_filters import MAX_FILTER_DEPTH, Comparison, CubeFilter, CubeOperator, Joined
-from projections.cube_query import MAX_CUBE_ROWS, CubeQuery, Days, TimeDimension
-from projections.cubes import CUBES
+from projections.figures import cube_answer
+from projections.figures.cube import Cube, known
+from projections.figures.cube_answer import CubeRow, FactBehind
+from projections.figures.cube_filters import MAX_FILTER_DEPTH, Comparison, CubeFilter, CubeOperator, Joined
+from projections.figures.cube_query import MAX_CUBE_ROWS, CubeQuery, Days, TimeDimension
+from projections.figures.cubes import CUBES
 
 DEFAULT_ROWS = 100
 

@@ -18,19 +18,11 @@ from domain.kernel import Refused
 from eventstore.commands import MAX_ID, identify
 from eventstore.reader import NOW
 from eventstore.reader import AsOf as Moment
-from projections import (
-    benefits,
-    customer_360,
-    customers,
-    data_quality,
-    loyalty,
-    opportunities,
-    products,
-    profiles,
-    programmes,
-)
-from projections.open_requests import QUERIES
+from projections.customers import benefits, customer_360, customers, data_quality, profiles
+from projections.customers.open_requests import QUERIES
 from projections.selecting import Condition, Operator
+from projections.selling import opportunities, products
+from projections.value import loyalty, programmes
 from projections.view import Column, View
 
 VIEWS: tuple[View[Any], ...] = (customers.view, customer_360.view)

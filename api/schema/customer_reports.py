@@ -8,8 +8,8 @@ from strawberry.types.field import StrawberryField
 from api.schema.context import Info, Shown
 from api.schema.shapes import answered
 from api.schema.views import Lists
-from projections.cubes import CUBES
-from projections.reports import CUSTOMER, REPORTS, Report
+from projections.figures.cubes import CUBES
+from projections.figures.reports import CUSTOMER, REPORTS, Report
 
 
 @dataclass(frozen=True, slots=True)

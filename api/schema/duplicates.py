@@ -13,9 +13,9 @@ from api.schema.moments import AS_OF, AT_LEAST, AsOf, moment_of, reached
 from api.schema.shapes import Argument, answered, output, sentence_of, shown
 from api.schema.views import AFTER, Lists
 from eventstore.reader import NOW
-from projections import identities, suspicions
-from projections.duplicates import DuplicateCandidate, candidates, of_each
-from projections.likeness import FeatureComparison
+from projections.customers import identities, suspicions
+from projections.customers.duplicates import DuplicateCandidate, candidates, of_each
+from projections.customers.likeness import FeatureComparison
 
 DEFAULT_FIRST = 20
 OF_ONE = 20

@@ -15,9 +15,9 @@ from api.schema.views import Lists
 from domain.kernel import Refused
 from eventstore.commands import camel, identify
 from eventstore.reader import NOW
-from projections import customer_360, customers
-from projections.cube import known
-from projections.explaining import Cause, DefinitionUsed, Explanation, explain, explain_customers
+from projections.customers import customer_360, customers
+from projections.figures.cube import known
+from projections.figures.explaining import Cause, DefinitionUsed, Explanation, explain, explain_customers
 from projections.view import Key, View
 
 MAX_CAUSES = 1_000

@@ -15,7 +15,7 @@ from api.schema.scalars import Long, Position
 from api.schema.shapes import REQUIRED, Namespace, Shapes, asked
 from domain.kernel import MAX_TEXT, Ref, Refused
 from eventstore.commands import identify
-from projections.customers import folded
+from projections.customers.customers import folded
 from projections.selecting import MAX_NESTED, MAX_VALUES, AllOf, AnyOf, Clause, Condition, Not, Operator, Order
 from projections.view import Column
 

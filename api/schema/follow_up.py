@@ -2,8 +2,8 @@
 
 from api.schema.customer import customer_of
 from api.schema.noun import Noun
-from projections import due, follow_ups
 from projections.selecting import Order
+from projections.touchpoints import due, follow_ups
 
 sheet = Noun(due.view, "Due", order=(Order("due_at"),), fields=lambda lists: [customer_of(lists)])
 ledger = Noun(

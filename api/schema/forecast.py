@@ -12,10 +12,10 @@ from api.schema.pipeline import VIEWS, group_by_argument, scope_argument, scope_
 from api.schema.shapes import REQUIRED, Argument, answered, sentence_of
 from api.schema.views import Lists
 from eventstore.reader import NOW
-from projections.backtest import Backtest, backtest
 from projections.buckets import BUSINESS_ZONE, Granularity
-from projections.deals import Axis
-from projections.forecast import Forecast, Quota, forecast
+from projections.selling.backtest import Backtest, backtest
+from projections.selling.deals import Axis
+from projections.selling.forecast import Forecast, Quota, forecast
 
 
 def questions(lists: Lists) -> list[StrawberryField]:

@@ -15,7 +15,7 @@ from api.schema.views import Lists
 from domain.consent import ConsentGranted
 from domain.values import must_know_zone
 from eventstore.reader import NOW
-from projections import (
+from projections.customers import (
     consent_coverage,
     consents,
     data_quality,
@@ -24,13 +24,13 @@ from projections import (
     relationships,
     suspicions,
 )
-from projections.consent_coverage import ConsentCoverage
-from projections.consents import ConsentEntry
-from projections.data_quality import CustomerQuality, QualityDimension, customer_quality
-from projections.duplicates import DuplicateRate, duplicate_rate
-from projections.relationships import RelationshipEntry
+from projections.customers.consent_coverage import ConsentCoverage
+from projections.customers.consents import ConsentEntry
+from projections.customers.data_quality import CustomerQuality, QualityDimension, customer_quality
+from projections.customers.duplicates import DuplicateRate, duplicate_rate
+from projections.customers.relationships import RelationshipEntry
+from projections.customers.suspicions import Suspicion
 from projections.selecting import Order
-from projections.suspicions import Suspicion
 from projections.view import View
 
 INNER = {"profiles": ("assigned", "own"), "data_quality": ("held", "proved")}

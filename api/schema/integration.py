@@ -14,11 +14,11 @@ from domain.inbound_message import InboundMessageRejected
 from domain.outbound_message import OutboundMessageDeadLettered, OutboundStatus
 from domain.reconciliation import ReconciliationDifference, ReconciliationRun
 from eventstore.reader import NOW
-from projections import messages, reconciliations
-from projections.integration import Integration, OrderDifferences, integrations, order_differences
-from projections.messages import InboundEntry, OutboundEntry
-from projections.reconciliations import ReconciliationEntry
 from projections.selecting import Condition, Operator, Order
+from projections.touchpoints import messages, reconciliations
+from projections.touchpoints.integration import Integration, OrderDifferences, integrations, order_differences
+from projections.touchpoints.messages import InboundEntry, OutboundEntry
+from projections.touchpoints.reconciliations import ReconciliationEntry
 
 
 def _rejected(lists: Lists) -> list[StrawberryField]:

@@ -15,10 +15,10 @@ from api.schema.staff import staff_of
 from api.schema.views import Lists
 from domain.article import ArticleVisibility
 from eventstore.reader import NOW
-from projections import article_uses, articles, cases
-from projections import knowledge as answers
-from projections.knowledge import ArticleUsage, KnowledgeHit
 from projections.selecting import Order
+from projections.service import article_uses, articles, cases
+from projections.service import knowledge as answers
+from projections.service.knowledge import ArticleUsage, KnowledgeHit
 
 DEFAULT_FOUND = 10
 

@@ -13,10 +13,10 @@ from api.schema.shapes import Argument, Shapes, answered
 from eventstore.reader import NOW
 from projections import VIEWS
 from projections.buckets import BUSINESS_ZONE, Granularity
-from projections.counting import KpiScope
-from projections.kpi_explaining import KpiExplanation, explain_kpi
-from projections.kpi_listing import KNOWN, KpiEntry, KpiMeasure, listed
-from projections.kpis import KpiSeries, kpi
+from projections.figures.counting import KpiScope
+from projections.figures.kpi_explaining import KpiExplanation, explain_kpi
+from projections.figures.kpi_listing import KNOWN, KpiEntry, KpiMeasure, listed
+from projections.figures.kpis import KpiSeries, kpi
 
 
 def questions(shapes: Shapes) -> list[StrawberryField]:

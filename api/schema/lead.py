@@ -16,9 +16,9 @@ from api.schema.shapes import Argument, answered, sentence_of
 from api.schema.staff import people, staff_of
 from api.schema.views import Lists
 from eventstore.reader import NOW
-from projections import lead_board, leads, opportunities
-from projections.lead_board import SourceCount, WaitingLead
 from projections.selecting import Order
+from projections.selling import lead_board, leads, opportunities
+from projections.selling.lead_board import SourceCount, WaitingLead
 
 TOLD = {
     "name": "Who it is.",

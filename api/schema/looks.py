@@ -7,7 +7,7 @@ from api.schema.context import Context, Shown
 from api.schema.moments import AS_OF, AsOf, moment_of
 from api.schema.shapes import Argument
 from eventstore.reader import AsOf as Moment
-from projections.buyers import HOME_ZONE, Look, look
+from projections.value.buyers import HOME_ZONE, Look, look
 
 LOOK = (
     Argument(

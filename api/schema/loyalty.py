@@ -13,10 +13,10 @@ from api.schema.moments import AS_OF, AsOf
 from api.schema.noun import Noun
 from api.schema.shapes import Argument, answered, sentence_of
 from api.schema.views import Lists
-from projections import loyalty, loyalty_standing
-from projections.buyers import HOME_ZONE
-from projections.loyalty_standing import LoyaltyStanding, PointsLiability, TierMigration, TierWatch
 from projections.selecting import Order
+from projections.value import loyalty, loyalty_standing
+from projections.value.buyers import HOME_ZONE
+from projections.value.loyalty_standing import LoyaltyStanding, PointsLiability, TierMigration, TierWatch
 
 
 def fields(lists: Lists) -> list[StrawberryField]:

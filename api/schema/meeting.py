@@ -15,8 +15,8 @@ from api.schema.views import Lists
 from domain.values import Period
 from eventstore.reader import NOW
 from eventstore.reader import AsOf as Moment
-from projections import absences, agenda, agenda_load, free_slots
-from projections.agenda_load import AgendaLoad
+from projections.touchpoints import absences, agenda, agenda_load, free_slots
+from projections.touchpoints.agenda_load import AgendaLoad
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from api.schema.views import Lists
 from domain.consent import Purpose
 from domain.relationship import RelationshipKind
 from domain.values import Channel, must_know_zone
-from projections import data_quality, profiles
-from projections.consents import ConsentProof, consent_at
-from projections.relationships import MAX_RELATED, Related, related
+from projections.customers import data_quality, profiles
+from projections.customers.consents import ConsentProof, consent_at
+from projections.customers.relationships import MAX_RELATED, Related, related
 from projections.view import View
 
 Find = Callable[[Info, UUID | None, Any], Awaitable[Shown[Any] | None]]

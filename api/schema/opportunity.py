@@ -12,10 +12,10 @@ from api.schema.noun import Noun
 from api.schema.shapes import answered
 from api.schema.views import Lists
 from domain.opportunity import OpportunityOpened
-from projections import opportunities, pipelines
-from projections.opportunities import OpportunitySheet
 from projections.selecting import Order
-from projections.transitions import transitions
+from projections.selling import opportunities, pipelines
+from projections.selling.opportunities import OpportunitySheet
+from projections.selling.transitions import transitions
 
 
 def fields(lists: Lists) -> list[StrawberryField]:

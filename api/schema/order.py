@@ -12,9 +12,10 @@ from api.schema.relation import many
 from api.schema.shapes import answered
 from api.schema.views import Lists
 from domain.values import EXACT
-from projections import invoices, order_syncs, orders, payments, returns, settlements
 from projections.selecting import Order
-from projections.settlements import Settlement
+from projections.selling import invoices, orders, payments, returns, settlements
+from projections.selling.settlements import Settlement
+from projections.touchpoints import order_syncs
 
 SUMS = {
     "invoiced": "What was billed",

@@ -11,10 +11,9 @@ from api.schema.looks import look_from, look_of
 from api.schema.moments import AS_OF, AsOf, moment_of
 from api.schema.shapes import Argument, answered, sentence_of
 from api.schema.views import Lists
-from projections.buyers import HOME_ZONE
-from projections.eligibility import BenefitEligibility
-from projections.open_requests import OpenRequest
-from projections.overview import (
+from projections.customers.eligibility import BenefitEligibility
+from projections.customers.open_requests import OpenRequest
+from projections.customers.overview import (
     FavouriteCategory,
     Habits,
     OpenPipeline,
@@ -24,8 +23,9 @@ from projections.overview import (
     open_pipelines,
     overviews,
 )
-from projections.recommending import Recommendation
-from projections.screen_pop import ScreenPop, screen_pop
+from projections.customers.recommending import Recommendation
+from projections.customers.screen_pop import ScreenPop, screen_pop
+from projections.value.buyers import HOME_ZONE
 
 Find = Callable[[Context, str], Awaitable[UUID | None]]
 """How a customer is recognised by an id or an identifier."""

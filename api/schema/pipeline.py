@@ -17,14 +17,15 @@ from api.schema.shapes import REQUIRED, Argument, answered, output, sentence_of,
 from api.schema.views import AFTER, FIRST, Lists
 from eventstore.commands import identify
 from eventstore.reader import NOW
-from projections import opportunities, pipelines, profiles, timeline
 from projections.buckets import BUSINESS_ZONE
-from projections.deals import Axis, Scope
-from projections.funnel import PipelineFunnel, funnel
-from projections.pipeline import PipelineBoard, board
-from projections.stale import StaleOpportunities, StaleOpportunity, stale
-from projections.waterfall import Waterfall, WaterfallKind, WaterfallStep, steps, waterfall
-from projections.win_loss import YEAR_DAYS, PipelineVelocity, WinLoss, WinLossBasis, velocity, win_loss
+from projections.customers import profiles, timeline
+from projections.selling import opportunities, pipelines
+from projections.selling.deals import Axis, Scope
+from projections.selling.funnel import PipelineFunnel, funnel
+from projections.selling.pipeline import PipelineBoard, board
+from projections.selling.stale import StaleOpportunities, StaleOpportunity, stale
+from projections.selling.waterfall import Waterfall, WaterfallKind, WaterfallStep, steps, waterfall
+from projections.selling.win_loss import YEAR_DAYS, PipelineVelocity, WinLoss, WinLossBasis, velocity, win_loss
 
 VIEWS = (opportunities.view, pipelines.view, profiles.view)
 

@@ -10,10 +10,11 @@ from api.schema.looks import LOOK, look_of
 from api.schema.moments import AsOf
 from api.schema.shapes import Argument, answered, sentence_of
 from api.schema.views import Lists
-from projections import erlang, sales_forecast, smoothing
-from projections.erlang import Staffing
-from projections.sales_forecast import Grain, SalesForecast
-from projections.smoothing import Expected, Smoothed
+from projections.service import erlang
+from projections.service.erlang import Staffing
+from projections.value import sales_forecast, smoothing
+from projections.value.sales_forecast import Grain, SalesForecast
+from projections.value.smoothing import Expected, Smoothed
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,9 +40,10 @@ from api.schema import (
     value,
 )
 from api.schema.views import Lists
-from projections import kpi_definitions, opportunities, orders
-from projections import loyalty as accounts
-from projections.cubes import CUBES
+from projections.figures import kpi_definitions
+from projections.figures.cubes import CUBES
+from projections.selling import opportunities, orders
+from projections.value import loyalty as accounts
 from projections.view import View
 
 NOUNS = (

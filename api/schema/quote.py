@@ -14,9 +14,9 @@ from api.schema.shapes import Argument, answered, sentence_of
 from api.schema.views import Lists
 from domain.quote_lines import QuoteLine
 from eventstore.reader import NOW
-from projections import opportunities, quote_register, quotes
-from projections.quote_register import QuoteRegister
 from projections.selecting import Order
+from projections.selling import opportunities, quote_register, quotes
+from projections.selling.quote_register import QuoteRegister
 
 
 def _fields(lists: Lists) -> list[StrawberryField]:

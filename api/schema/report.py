@@ -13,8 +13,8 @@ from api.schema.shapes import Argument, Namespace, answered, output, shown
 from api.schema.views import Lists
 from domain.kernel import Refused
 from eventstore.reader import NOW
-from projections.cube import known
-from projections.reports import REPORTS, Report, open_report
+from projections.figures.cube import known
+from projections.figures.reports import REPORTS, Report, open_report
 
 MAX_PARAMETERS = 20
 

@@ -20,8 +20,9 @@ from domain.predicate import Predicate
 from domain.segment import DefineSegment
 from eventstore.commands import identify
 from eventstore.reader import NOW
-from projections import customers, segment_memberships, segments
-from projections.segment_members import SegmentMember, SegmentMembers, SegmentPreview, members, preview, sizes
+from projections.customers import customers
+from projections.marketing import segment_memberships, segments
+from projections.marketing.segment_members import SegmentMember, SegmentMembers, SegmentPreview, members, preview, sizes
 from projections.selecting import Order
 
 

@@ -13,11 +13,12 @@ from api.schema.relation import one
 from api.schema.shapes import Argument, answered, sentence_of
 from api.schema.views import Lists
 from eventstore.reader import NOW
-from projections import cart_funnel, carts, orders, site_traffic, visits
 from projections.buckets import BUSINESS_ZONE
-from projections.cart_funnel import CartFunnel
 from projections.selecting import Order
-from projections.site_traffic import Traffic, TrafficBy
+from projections.selling import cart_funnel, carts, orders
+from projections.selling.cart_funnel import CartFunnel
+from projections.touchpoints import site_traffic, visits
+from projections.touchpoints.site_traffic import Traffic, TrafficBy
 
 noun = Noun(
     carts.view,

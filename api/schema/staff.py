@@ -14,9 +14,9 @@ from api.schema.shapes import answered
 from api.schema.views import Lists
 from domain.kernel import Refused
 from eventstore.commands import identify
-from projections import staff, teams, territories
+from projections.company import staff, teams, territories
+from projections.company.teams import MAX_ASKED, everybody_of_each, teams_of_each
 from projections.selecting import Order
-from projections.teams import MAX_ASKED, everybody_of_each, teams_of_each
 
 
 def staff_of(

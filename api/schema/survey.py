@@ -15,11 +15,11 @@ from api.schema.views import Lists
 from domain.invitation import SurveyResponded
 from eventstore.commands import identify
 from eventstore.reader import NOW
-from projections import survey_definitions, surveys
 from projections.buckets import BUSINESS_ZONE, Granularity
 from projections.selecting import Order
-from projections.survey_results import SurveyDimension, SurveyResults, survey_results
-from projections.surveys import InvitationSheet
+from projections.service import survey_definitions, surveys
+from projections.service.survey_results import SurveyDimension, SurveyResults, survey_results
+from projections.service.surveys import InvitationSheet
 
 
 def fields(lists: Lists) -> list[StrawberryField]:

@@ -10,9 +10,9 @@ from api.schema.noun import Noun
 from api.schema.shapes import answered
 from api.schema.views import Lists
 from domain.kernel import sealed_fields
-from projections import timeline
+from projections.customers import timeline
+from projections.customers.timeline import Entry
 from projections.selecting import Order
-from projections.timeline import Entry
 
 SAID = ("text", "answer")
 """The classes of personal values that are somebody's words."""

@@ -13,14 +13,14 @@ from api.schema.looks import LOOK, look_from, look_of
 from api.schema.moments import AsOf
 from api.schema.shapes import Argument, answered, sentence_of
 from api.schema.views import Lists
-from projections import buying_backtest, churn, cohorts, customer_value, lifetime, pareto, rfm, spending
-from projections.buying_backtest import BuyingBacktest
-from projections.churn import Churn, ChurnStatus, QuietCustomer
-from projections.cohorts import Cohorts
-from projections.customer_value import CustomerValue
-from projections.lifetime import BuyingReport, LifetimeValue
-from projections.pareto import Pareto
-from projections.rfm import Rfm
+from projections.value import buying_backtest, churn, cohorts, customer_value, lifetime, pareto, rfm, spending
+from projections.value.buying_backtest import BuyingBacktest
+from projections.value.churn import Churn, ChurnStatus, QuietCustomer
+from projections.value.cohorts import Cohorts
+from projections.value.customer_value import CustomerValue
+from projections.value.lifetime import BuyingReport, LifetimeValue
+from projections.value.pareto import Pareto
+from projections.value.rfm import Rfm
 
 Find = Callable[[Info, UUID], Awaitable[Shown[Any] | None]]
 """How a customer is found by id."""

@@ -7,7 +7,7 @@ import pytest
 from api.house import House
 from api.schema import execute
 from domain.kernel import reference
-from projections import orders
+from projections.selling import orders
 from tests.api.conftest import REGISTER, Ask
 
 ALL = """query($after: Position, $types: [String!], $customer: Ref, $first: Int! = 20) {

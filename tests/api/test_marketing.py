@@ -15,9 +15,9 @@ from domain.order import OrderLine, PlaceOrder
 from domain.segment import DefineSegment, PublishSegment
 from domain.segment_membership import EnterSegment
 from eventstore.envelope import Request
-from projections.campaign_performance import CampaignBy, performance
-from projections.cost_shares import ProfitBy
-from projections.profitability import profitability
+from projections.company.cost_shares import ProfitBy
+from projections.company.profitability import profitability
+from projections.marketing.campaign_performance import CampaignBy, performance
 from tests.api.conftest import REGISTER, Ask
 from tests.projections.story_control import tell_control
 from tests.projections.story_marketing import CAMPAIGNS, START, Story

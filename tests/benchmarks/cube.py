@@ -7,10 +7,10 @@ from datetime import date
 
 from projections import VIEWS
 from projections.buckets import Granularity
-from projections.cube_answer import ask
-from projections.cube_query import CubeQuery, TimeDimension
-from projections.cubes_sales import SALES
 from projections.engine import Engine
+from projections.figures.cube_answer import ask
+from projections.figures.cube_query import CubeQuery, TimeDimension
+from projections.figures.cubes_sales import SALES
 from projections.lists import Lists
 from tests.benchmarks import Figure
 from tests.benchmarks.views import house

@@ -7,7 +7,7 @@ from datetime import date
 
 from projections import VIEWS
 from projections.engine import Engine
-from projections.kpis import kpi
+from projections.figures.kpis import kpi
 from projections.lists import Lists
 from tests.benchmarks import Figure
 from tests.benchmarks.views import house

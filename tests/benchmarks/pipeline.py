@@ -9,16 +9,16 @@ from psycopg_pool import ConnectionPool
 
 from eventstore.reader import AsOf
 from projections import VIEWS
-from projections.backtest import backtest
 from projections.buckets import Granularity
-from projections.deals import Axis
 from projections.engine import Engine
-from projections.forecast import forecast
-from projections.funnel import funnel
 from projections.lists import Lists
-from projections.pipeline import board
-from projections.waterfall import waterfall
-from projections.win_loss import win_loss
+from projections.selling.backtest import backtest
+from projections.selling.deals import Axis
+from projections.selling.forecast import forecast
+from projections.selling.funnel import funnel
+from projections.selling.pipeline import board
+from projections.selling.waterfall import waterfall
+from projections.selling.win_loss import win_loss
 from tests.benchmarks import Figure
 from tests.benchmarks.views import house
 

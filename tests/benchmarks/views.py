@@ -27,7 +27,8 @@ from eventstore.envelope import Origin, Request
 from eventstore.log import Log
 from eventstore.personal import KeyRing
 from eventstore.reader import AsOf
-from projections import VIEWS, customer_360
+from projections import VIEWS
+from projections.customers import customer_360
 from projections.engine import Engine
 from projections.lists import Lists
 from projections.rebuild import rebuild

@@ -15,7 +15,8 @@ from eventstore.database import KEYS_SCHEMA, LOG_SCHEMA, VIEWS_SCHEMA, migrate, 
 from eventstore.embedded import EmbeddedServer
 from eventstore.log import Log
 from eventstore.personal import KeyRing
-from projections import VIEWS, customer_360
+from projections import VIEWS
+from projections.customers import customer_360
 from projections.engine import Engine
 from projections.lists import Lists
 from projections.rebuild import rebuild

@@ -9,19 +9,13 @@ import pytest
 from api.importers.importing import run
 from api.importers.mapped import importer_from
 from domain.kernel import reference
-from projections import (
-    campaign_contacts,
-    campaign_members,
-    campaigns,
-    costs,
-    deliveries,
-    opportunities,
-    orders,
-    products,
-)
-from projections.campaign_performance import performance
+from projections.company import costs
 from projections.engine import Engine
 from projections.lists import Lists
+from projections.marketing import campaign_contacts, campaign_members, campaigns
+from projections.marketing.campaign_performance import performance
+from projections.selling import opportunities, orders, products
+from projections.touchpoints import deliveries
 from tests.conftest import House
 from tests.importers.test_mapped import COMMANDS
 

@@ -25,10 +25,10 @@ from processes.letters import Stationery
 from processes.policy import Policy
 from processes.transports import MaildirTransport, Transport
 from processes.worker import Worker
-from projections import due, follow_ups
 from projections.engine import Engine
-from projections.follow_ups import LedgerEntry
 from projections.table import Table
+from projections.touchpoints import due, follow_ups
+from projections.touchpoints.follow_ups import LedgerEntry
 
 SECRET = b"a secret for links, for tests only"
 MADRID = "Europe/Madrid"

@@ -33,7 +33,7 @@ from eventstore.personal import KeyRing
 from processes import POLICIES, points, post_purchase_survey, runner
 from processes.decisions import Decisions
 from processes.policy import Memories, Policy
-from projections.due import Due
+from projections.touchpoints.due import Due
 from tests.conftest import KEK, House
 from tests.processes.shop import Shop, moment
 

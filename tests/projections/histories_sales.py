@@ -38,13 +38,13 @@ from eventstore.database import open_pool
 from eventstore.log import Log
 from eventstore.personal import KeyRing
 from eventstore.reader import NOW, AsOf
-from projections import opportunities as sheets
-from projections import pipelines as defined
-from projections import profiles
-from projections.deals import Scope
+from projections.customers import profiles
 from projections.engine import Engine
 from projections.history import past
 from projections.lists import Lists
+from projections.selling import opportunities as sheets
+from projections.selling import pipelines as defined
+from projections.selling.deals import Scope
 from tests.conftest import KEK
 from tests.projections.histories import START, customers, live_through, merges, moments, staff
 

@@ -13,12 +13,12 @@ from domain.values import EXACT
 from eventstore.envelope import Recorded
 from eventstore.log import Log
 from eventstore.reader import NOW, AsOf
-from projections import orders
-from projections.cube import Join
-from projections.cube_filters import CubeFilter, CubeOperator, Joined
-from projections.cube_query import CubeQuery
-from projections.cubes_sales import SALES
+from projections.figures.cube import Join
+from projections.figures.cube_filters import CubeFilter, CubeOperator, Joined
+from projections.figures.cube_query import CubeQuery
+from projections.figures.cubes_sales import SALES
 from projections.fold import Fold
+from projections.selling import orders
 from projections.view import Row, View
 from tests.projections import naive
 

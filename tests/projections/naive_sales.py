@@ -30,8 +30,8 @@ from domain.pipeline import DEFAULT, PipelineDefined
 from eventstore.envelope import Happened, Recorded
 from eventstore.log import Log
 from eventstore.reader import NOW, AsOf
-from projections.deals import Scope
 from projections.facts import known_at
+from projections.selling.deals import Scope
 
 ZERO = Decimal(0)
 FOR_EVER = date(9999, 12, 31)

@@ -46,9 +46,9 @@ from domain.quote_lines import QuoteLine
 from domain.values import Channel
 from eventstore.envelope import Happened, Request
 from eventstore.reader import AsOf
-from projections import customer_360, customers
+from projections.customers import customer_360, customers
+from projections.customers.traits import LINE
 from projections.lists import Lists
-from projections.traits import LINE
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 CATEGORIES = {"A": "tools", "B": "food", "C": None}

@@ -7,10 +7,10 @@ import pytest
 
 from domain.kernel import Refused
 from eventstore.reader import AsOf
-from projections.acquisition import acquisition_costs
 from projections.buckets import Granularity
+from projections.company.acquisition import acquisition_costs
+from projections.company.profitability import profitability
 from projections.lists import Lists
-from projections.profitability import profitability
 from tests.conftest import House
 from tests.projections.naive_control import Books, Sharing, books
 from tests.projections.story_control import START, tell_control

@@ -26,11 +26,12 @@ from domain.kernel import Command, Refused, derived
 from domain.values import Period
 from eventstore.envelope import Request
 from eventstore.reader import AsOf
-from projections import VIEWS, agenda
-from projections.absences import AbsenceEntry
-from projections.agenda import ASSUMED, AgendaEntry, busy, free, free_busy
+from projections import VIEWS
 from projections.engine import Engine
 from projections.lists import Lists
+from projections.touchpoints import agenda
+from projections.touchpoints.absences import AbsenceEntry
+from projections.touchpoints.agenda import ASSUMED, AgendaEntry, busy, free, free_busy
 from tests.conftest import House
 
 EVA, LUIS = derived("staff", 1), derived("staff", 2)

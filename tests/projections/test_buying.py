@@ -5,7 +5,7 @@ from math import exp, gamma
 import numpy as np
 import pytest
 
-from projections.buying import BuyingModel, NotFitted, alive, expected, expected_of_new, fit, log_likelihood
+from projections.value.buying import BuyingModel, NotFitted, alive, expected, expected_of_new, fit, log_likelihood
 from tests.projections import cdnow
 
 PUBLISHED = BuyingModel(0.243, 4.414, 0.793, 2.426)

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from projections.calibration import MIN_OUTCOMES, brier, by_decile, mape, smoothed, uplift, wilson
+from projections.value.calibration import MIN_OUTCOMES, brier, by_decile, mape, smoothed, uplift, wilson
 
 
 def test_the_brier_score_is_the_mean_square_of_what_was_wrong() -> None:

@@ -27,12 +27,13 @@ from domain.work_item import (
     WorkItemStatus,
 )
 from eventstore.envelope import Origin, Request
-from projections import calls, interactions, shifts, work_items
-from projections.contact_centre import contact_centre, volumes
 from projections.engine import Engine
 from projections.facts import Facts
 from projections.lists import Lists
-from projections.traffic import CentreDimension
+from projections.service import shifts, work_items
+from projections.service.contact_centre import contact_centre, volumes
+from projections.service.traffic import CentreDimension
+from projections.touchpoints import calls, interactions
 from tests.conftest import House
 from tests.projections.test_engine import held
 

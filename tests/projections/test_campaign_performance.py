@@ -30,20 +30,14 @@ from domain.opportunity import OpportunityWon
 from domain.order import LinesReturned, OrderCancelled, OrderPlaced
 from eventstore.envelope import Happened, Request
 from eventstore.reader import AsOf
-from projections import (
-    campaign_contacts,
-    campaign_members,
-    campaigns,
-    costs,
-    deliveries,
-    opportunities,
-    orders,
-    products,
-)
-from projections.campaign_performance import CampaignBy, CampaignFigures, performance
+from projections.company import costs
 from projections.engine import Engine
 from projections.lists import Lists
-from projections.uplift import uplift
+from projections.marketing import campaign_contacts, campaign_members, campaigns
+from projections.marketing.campaign_performance import CampaignBy, CampaignFigures, performance
+from projections.marketing.uplift import uplift
+from projections.selling import opportunities, orders, products
+from projections.touchpoints import deliveries
 from tests.conftest import House
 from tests.projections.story_marketing import CAMPAIGNS, CUSTOMERS, START, Story
 

@@ -33,14 +33,15 @@ from eventstore.envelope import Happened
 from eventstore.log import Log
 from eventstore.personal import KeyRing
 from eventstore.reader import NOW, AsOf
-from projections import calendars, case_slas, cases
-from projections.backlog import CaseDimension, backlog, backlog_series
 from projections.buckets import Granularity
-from projections.case_board import case_board
-from projections.case_times import Durations, case_times
 from projections.engine import Engine
 from projections.lists import Lists
-from projections.sla_attainment import sla_attainment
+from projections.service import case_slas, cases
+from projections.service.backlog import CaseDimension, backlog, backlog_series
+from projections.service.case_board import case_board
+from projections.service.case_times import Durations, case_times
+from projections.service.sla_attainment import sla_attainment
+from projections.touchpoints import calendars
 from tests.conftest import KEK
 from tests.projections.histories import live_through
 from tests.projections.histories_service import START, History, night

@@ -22,10 +22,11 @@ from domain.case_events import CasePriority, CaseType
 from domain.kernel import Command, derived
 from domain.values import Channel
 from eventstore.envelope import Request
-from projections import VIEWS, cases
-from projections.cases import CaseSheet
+from projections import VIEWS
 from projections.engine import Engine
 from projections.lists import Lists
+from projections.service import cases
+from projections.service.cases import CaseSheet
 from tests.conftest import House
 
 ID, ANA, LUIS, EVA, TEAM, MAIL, ARTICLE = (

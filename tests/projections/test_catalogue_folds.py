@@ -14,28 +14,13 @@ from eventstore.database import open_pool
 from eventstore.log import Log
 from eventstore.personal import KeyRing
 from eventstore.reader import AsOf
-from projections import (
-    article_uses,
-    articles,
-    calendars,
-    carts,
-    invoices,
-    leads,
-    order_syncs,
-    payments,
-    price_lists,
-    products,
-    quotes,
-    returns,
-    staff,
-    stock,
-    teams,
-    territories,
-    visits,
-)
+from projections.company import staff, teams, territories
 from projections.engine import Engine
 from projections.lists import Lists
 from projections.rebuild import rebuild, rebuild_all
+from projections.selling import carts, invoices, leads, payments, price_lists, products, quotes, returns, stock
+from projections.service import article_uses, articles
+from projections.touchpoints import calendars, order_syncs, visits
 from projections.view import View
 from tests.conftest import KEK
 from tests.projections import histories_catalogue as lives

@@ -21,16 +21,18 @@ from eventstore.embedded import EmbeddedServer
 from eventstore.log import Log
 from eventstore.personal import KeyRing
 from eventstore.reader import AsOf
-from projections import churn, cohorts, customers, lifetime, orders, pareto, rfm
-from projections.buyers import Look, look
-from projections.buying_backtest import buying_backtest
-from projections.churn import ChurnStatus
-from projections.customer_value import values_of
+from projections.customers import customers
 from projections.engine import Engine
-from projections.lifetime import ValueMethod
 from projections.lists import Lists
 from projections.rebuild import rebuild
-from projections.sales_forecast import sales_forecast
+from projections.selling import orders
+from projections.value import churn, cohorts, lifetime, pareto, rfm
+from projections.value.buyers import Look, look
+from projections.value.buying_backtest import buying_backtest
+from projections.value.churn import ChurnStatus
+from projections.value.customer_value import values_of
+from projections.value.lifetime import ValueMethod
+from projections.value.sales_forecast import sales_forecast
 from tests.conftest import KEK, TEMPLATE
 from tests.projections import cdnow
 from tests.projections.buyers_by_hand import Bought, Buyer, best_of, profiles, running

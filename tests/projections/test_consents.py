@@ -17,9 +17,9 @@ from eventstore.envelope import Request
 from eventstore.log import Log
 from eventstore.personal import KeyRing
 from eventstore.reader import AsOf
-from projections import consents
-from projections.consent_coverage import VIEWS, ConsentCoverage, consent_coverage
-from projections.consents import ConsentEntry, ConsentStatus, consent_at
+from projections.customers import consents
+from projections.customers.consent_coverage import VIEWS, ConsentCoverage, consent_coverage
+from projections.customers.consents import ConsentEntry, ConsentStatus, consent_at
 from projections.engine import Engine
 from projections.lists import Lists
 from tests.conftest import KEK, House

@@ -39,12 +39,13 @@ from eventstore.envelope import Happened
 from eventstore.log import Log
 from eventstore.personal import KeyRing
 from eventstore.reader import NOW, AsOf
-from projections import calls, shifts, work_items
-from projections.contact_centre import CentreFigures, contact_centre
 from projections.engine import Engine
-from projections.intervals import cuts_of
 from projections.lists import Lists
-from projections.traffic import COLUMNS, LIVE, CentreDimension, Slice
+from projections.service import shifts, work_items
+from projections.service.contact_centre import CentreFigures, contact_centre
+from projections.service.intervals import cuts_of
+from projections.service.traffic import COLUMNS, LIVE, CentreDimension, Slice
+from projections.touchpoints import calls
 from tests.conftest import KEK
 from tests.projections.histories import live_through
 from tests.projections.histories_service import START, merging, night

@@ -23,10 +23,12 @@ from domain.values import Channel
 from domain.web_session import IdentifyWebSession, StartWebSession, TrackWebSession, WebHit, WebHitKind
 from eventstore.envelope import Origin, Request
 from eventstore.reader import AsOf
-from projections import VIEWS, customer_360, customers, orders, timeline
+from projections import VIEWS
+from projections.customers import customer_360, customers, timeline
 from projections.engine import Engine
 from projections.lists import Lists
 from projections.rebuild import rebuild
+from projections.selling import orders
 from tests.conftest import House
 from tests.projections.test_engine import held, started_over
 

@@ -21,11 +21,11 @@ from eventstore.personal import KeyRing
 from eventstore.reader import NOW, AsOf
 from projections import VIEWS
 from projections.buckets import Granularity
-from projections.cube_answer import COMPARED, ask, behind
-from projections.cube_filters import Comparison, CubeOperator, Joined
-from projections.cube_query import MAX_BUCKETS, CubeQuery, TimeDimension, first_days
-from projections.cubes_sales import SALES
 from projections.engine import Engine
+from projections.figures.cube_answer import COMPARED, ask, behind
+from projections.figures.cube_filters import Comparison, CubeOperator, Joined
+from projections.figures.cube_query import MAX_BUCKETS, CubeQuery, TimeDimension, first_days
+from projections.figures.cubes_sales import SALES
 from projections.lists import Lists
 from tests.conftest import KEK, House
 from tests.projections import naive

@@ -19,15 +19,16 @@ from eventstore.envelope import Happened, Request
 from eventstore.log import Log
 from eventstore.personal import KeyRing
 from eventstore.reader import NOW, AsOf
-from projections import churn, cohorts, lifetime, orders, pareto, rfm
-from projections.buyers import look
-from projections.churn import ChurnStatus, silence
-from projections.customer_value import values_of
 from projections.engine import Engine
 from projections.facts import known_at
-from projections.lifetime import ValueBasis, ValueMethod
 from projections.lists import Lists
-from projections.rfm import SEGMENTS, RfmSegment, cell_of
+from projections.selling import orders
+from projections.value import churn, cohorts, lifetime, pareto, rfm
+from projections.value.buyers import look
+from projections.value.churn import ChurnStatus, silence
+from projections.value.customer_value import values_of
+from projections.value.lifetime import ValueBasis, ValueMethod
+from projections.value.rfm import SEGMENTS, RfmSegment, cell_of
 from tests.conftest import KEK, House
 from tests.projections import histories
 from tests.projections.buyers_by_hand import buyers, profiles, running

@@ -25,8 +25,8 @@ from eventstore.envelope import Happened
 from eventstore.log import Log
 from eventstore.personal import KeyRing
 from eventstore.reader import AsOf
-from projections import data_quality
-from projections.data_quality import EXPECTED, QualityDimension, customer_quality
+from projections.customers import data_quality
+from projections.customers.data_quality import EXPECTED, QualityDimension, customer_quality
 from projections.engine import Engine
 from projections.lists import Lists
 from tests.conftest import KEK, House

@@ -16,10 +16,10 @@ from domain.identifiers import AddIdentifier, IdentifierType, RemoveIdentifier
 from domain.kernel import Command, Refused, derived
 from domain.merging import MergeCustomers, UnmergeCustomers
 from eventstore.reader import AsOf
-from projections import identities, suspicions
-from projections.duplicates import MAX_BLOCK, DuplicateCandidate, candidates, of_each
+from projections.customers import identities, suspicions
+from projections.customers.duplicates import MAX_BLOCK, DuplicateCandidate, candidates, of_each
+from projections.customers.likeness import TELLING, Traits, liken, traits_of
 from projections.engine import Engine
-from projections.likeness import TELLING, Traits, liken, traits_of
 from projections.lists import Lists
 from tests.conftest import House
 from tests.projections.test_engine import held

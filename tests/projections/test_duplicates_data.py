@@ -21,8 +21,8 @@ from domain.identifiers import AddIdentifier, IdentifierType
 from domain.kernel import Command, reference
 from eventstore.bulk import Bulk
 from eventstore.envelope import Request
-from projections import identities, suspicions
-from projections.duplicates import MAX_DUPLICATES, SUSPECTED_FROM, candidates
+from projections.customers import identities, suspicions
+from projections.customers.duplicates import MAX_DUPLICATES, SUSPECTED_FROM, candidates
 from projections.engine import Engine
 from projections.lists import Lists
 from tests.conftest import House

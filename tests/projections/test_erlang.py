@@ -6,7 +6,7 @@ from math import factorial
 import pytest
 
 from domain.kernel import Refused
-from projections.erlang import MAX_AGENTS, blocking, needed, staffing, waiting
+from projections.service.erlang import MAX_AGENTS, blocking, needed, staffing, waiting
 
 
 @pytest.mark.parametrize(

@@ -18,11 +18,13 @@ from eventstore.envelope import Request
 from eventstore.log import Log
 from eventstore.personal import KeyRing
 from eventstore.reader import AsOf
-from projections import VIEWS, customer_360, customers, opportunities, orders, sales
+from projections import VIEWS
+from projections.customers import customer_360, customers
 from projections.engine import Engine
-from projections.explaining import Trace, events_of, explain
+from projections.figures.explaining import Trace, events_of, explain
 from projections.fold import Fold
 from projections.lists import Lists
+from projections.selling import opportunities, orders, sales
 from projections.view import View
 from tests.conftest import KEK, House
 from tests.projections import histories, histories_identity, histories_marketing, histories_sales, histories_service

@@ -16,7 +16,8 @@ from eventstore.embedded import EmbeddedServer
 from eventstore.envelope import Request
 from eventstore.log import Log
 from eventstore.personal import KeyRing
-from projections import VIEWS, customer_360
+from projections import VIEWS
+from projections.customers import customer_360
 from projections.engine import Engine
 from projections.lists import Lists
 from tests.conftest import KEK

@@ -22,12 +22,12 @@ from domain.kernel import Command, Refused, derived
 from domain.values import Period
 from eventstore.envelope import Request
 from eventstore.reader import AsOf
-from projections import absences, agenda, calendars
-from projections.agenda import AgendaEntry, free_busy_of_each, is_overdue
-from projections.agenda_load import AgendaLoad, agenda_load
 from projections.engine import Engine
-from projections.free_slots import both, free_slots, joined
 from projections.lists import Lists
+from projections.touchpoints import absences, agenda, calendars
+from projections.touchpoints.agenda import AgendaEntry, free_busy_of_each, is_overdue
+from projections.touchpoints.agenda_load import AgendaLoad, agenda_load
+from projections.touchpoints.free_slots import both, free_slots, joined
 from tests.conftest import House
 
 VIEWS = (agenda.view, absences.view, calendars.view)

@@ -16,12 +16,12 @@ from api.importers.importing import run
 from domain import DECIDERS
 from eventstore.commands import Commands
 from eventstore.reader import AsOf
-from projections import case_slas, cases
-from projections.backlog import CaseDimension, backlog, backlog_series
 from projections.buckets import Granularity
-from projections.case_times import case_times
 from projections.engine import Engine
 from projections.lists import Lists
+from projections.service import case_slas, cases
+from projections.service.backlog import CaseDimension, backlog, backlog_series
+from projections.service.case_times import case_times
 from projections.view import LONG_AGO
 from tests.conftest import House
 

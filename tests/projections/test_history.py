@@ -35,9 +35,9 @@ from eventstore.reader import NOW, AsOf
 from projections.engine import Engine
 from projections.facts import Fact, Facts, counted, known_at
 from projections.history import past
-from projections.orders import view as orders
 from projections.rebuild import rebuild
-from projections.sales import shared_out
+from projections.selling.orders import view as orders
+from projections.selling.sales import shared_out
 from projections.view import Row, View
 from tests.conftest import KEK
 from tests.projections.histories import (

@@ -11,20 +11,11 @@ from eventstore.database import open_pool
 from eventstore.log import Log
 from eventstore.personal import KeyRing
 from eventstore.reader import AsOf
-from projections import (
-    consents,
-    data_quality,
-    entitlements,
-    identities,
-    messages,
-    profiles,
-    reconciliations,
-    relationships,
-    suspicions,
-)
+from projections.customers import consents, data_quality, entitlements, identities, profiles, relationships, suspicions
 from projections.engine import Engine
 from projections.lists import Lists
 from projections.rebuild import rebuild_all
+from projections.touchpoints import messages, reconciliations
 from tests.conftest import KEK
 from tests.projections.histories import live_through
 from tests.projections.histories_identity import histories

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.kernel import Refused
-from projections.intervals import MAX_INTERVALS, cuts_of
+from projections.service.intervals import MAX_INTERVALS, cuts_of
 
 MADRID = ZoneInfo("Europe/Madrid")
 

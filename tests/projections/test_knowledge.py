@@ -17,10 +17,11 @@ from domain.values import Channel
 from domain.web_session import IdentifyWebSession, StartWebSession, TrackWebSession, WebHit, WebHitKind
 from eventstore.envelope import Request
 from eventstore.reader import AsOf
-from projections import article_uses, articles, cases, visits
 from projections.engine import Engine
-from projections.knowledge import ArticleUsage, KnowledgeHit, knowledge, usage
 from projections.lists import Lists
+from projections.service import article_uses, articles, cases
+from projections.service.knowledge import ArticleUsage, KnowledgeHit, knowledge, usage
+from projections.touchpoints import visits
 from tests.conftest import House
 
 VIEWS = (articles.view, article_uses.view, visits.view, cases.view)

@@ -29,12 +29,13 @@ from domain.lead import (
 )
 from eventstore.envelope import Request
 from eventstore.reader import NOW, AsOf
-from projections import calendars, leads
 from projections.engine import Engine
-from projections.lead_board import lead_sources, waiting_leads
-from projections.leads import LeadSheet, LeadStep
 from projections.lists import Lists
+from projections.selling import leads
+from projections.selling.lead_board import lead_sources, waiting_leads
+from projections.selling.leads import LeadSheet, LeadStep
 from projections.table import Table
+from projections.touchpoints import calendars
 from tests.conftest import House
 from tests.projections.histories_catalogue import wanted
 from tests.projections.lives import events_of, for_each_life

@@ -20,11 +20,13 @@ from eventstore.envelope import Origin, Request
 from eventstore.log import Log
 from eventstore.personal import KeyRing
 from eventstore.reader import AsOf
-from projections import VIEWS, customers, orders
-from projections.customers import find, search
+from projections import VIEWS
+from projections.customers import customers
+from projections.customers.customers import find, search
 from projections.engine import Engine
 from projections.lists import Lists
 from projections.selecting import Condition, Operator, Order
+from projections.selling import orders
 from projections.table import Table
 from tests.conftest import KEK, House
 from tests.projections.histories import histories, live_through

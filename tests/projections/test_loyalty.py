@@ -39,13 +39,15 @@ from eventstore.envelope import Happened, Recorded, Request
 from eventstore.log import Log
 from eventstore.personal import KeyRing
 from eventstore.reader import NOW, AsOf
-from projections import loyalty, programmes
-from projections.buyers import Look, look
 from projections.engine import Engine
 from projections.facts import known_at
 from projections.lists import Lists
-from projections.loyalty import PointsEntry, PointsKind, TierChange
-from projections.loyalty_standing import (
+from projections.rebuild import rebuild
+from projections.table import Table
+from projections.value import loyalty, programmes
+from projections.value.buyers import Look, look
+from projections.value.loyalty import PointsEntry, PointsKind, TierChange
+from projections.value.loyalty_standing import (
     LoyaltyStanding,
     TierWatch,
     liabilities,
@@ -53,8 +55,6 @@ from projections.loyalty_standing import (
     tier_migrations,
     watched,
 )
-from projections.rebuild import rebuild
-from projections.table import Table
 from tests.conftest import KEK, House
 from tests.projections import histories, histories_loyalty
 from tests.projections.histories import START

@@ -31,11 +31,13 @@ from domain.kernel import Command, derived
 from domain.values import Channel
 from eventstore.envelope import Request
 from eventstore.reader import AsOf
-from projections import campaign_contacts, campaign_members, campaigns, costs, deliveries
-from projections.campaign_members import CampaignStepKind
-from projections.deliveries import NoticeKind
+from projections.company import costs
 from projections.engine import Engine
 from projections.lists import Lists
+from projections.marketing import campaign_contacts, campaign_members, campaigns
+from projections.marketing.campaign_members import CampaignStepKind
+from projections.touchpoints import deliveries
+from projections.touchpoints.deliveries import NoticeKind
 from tests.conftest import House
 from tests.projections.test_engine import held
 

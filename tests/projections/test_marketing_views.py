@@ -11,21 +11,12 @@ from eventstore.database import open_pool
 from eventstore.log import Log
 from eventstore.personal import KeyRing
 from eventstore.reader import AsOf
-from projections import (
-    allocations,
-    campaign_contacts,
-    campaign_members,
-    campaigns,
-    costs,
-    deliveries,
-    objectives,
-    offers,
-    segment_memberships,
-    segments,
-)
+from projections.company import allocations, costs, objectives
 from projections.engine import Engine
 from projections.lists import Lists
+from projections.marketing import campaign_contacts, campaign_members, campaigns, offers, segment_memberships, segments
 from projections.rebuild import rebuild
+from projections.touchpoints import deliveries
 from tests.conftest import KEK
 from tests.projections.histories import live_through
 from tests.projections.histories_marketing import histories

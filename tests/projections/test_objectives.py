@@ -19,10 +19,8 @@ from domain.objective import (
 )
 from eventstore.envelope import Request
 from eventstore.reader import AsOf
-from projections import objectives
-from projections.engine import Engine
-from projections.lists import Lists
-from projections.objective_status import (
+from projections.company import objectives
+from projections.company.objective_status import (
     MAX_OBJECTIVES,
     Measured,
     ObjectiveStanding,
@@ -30,7 +28,9 @@ from projections.objective_status import (
     standing,
     standings,
 )
-from projections.objectives import ObjectiveSheet
+from projections.company.objectives import ObjectiveSheet
+from projections.engine import Engine
+from projections.lists import Lists
 from tests.conftest import House
 
 ID, EVA = derived("objective", 1), derived("staff", 1)

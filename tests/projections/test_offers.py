@@ -24,10 +24,10 @@ from domain.offer import (
 )
 from eventstore.envelope import Request
 from eventstore.reader import NOW, AsOf
-from projections import offers
 from projections.engine import Engine
 from projections.lists import Lists
-from projections.offer_outcomes import OfferBy, OfferOutcome, outcomes
+from projections.marketing import offers
+from projections.marketing.offer_outcomes import OfferBy, OfferOutcome, outcomes
 from tests.conftest import House
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

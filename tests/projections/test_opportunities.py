@@ -25,10 +25,11 @@ from domain.opportunity import (
     WinOpportunity,
 )
 from eventstore.envelope import Request
-from projections import VIEWS, opportunities
+from projections import VIEWS
 from projections.engine import Engine
 from projections.lists import Lists
-from projections.opportunities import OpportunitySheet, OpportunityStatus
+from projections.selling import opportunities
+from projections.selling.opportunities import OpportunitySheet, OpportunityStatus
 from tests.conftest import House
 
 ID, ANA, EVA, ORDER = (derived(noun, 1) for noun in ("opportunity", "customer", "staff", "order"))

@@ -18,9 +18,11 @@ from domain.order import (
 )
 from domain.restriction import ContactRestrictionKind, LiftContactRestriction, SetContactRestriction
 from eventstore.envelope import Request
-from projections import VIEWS, customer_360, customers, orders
+from projections import VIEWS
+from projections.customers import customer_360, customers
 from projections.engine import Engine
 from projections.lists import Lists
+from projections.selling import orders
 from projections.view import View
 from tests.conftest import House
 

@@ -5,9 +5,11 @@ from psycopg import Connection, sql
 
 from domain.kernel import derived
 from eventstore.reader import Part
-from projections import VIEWS, customer_360, customers, orders, parts, timeline
+from projections import VIEWS, parts
+from projections.customers import customer_360, customers, timeline
 from projections.engine import Engine
 from projections.rebuild import RebuildFailed, rebuild, rebuild_all
+from projections.selling import orders
 from projections.table import Table
 from tests.conftest import House
 from tests.projections.test_engine import order

@@ -27,19 +27,20 @@ from domain.values import Channel
 from eventstore.commands import Commands
 from eventstore.envelope import Origin, Request
 from eventstore.reader import NOW, AsOf
-from projections import opportunities, pipelines, profiles, timeline
-from projections.backtest import backtest, first_day
 from projections.buckets import Granularity
-from projections.deals import MAX_SCOPE_VALUES, Axis, Scope
+from projections.customers import profiles, timeline
 from projections.engine import Engine
-from projections.forecast import Quota, forecast
-from projections.funnel import funnel
 from projections.lists import Lists
-from projections.pipeline import board
-from projections.stale import StaleReason, stale
-from projections.transitions import transitions
-from projections.waterfall import WaterfallKind, steps, waterfall
-from projections.win_loss import WinLossBasis, velocity, win_loss
+from projections.selling import opportunities, pipelines
+from projections.selling.backtest import backtest, first_day
+from projections.selling.deals import MAX_SCOPE_VALUES, Axis, Scope
+from projections.selling.forecast import Quota, forecast
+from projections.selling.funnel import funnel
+from projections.selling.pipeline import board
+from projections.selling.stale import StaleReason, stale
+from projections.selling.transitions import transitions
+from projections.selling.waterfall import WaterfallKind, steps, waterfall
+from projections.selling.win_loss import WinLossBasis, velocity, win_loss
 from tests.conftest import House
 from tests.projections.test_engine import held
 

@@ -16,14 +16,14 @@ from eventstore.database import open_pool
 from eventstore.log import Log
 from eventstore.personal import KeyRing
 from eventstore.reader import NOW, AsOf
-from projections import opportunities
-from projections.calibration import smoothed
-from projections.deals import Axis, Scope
 from projections.engine import Engine
 from projections.lists import Lists
-from projections.pipeline import board
 from projections.rebuild import rebuild
-from projections.waterfall import WaterfallKind, steps, waterfall
+from projections.selling import opportunities
+from projections.selling.deals import Axis, Scope
+from projections.selling.pipeline import board
+from projections.selling.waterfall import WaterfallKind, steps, waterfall
+from projections.value.calibration import smoothed
 from tests.conftest import KEK
 from tests.projections.histories import live_through
 from tests.projections.histories_sales import (

@@ -20,11 +20,12 @@ from domain.segment_membership import EnterSegment, ExitSegment
 from domain.stock import ReportStock, StockReported
 from eventstore.envelope import Request
 from eventstore.reader import NOW, AsOf
-from projections import price_lists, products, segment_memberships, segments, stock
 from projections.engine import Engine
 from projections.lists import Lists
-from projections.pricing import Price, price
-from projections.stock import SiteStock, Stock
+from projections.marketing import segment_memberships, segments
+from projections.selling import price_lists, products, stock
+from projections.selling.pricing import Price, price
+from projections.selling.stock import SiteStock, Stock
 from tests.conftest import House
 from tests.projections.histories import START
 from tests.projections.histories_catalogue import sold

@@ -17,11 +17,11 @@ from domain.lifecycle import (
 from domain.merging import MergeCustomers, UnmergeCustomers
 from eventstore.envelope import Request
 from eventstore.reader import AsOf
-from projections import profiles
+from projections.customers import profiles
+from projections.customers.profiles import CustomerProfile
 from projections.engine import Engine
 from projections.history import past
 from projections.lists import Lists
-from projections.profiles import CustomerProfile
 from projections.table import Table
 from tests.conftest import House
 from tests.projections.test_engine import held

@@ -12,27 +12,17 @@ from domain.cost import CostCategory, RecordCost
 from domain.kernel import Refused, derived
 from eventstore.envelope import Request
 from eventstore.reader import AsOf
-from projections import (
-    allocations,
-    calls,
-    campaign_members,
-    campaigns,
-    cases,
-    costs,
-    interactions,
-    orders,
-    products,
-    profiles,
-    segment_memberships,
-    segments,
-    staff,
-    territories,
-)
-from projections.cost_shares import ProfitBy
+from projections.company import allocations, costs, staff, territories
+from projections.company.cost_shares import ProfitBy
+from projections.company.profitability import Profitability, profitability
+from projections.company.sharing import shares
+from projections.customers import profiles
 from projections.engine import Engine
 from projections.lists import Lists
-from projections.profitability import Profitability, profitability
-from projections.sharing import shares
+from projections.marketing import campaign_members, campaigns, segment_memberships, segments
+from projections.selling import orders, products
+from projections.service import cases
+from projections.touchpoints import calls, interactions
 from tests.conftest import House
 from tests.projections.naive_control import Sharing, books
 from tests.projections.story_control import START, tell_control

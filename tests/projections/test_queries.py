@@ -15,14 +15,18 @@ from eventstore.database import open_pool
 from eventstore.log import Log
 from eventstore.personal import KeyRing
 from eventstore.reader import NOW, AsOf
-from projections import VIEWS, cases, customers, follow_ups, opportunities, orders, sales, timeline
+from projections import VIEWS
 from projections.buckets import Granularity
+from projections.customers import customers, timeline
 from projections.engine import Engine
 from projections.fold import Fold
 from projections.grouping import COUNT, Aggregate, Part, aggregates_of, grouped, summary_of_each
 from projections.lists import Lists
 from projections.of_each import page_of_each
 from projections.selecting import AllOf, AnyOf, Clause, Condition, Not, Operator, Order
+from projections.selling import opportunities, orders, sales
+from projections.service import cases
+from projections.touchpoints import follow_ups
 from projections.view import Column, View
 from tests.conftest import KEK
 from tests.projections import naive

@@ -26,11 +26,11 @@ from domain.quote import (
 from domain.quote_lines import QuoteLine
 from eventstore.envelope import Request
 from eventstore.reader import NOW, AsOf
-from projections import quotes
 from projections.engine import Engine
 from projections.lists import Lists
-from projections.quote_register import quote_register
-from projections.quotes import QuoteSheet, QuoteStep
+from projections.selling import quotes
+from projections.selling.quote_register import quote_register
+from projections.selling.quotes import QuoteSheet, QuoteStep
 from projections.table import Table
 from tests.conftest import House
 from tests.projections.histories import START

@@ -9,13 +9,13 @@ from uuid import UUID
 import pytest
 
 from domain.kernel import derived
-from projections.churn import silence
-from projections.customer_360 import CustomerCard
-from projections.eligibility import BenefitInputs, eligibility, rank_of
-from projections.loyalty_standing import LoyaltyStanding
-from projections.open_requests import OpenRequest, RequestKind
-from projections.overview import habits, satisfaction
-from projections.recommending import Action, Known, recommendations
+from projections.customers.customer_360 import CustomerCard
+from projections.customers.eligibility import BenefitInputs, eligibility, rank_of
+from projections.customers.open_requests import OpenRequest, RequestKind
+from projections.customers.overview import habits, satisfaction
+from projections.customers.recommending import Action, Known, recommendations
+from projections.value.churn import silence
+from projections.value.loyalty_standing import LoyaltyStanding
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 ANA: UUID = derived("ana")

@@ -9,10 +9,10 @@ from domain.merging import MergeCustomers
 from domain.relationship import EndRelationship, EstablishRelationship, RelationshipKind
 from eventstore.envelope import Request
 from eventstore.reader import AsOf
-from projections import relationships
+from projections.customers import relationships
+from projections.customers.relationships import MAX_RELATED, Related, related
 from projections.engine import Engine
 from projections.lists import Lists
-from projections.relationships import MAX_RELATED, Related, related
 from tests.conftest import House
 
 ANA, EVA, ACME, LUZ = (derived("customer", name) for name in ("ana", "eva", "acme", "luz"))

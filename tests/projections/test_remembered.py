@@ -5,10 +5,10 @@ from time import sleep
 
 from domain.kernel import derived
 from domain.order import OrderLine, PlaceOrder
-from projections import orders
 from projections.engine import Engine
 from projections.lists import Lists
 from projections.remembered import MAX_KEPT, remembered
+from projections.selling import orders
 from tests.conftest import House
 
 

@@ -23,12 +23,12 @@ from domain.opportunity import (
 )
 from eventstore.log import Log
 from eventstore.reader import NOW, AsOf
-from projections.backtest import ForecastMethod, backtest
 from projections.buckets import BUSINESS_ZONE, Granularity
-from projections.deals import Axis, Scope, share
-from projections.forecast import ForecastSum, LeftOut, forecast
-from projections.funnel import funnel
-from projections.win_loss import WinLossBasis, win_loss
+from projections.selling.backtest import ForecastMethod, backtest
+from projections.selling.deals import Axis, Scope, share
+from projections.selling.forecast import ForecastSum, LeftOut, forecast
+from projections.selling.funnel import funnel
+from projections.selling.win_loss import WinLossBasis, win_loss
 from tests.projections.histories_sales import (
     SCOPES,
     UNSHRUNK,

@@ -18,25 +18,15 @@ from domain.segment import FIELDS, DefineSegment, PublishSegment, RetireSegment
 from domain.segment_membership import EnterSegment, ExitSegment
 from eventstore.envelope import Request
 from eventstore.reader import NOW, AsOf
-from projections import (
-    campaign_members,
-    campaigns,
-    cases,
-    customer_360,
-    customers,
-    loyalty,
-    opportunities,
-    orders,
-    products,
-    profiles,
-    quotes,
-    segment_memberships,
-    segments,
-)
+from projections.customers import customer_360, customers, profiles
+from projections.customers.traits import TRAITS
 from projections.engine import Engine
 from projections.lists import Lists
-from projections.segment_members import members, preview, sizes
-from projections.traits import TRAITS
+from projections.marketing import campaign_members, campaigns, segment_memberships, segments
+from projections.marketing.segment_members import members, preview, sizes
+from projections.selling import opportunities, orders, products, quotes
+from projections.service import cases
+from projections.value import loyalty
 from tests.conftest import House
 from tests.projections.story_segments import people, rows
 

@@ -12,10 +12,11 @@ from eventstore.database import open_pool
 from eventstore.log import Log
 from eventstore.personal import KeyRing
 from eventstore.reader import AsOf
-from projections import calls, case_slas, cases, interactions, shifts, survey_definitions, surveys, work_items
 from projections.engine import Engine
 from projections.lists import Lists
 from projections.rebuild import rebuild
+from projections.service import case_slas, cases, shifts, survey_definitions, surveys, work_items
+from projections.touchpoints import calls, interactions
 from tests.conftest import KEK
 from tests.projections.histories import live_through, merges
 from tests.projections.histories_service import (

@@ -22,11 +22,11 @@ from domain.payment import (
 )
 from eventstore.envelope import Happened, Request
 from eventstore.reader import NOW, AsOf
-from projections import invoices, payments
 from projections.engine import Engine
 from projections.lists import Lists
-from projections.payments import PaymentStatus
-from projections.settlements import Age, Receivable, open_invoices, receivables, settlements
+from projections.selling import invoices, payments
+from projections.selling.payments import PaymentStatus
+from projections.selling.settlements import Age, Receivable, open_invoices, receivables, settlements
 from tests.conftest import House
 from tests.projections.histories_catalogue import billed
 from tests.projections.lives import events_of, for_each_life

@@ -42,12 +42,13 @@ from domain.web_session import (
 )
 from eventstore.envelope import Origin, Request
 from eventstore.reader import NOW, AsOf
-from projections import carts, orders, visits
-from projections.cart_funnel import CartFunnel, cart_funnel
-from projections.carts import CartSheet
 from projections.engine import Engine
 from projections.lists import Lists
-from projections.site_traffic import Traffic, TrafficBy, site_traffic
+from projections.selling import carts, orders
+from projections.selling.cart_funnel import CartFunnel, cart_funnel
+from projections.selling.carts import CartSheet
+from projections.touchpoints import visits
+from projections.touchpoints.site_traffic import Traffic, TrafficBy, site_traffic
 from tests.conftest import House
 from tests.projections.histories import START
 from tests.projections.histories_catalogue import visited

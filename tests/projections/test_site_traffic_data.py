@@ -12,12 +12,13 @@ from api.importers import clickstream
 from api.importers.importing import run
 from domain import DECIDERS
 from eventstore.commands import Commands
-from projections import carts, orders, visits
-from projections.cart_funnel import cart_funnel
 from projections.engine import Engine
 from projections.lists import Lists
 from projections.rebuild import rebuild
-from projections.site_traffic import TrafficBy, site_traffic
+from projections.selling import carts, orders
+from projections.selling.cart_funnel import cart_funnel
+from projections.touchpoints import visits
+from projections.touchpoints.site_traffic import TrafficBy, site_traffic
 from tests.conftest import House
 
 FILE = Path(__file__).parents[3] / "shared/data/clickstream/ecom.csv.gz"

@@ -6,7 +6,7 @@ import random
 import pytest
 
 from domain.kernel import Refused
-from projections.smoothing import MAX_HORIZON, MAX_VALUES, Expected, Smoothed, Trend, best, fit, forecast
+from projections.value.smoothing import MAX_HORIZON, MAX_VALUES, Expected, Smoothed, Trend, best, fit, forecast
 
 DEATHS = [
     9007, 8106, 8928, 9137, 10017, 10826, 11317, 10744, 9713, 9938, 9161, 8927,

@@ -5,9 +5,9 @@ from math import exp, lgamma, log
 import numpy as np
 import pytest
 
-from projections import buying
-from projections.buying import NotFitted
-from projections.spending import MONTH_WEEKS, SpendModel, expected_worth, fit, lifetime_value
+from projections.value import buying
+from projections.value.buying import NotFitted
+from projections.value.spending import MONTH_WEEKS, SpendModel, expected_worth, fit, lifetime_value
 from tests.projections import cdnow
 from tests.projections.test_buying import PUBLISHED
 

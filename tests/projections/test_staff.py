@@ -6,10 +6,10 @@ from domain.kernel import Command, derived
 from domain.staff import AddStaff, ChangeStaff, GrantSkill, LeaveStaff, SetCapacity, StaffRole
 from domain.team import DefineTeam, JoinTeam, LeaveTeam
 from domain.territory import AssignTerritory, DefineTerritory, TerritoryRule
-from projections import staff, teams, territories
+from projections.company import staff, teams, territories
+from projections.company.teams import everybody_of_each, teams_of_each
 from projections.engine import Engine
 from projections.lists import Lists
-from projections.teams import everybody_of_each, teams_of_each
 from tests.conftest import House
 
 VIEWS = (staff.view, teams.view, territories.view)

@@ -20,11 +20,14 @@ from eventstore.envelope import Happened, Request
 from eventstore.log import Log
 from eventstore.personal import KeyRing
 from eventstore.reader import NOW, AsOf
-from projections import customers, follow_ups, segment_memberships, surveys
 from projections.buckets import Granularity
+from projections.customers import customers
 from projections.engine import Engine
 from projections.lists import Lists
-from projections.survey_results import SurveyDimension, net_promoters, survey_results
+from projections.marketing import segment_memberships
+from projections.service import surveys
+from projections.service.survey_results import SurveyDimension, net_promoters, survey_results
+from projections.touchpoints import follow_ups
 from tests.conftest import KEK, House
 from tests.projections.histories import live_through
 from tests.projections.histories_service import START, asking, disorder, merging

@@ -12,8 +12,8 @@ from eventstore.envelope import Happened, Origin, Recorded, Request
 from eventstore.log import Log
 from projections import VIEWS
 from projections.buckets import Granularity
-from projections.counting import KpiScope
-from projections.kpis import KpiPoint, KpiSeries, kpi
+from projections.figures.counting import KpiScope
+from projections.figures.kpis import KpiPoint, KpiSeries, kpi
 from projections.lists import Lists
 from projections.periods import CalendarPeriod, periods_of
 

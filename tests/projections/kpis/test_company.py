@@ -28,7 +28,7 @@ from domain.objective import ObjectiveRevised, ObjectiveScope, ObjectiveSet
 from domain.points import PointsAccrued, PointsAdjusted, PointsExpired, PointsRedeemed
 from eventstore.envelope import Happened
 from projections.buckets import Granularity
-from projections.counting import KpiDimension, KpiScope
+from projections.figures.counting import KpiDimension, KpiScope
 from projections.periods import CalendarPeriod
 from tests.projections.kpis.story import Company, Naive, Quotient, before, differences, within
 from tests.projections.kpis.test_marketing import costs

@@ -16,7 +16,7 @@ from domain.interaction import Direction
 from domain.work_item import WorkItemAbandoned, WorkItemAccepted, WorkItemCompleted, WorkItemQueued
 from eventstore.envelope import Happened
 from projections.buckets import Granularity
-from projections.counting import KpiDimension, KpiScope
+from projections.figures.counting import KpiDimension, KpiScope
 from projections.periods import CalendarPeriod
 from tests.projections.kpis.story import Company, Naive, Quotient, differences, within
 

@@ -19,13 +19,13 @@ from eventstore.envelope import Origin, Request
 from eventstore.reader import AsOf
 from projections import VIEWS
 from projections.buckets import Granularity
-from projections.counting import KpiDimension, KpiScope, Part, Tally
 from projections.engine import Engine
-from projections.kpi_catalogue import BUILT_IN, BY_NAME, MEASURES
-from projections.kpi_explaining import explain_kpi
-from projections.kpis import KpiSeries, kpi
+from projections.figures.counting import KpiDimension, KpiScope, Part, Tally
+from projections.figures.kpi_catalogue import BUILT_IN, BY_NAME, MEASURES
+from projections.figures.kpi_explaining import explain_kpi
+from projections.figures.kpis import KpiSeries, kpi
+from projections.figures.measures import Measure
 from projections.lists import Lists
-from projections.measures import Measure
 from tests.api.test_statements import counting
 from tests.conftest import House
 from tests.importers.conftest import Import, load  # noqa: F401  # a fixture

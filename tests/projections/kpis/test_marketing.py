@@ -24,10 +24,10 @@ from domain.lifecycle import LifecycleStageChanged
 from domain.order import OrderCancelled, OrderLinesCancelled, OrderPlaced
 from eventstore.envelope import Happened
 from eventstore.reader import AsOf
-from projections.acquisition import acquisition_costs
 from projections.buckets import Granularity
-from projections.counting import KpiDimension, KpiScope
-from projections.kpis import kpi
+from projections.company.acquisition import acquisition_costs
+from projections.figures.counting import KpiDimension, KpiScope
+from projections.figures.kpis import kpi
 from projections.periods import CalendarPeriod
 from tests.projections.kpis.story import FROM, Company, Naive, Quotient, before, differences, known, within
 from tests.projections.kpis.story_marketing import CAMPAIGNS

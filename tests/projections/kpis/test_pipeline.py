@@ -30,9 +30,9 @@ from domain.pipeline import DEFAULT
 from eventstore.envelope import Happened
 from projections import VIEWS
 from projections.buckets import Granularity
-from projections.counting import KpiDimension, KpiScope
 from projections.engine import Engine
-from projections.kpis import kpi
+from projections.figures.counting import KpiDimension, KpiScope
+from projections.figures.kpis import kpi
 from projections.lists import Lists
 from projections.periods import CalendarPeriod
 from tests.conftest import House

@@ -23,8 +23,8 @@ from domain.interaction import InteractionLogged
 from domain.invitation import SurveyInvitationSent, SurveyResponded
 from eventstore.envelope import Happened
 from projections.buckets import Granularity
-from projections.calendars import public_holidays
 from projections.periods import CalendarPeriod
+from projections.touchpoints.calendars import public_holidays
 from tests.projections.kpis.story import Company, Naive, Quotient, differences, within
 
 Events = Sequence[Happened]

@@ -30,11 +30,13 @@ from eventstore.database import open_pool
 from eventstore.log import Log
 from eventstore.personal import KeyRing
 from eventstore.reader import AsOf
-from projections import kpi_definitions, promises, proofs
+from projections.customers import proofs
 from projections.engine import Engine
+from projections.figures import kpi_definitions
 from projections.lists import Lists
 from projections.rebuild import rebuild
 from projections.table import Table
+from projections.touchpoints import promises
 from tests.conftest import KEK
 from tests.projections.histories import (
     codes,

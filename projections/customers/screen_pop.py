@@ -1,0 +1,104 @@
+"""The screen pop: what an agent sees at once when a card number, a phone or an e-mail is typed or rings."""
+
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from domain.customer import CustomerKind
+from domain.lifecycle import LifecycleStage
+from eventstore.reader import NOW
+from projections.customers import customers, profiles
+from projections.customers.eligibility import BenefitEligibility, digest_of
+from projections.customers.open_requests import RequestKind
+from projections.customers.overview import overviews, rows_of
+from projections.customers.recommending import Action, Recommendation
+from projections.lists import Lists
+from projections.value.buyers import Look
+
+NOT_A_REQUEST = (RequestKind.ACTIVITY, RequestKind.OPPORTUNITY)
+"""What is open on our side alone."""
+UNTOLD = ("name", "digest", "position")
+"""What the digest leaves out: a name is not to be found out from what is kept of a screen."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenPop:
+    """The key facts of a customer, what to do first and why, and whether they may have a benefit.
+
+    `revenue` is in `currency`; `rfm` is the cell of recency, frequency and money; `top_share` is among which percent of the
+    customers, from the best down, this one is. `digest` is the SHA-256 of all that is shown but the name and `position`, so
+    that what was on the screen can be proven later.
+    """
+
+    customer_id: UUID
+    name: str | None
+    kind: CustomerKind | None
+    language: str | None
+    country: str | None
+    stage: LifecycleStage | None
+    staff_id: UUID | None
+    tier: str | None
+    points: Decimal | None
+    rfm: str | None
+    top_share: int | None
+    orders: int
+    revenue: Decimal | None
+    currency: str | None
+    last_order_at: datetime | None
+    open_requests: int
+    open_complaints: int
+    last_contact_at: datetime | None
+    last_contact_channel: str | None
+    csat: int | None
+    risk_score: int | None
+    recommended: Recommendation | None
+    benefit: BenefitEligibility
+    digest: str
+    position: int
+
+
+def screen_pop(lists: Lists, customer_id: UUID, look: Look) -> ScreenPop | None:
+    """The screen pop of a customer as of a moment; None if they were not known then."""
+    with lists.reading(customers.view) if look.as_of == NOW else nullcontext():
+        return _seen(lists, customer_id, look)
+
+
+def _seen(lists: Lists, customer_id: UUID, look: Look) -> ScreenPop | None:
+    line = rows_of(lists, customers.view, [customer_id], look).get(customer_id)
+    if line is None:
+        return None
+    profile = rows_of(lists, profiles.view, [customer_id], look).get(customer_id)
+    overview = overviews(lists, [customer_id], look)[customer_id]
+    card, value, account = overview.card, overview.value, overview.loyalty
+    asked = [each for each in overview.open_requests if each.kind not in NOT_A_REQUEST]
+    seen = ScreenPop(
+        customer_id=customer_id,
+        name=line.name,
+        kind=line.kind,
+        language=line.language,
+        country=line.country,
+        stage=None if profile is None else profile.stage,
+        staff_id=None if profile is None else profile.staff_id,
+        tier=None if account is None else account.tier,
+        points=None if account is None else account.balance,
+        rfm=None if value is None else value.cell.profile,
+        top_share=None if value is None else value.top_share,
+        orders=card.order_count,
+        revenue=card.revenue,
+        currency=card.currency,
+        last_order_at=card.last_order_at,
+        open_requests=len(asked),
+        open_complaints=sum(each.action is Action.SOLVE_COMPLAINT for each in overview.recommended),
+        last_contact_at=card.last_contact_at,
+        last_contact_channel=card.last_contact_channel,
+        csat=card.last_csat,
+        risk_score=None if profile is None else profile.risk_score,
+        recommended=next(iter(overview.recommended), None),
+        benefit=overview.benefit,
+        digest="",
+        position=lists.position(customers.view) if look.as_of.position is None else look.as_of.position,
+    )
+    told = {name: value for name, value in asdict(seen).items() if name not in UNTOLD}
+    return replace(seen, digest=digest_of(told))

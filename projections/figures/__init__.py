@@ -1,0 +1,1 @@
+"""Figures: KPIs and cubes over the facts, and the events behind every value."""

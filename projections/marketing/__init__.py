@@ -1,0 +1,1 @@
+"""Marketing: segments, campaigns and offers, and what came of them."""

@@ -1,0 +1,1 @@
+"""Selling: products and prices, leads, opportunities and quotes, orders and their money."""
