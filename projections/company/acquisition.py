@@ -99,7 +99,7 @@ def acquisition_costs(
 
     Without a granularity, in all of it as one. Source: customer acquisition cost as in Farris, Bendle, Pfeifer and
     Reibstein, Marketing Metrics, 2nd edition (2010), section 5.5 (acquisition versus retention spending), where the costs
-    are those that `projections.profitability` shares out. Raises `Refused` for more than MAX_PERIODS, and as
+    are those that `projections.company.profitability` shares out. Raises `Refused` for more than MAX_PERIODS, and as
     `profitability` does.
     """
     whole = period_of(starts_on, ends_on, zone)

@@ -160,7 +160,7 @@ def cost_parts(by: ProfitBy | None, as_of: AsOf, reader: Reader, *, stage: bool 
 
     `keyed` is what was sold, with its key; `pools` are the costs of the period, each for its days, pooled by what they say
     of how they are shared out; `parts` is what each key bears of each pool. A part is `round(A W_k / W) -
-    round(A W_(k-1) / W)` as in `projections.sharing`, in the order of the keys, so that the parts of a pool are the pool.
+    round(A W_(k-1) / W)` as in `projections.company.sharing`, in the order of the keys, so that the parts of a pool are the pool.
     An n-th part of an order, or of one of a scope, weighs 1/n to 12 decimals.
     """
     key = STAGE if stage else "null::text" if by is None else KEYS[by]

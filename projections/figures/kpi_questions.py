@@ -27,7 +27,7 @@ Answer = Mapping[str, Decimal]
 
 
 def acquisition_costs(lists: Lists, look: Look) -> Mapping[str, Tallied]:
-    """What it cost to win, to keep and to serve customers, by the published rules (see `projections.acquisition`)."""
+    """What it cost to win, to keep and to serve customers, by the published rules (see `projections.company.acquisition`)."""
 
     def ask(period: CalendarPeriod, as_of: AsOf) -> Answer:
         (found,) = acquisition.acquisition_costs(

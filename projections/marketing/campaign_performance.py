@@ -127,7 +127,7 @@ def performance(
     """How campaigns did, as of a moment. `model` is whose attributions count: without one, each campaign's last one.
 
     Raises `Refused` for more than MAX_CAMPAIGNS. Sources: response and return on investment as in Kotler and Keller,
-    Marketing Management, chapter on direct marketing; the comparison with a control group in `projections.uplift`.
+    Marketing Management, chapter on direct marketing; the comparison with a control group in `projections.marketing.uplift`.
     """
     if len(campaign_ids) > MAX_CAMPAIGNS:
         raise Refused(f"Ask for at most {MAX_CAMPAIGNS} campaigns at a time.", "campaign")

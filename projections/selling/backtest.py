@@ -115,7 +115,7 @@ def backtest(
     """Looks back from the beginning of each period between two days that is over, or from so many days before its end.
 
     What was known then is all that a forecast of then is made of, the pasts of the stages included: it is `forecast` with that
-    moment. `as_of` is what is known of how it came. Sources: `projections.calibration`, and abs(forecast - actual) / actual
+    moment. `as_of` is what is known of how it came. Sources: `projections.value.calibration`, and abs(forecast - actual) / actual
     for the error. Raises `Refused` for too many days.
     """
     must_be_periods(start, end, granularity, zone)

@@ -72,7 +72,7 @@ def board(lists: Lists, scope: Scope = EVERYTHING, axes: Sequence[Axis] = (), *,
 
     An opportunity is worth its amount in the base currency times its probability: the one that somebody gave it, or that of
     its stage. The calibrated one is the share of those that were won among the closed ones that were ever at its stage
-    (`projections.calibration.smoothed`). Raises `Refused` for a scope or groups that cannot be.
+    (`projections.value.calibration.smoothed`). Raises `Refused` for a scope or groups that cannot be.
     """
     reader = lists.log.reader
     with looking(lists) as (db, position):
