@@ -13,9 +13,9 @@ from api.schema.moments import AS_OF, AsOf
 from api.schema.noun import Noun
 from api.schema.shapes import Argument, answered, sentence_of
 from api.schema.views import Lists
+from projections.buckets import BUSINESS_ZONE
 from projections.selecting import Order
 from projections.value import loyalty, loyalty_standing
-from projections.value.buyers import HOME_ZONE
 from projections.value.loyalty_standing import LoyaltyStanding, PointsLiability, TierMigration, TierWatch
 
 
@@ -101,13 +101,13 @@ async def _watched(
     programme: str | None = None,
     as_of: AsOf | None = None,
 ) -> list[LoyaltyStanding]:
-    look = await look_of(info.context, as_of, HOME_ZONE, None)
+    look = await look_of(info.context, as_of, BUSINESS_ZONE, None)
     lists = info.context.house.lists
     return await info.context.ask(loyalty_standing.watched, lists, look, watch, programme=programme, first=first)
 
 
 async def _liabilities(root: None, info: Info, *, as_of: AsOf | None = None) -> list[PointsLiability]:
-    look = await look_of(info.context, as_of, HOME_ZONE, None)
+    look = await look_of(info.context, as_of, BUSINESS_ZONE, None)
     return await info.context.ask(loyalty_standing.liabilities, info.context.house.lists, look)
 
 
@@ -120,6 +120,6 @@ async def _migrations(
     programme: str | None = None,
     as_of: AsOf | None = None,
 ) -> list[TierMigration]:
-    look = await look_of(info.context, as_of, HOME_ZONE, None)
+    look = await look_of(info.context, as_of, BUSINESS_ZONE, None)
     lists = info.context.house.lists
     return await info.context.ask(loyalty_standing.tier_migrations, lists, look, from_, to, programme=programme)

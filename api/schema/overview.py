@@ -11,6 +11,7 @@ from api.schema.looks import look_from, look_of
 from api.schema.moments import AS_OF, AsOf, moment_of
 from api.schema.shapes import Argument, answered, sentence_of
 from api.schema.views import Lists
+from projections.buckets import BUSINESS_ZONE
 from projections.customers.eligibility import BenefitEligibility
 from projections.customers.open_requests import OpenRequest
 from projections.customers.overview import (
@@ -25,7 +26,6 @@ from projections.customers.overview import (
 )
 from projections.customers.recommending import Recommendation
 from projections.customers.screen_pop import ScreenPop, screen_pop
-from projections.value.buyers import HOME_ZONE
 
 Find = Callable[[Context, str], Awaitable[UUID | None]]
 """How a customer is recognised by an id or an identifier."""
@@ -71,7 +71,7 @@ def questions(lists: Lists, recognise: Find) -> list[StrawberryField]:
         key = await recognise(context, identifier)
         if key is None:
             return None
-        look = await look_of(context, as_of, HOME_ZONE, None)
+        look = await look_of(context, as_of, BUSINESS_ZONE, None)
         whom = await context.ask(context.house.log.reader.whom, [key], moment)
         return await context.ask(screen_pop, context.house.lists, whom[key], look)
 

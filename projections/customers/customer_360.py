@@ -41,14 +41,13 @@ from domain.order import (
 from domain.restriction import ContactRestrictionLifted, ContactRestrictionSet
 from domain.values import EXACT, empty
 from eventstore.envelope import Recorded
+from projections.buckets import BUSINESS_ZONE
 from projections.customers.customers import is_own, later
 from projections.takings import take
 from projections.view import Row, View
 
 ZERO = Decimal(0)
 KEPT_ANSWERS = 6
-HOME_ZONE = "Europe/Madrid"
-"""Where somebody is taken to live of whom nobody said it."""
 
 
 class CustomerCard(Row, key="customer_id"):
@@ -268,8 +267,8 @@ def one_more(counts: Mapping[str, int], what: str) -> Mapping[str, int]:
 
 @cache
 def zone(name: str | None) -> ZoneInfo:
-    """The time zone of this name, or that of the house."""
-    return ZoneInfo(name or HOME_ZONE)
+    """The time zone of this name, or that of the business unit if nobody said where somebody lives."""
+    return ZoneInfo(name or BUSINESS_ZONE)
 
 
 def count(counts: dict[str, int], what: str) -> None:

@@ -10,11 +10,9 @@ from psycopg import Connection, sql
 
 from domain.values import must_be_currency, must_be_zone
 from eventstore.reader import AsOf, Reader
+from projections.buckets import BUSINESS_ZONE
 from projections.facts import counted
 from projections.selling.sales import sales
-
-HOME_ZONE = "Europe/Madrid"
-"""Whose days count where no other zone is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +24,7 @@ class Look:
 
     as_of: AsOf
     seen_at: datetime
-    zone: str = HOME_ZONE
+    zone: str = BUSINESS_ZONE
     currency: str | None = None
 
     @property
@@ -35,7 +33,7 @@ class Look:
         return self.seen_at.astimezone(ZoneInfo(self.zone))
 
 
-def look(reader: Reader, as_of: AsOf, now: datetime, *, zone: str = HOME_ZONE, currency: str | None = None) -> Look:
+def look(reader: Reader, as_of: AsOf, now: datetime, *, zone: str = BUSINESS_ZONE, currency: str | None = None) -> Look:
     """A look as of a moment: `now` if that is now, when it was recorded if it is a position. Raises `Refused`."""
     must_be_zone(zone, "zone")
     if currency is not None:

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from projections.value.calibration import MIN_OUTCOMES, brier, by_decile, mape, smoothed, uplift, wilson
+from projections.value.calibration import MIN_OUTCOMES, brier, by_decile, mape, smoothed
 
 
 def test_the_brier_score_is_the_mean_square_of_what_was_wrong() -> None:
@@ -35,28 +35,3 @@ def test_few_outcomes_say_nothing_and_more_say_more() -> None:
 def test_the_error_is_taken_of_what_came() -> None:
     assert mape([(110.0, 100.0), (80.0, 100.0), (5.0, 0.0)]) == pytest.approx(0.15)
     assert mape([(5.0, 0.0)]) is None
-
-
-def test_the_interval_of_a_rate_is_that_of_wilson() -> None:
-    # R. G. Newcombe, Statistics in Medicine 17 (1998) 857-872, table I, method 3.
-    published = [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)]
-    for yes, count, low, high in published:
-        found = wilson(yes, count)
-        assert found is not None
-        assert (found.low, found.high) == pytest.approx((low, high), abs=5e-5)
-    assert wilson(0, 0) is None
-
-
-def test_the_uplift_is_what_those_held_out_did_not_do() -> None:
-    found = uplift(150, 1000, 20, 200)
-    assert found is not None
-    assert (found.rate, found.control, found.relative) == (0.15, 0.1, pytest.approx(0.5))
-    assert found.standard_error == pytest.approx((0.15 * 0.85 / 1000 + 0.1 * 0.9 / 200) ** 0.5)
-    assert found.z == pytest.approx(0.05 / found.standard_error)
-    assert (found.low + found.high) / 2 == pytest.approx(found.uplift)
-    assert (found.high - found.low) / 2 == pytest.approx(1.959964 * found.standard_error)
-
-
-def test_without_anybody_held_out_there_is_no_uplift() -> None:
-    assert uplift(1, 10, 0, 0) is None
-    assert uplift(0, 10, 0, 10).z is None  # type: ignore[union-attr]
