@@ -31,7 +31,7 @@ class Fact(Row, key=("owner_id", "position", "number")):
     known_at: datetime = LONG_AGO
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Facts(View[F]):
     """The facts of one kind that the handlers of a view yield: rows that are only ever added, and change by corrections alone."""
 

@@ -1,7 +1,7 @@
 """Lists: any view filtered, ordered and paged by key, as it is now or as it was."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from threading import get_ident
 from typing import Any, Generic
@@ -18,7 +18,7 @@ from projections.cursors import MAX_PAGE, Walk, span_of
 from projections.facts import Facts, counted
 from projections.fold import Fold
 from projections.selecting import Clause, Condition, Operator, Order, where_of
-from projections.table import Table
+from projections.table import Table, table_of
 from projections.view import Key, R, View
 
 __all__ = ["MAX_PAGE", "Lists", "Page"]
@@ -54,14 +54,15 @@ class Lists:
         self.log = log
         self.pool = pool
         self._looks: dict[tuple[int, int], _Look] = {}
+        self._together: dict[int, ExitStack] = {}
 
     def get(self, view: View[R], keys: Sequence[Key]) -> dict[Key, R]:
         """The rows of these keys as they are now, in one query."""
         look = self._looks.get((get_ident(), id(self.pool_of(view))))
         if look is not None:
-            return Table(view).load(look.db, keys)
+            return table_of(view).load(look.db, keys)
         with self.pool_of(view).connection() as db:
-            return Table(view).load(db, keys)
+            return table_of(view).load(db, keys)
 
     def get_as_of(self, view: View[R], key: Key, as_of: AsOf, *, customer_id: UUID) -> R | None:
         """One row as it was, folded from its customer's events alone."""
@@ -126,19 +127,43 @@ class Lists:
 
         Within a look, whatever else is asked in the same thread looks from the same moment, and needs no other connection.
         """
-        pool = self.pool_of(view)
-        here = get_ident(), id(pool)
-        look = self._looks.get(here)
+        pool, me = self.pool_of(view), get_ident()
+        look, together = self._looks.get((me, id(pool))), self._together.get(me)
         if look is not None:
-            yield look.db, look.positions.get(view.checkpoint, 0)
-            return
+            try:
+                yield look.db, look.positions.get(view.checkpoint, 0)
+            except psycopg.Error:
+                if together is not None:  # the look is over, and whoever asks next takes another
+                    together.close()
+                raise
+        elif together is not None:
+            together.enter_context(self._look(pool))
+            with self.reading(view) as found:
+                yield found
+        else:
+            with self._look(pool) as look:
+                yield look.db, look.positions.get(view.checkpoint, 0)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Until the end of this, all that is asked in this thread looks from the moment of the first question."""
+        me = get_ident()
+        with ExitStack() as stack:
+            self._together[me] = stack
+            try:
+                yield
+            finally:
+                del self._together[me]
+
+    @contextmanager
+    def _look(self, pool: ConnectionPool) -> Iterator[_Look]:
+        here = get_ident(), id(pool)
         with pool.connection() as db:
             found = db.execute(LOOK)
             found.nextset()
-            look = _Look(db, dict(found.fetchall()))
-            self._looks[here] = look
+            look = self._looks[here] = _Look(db, dict(found.fetchall()))
             try:
-                yield db, look.positions.get(view.checkpoint, 0)
+                yield look
             finally:
                 del self._looks[here]
                 if not db.broken:
@@ -154,8 +179,9 @@ class Lists:
         """
         if as_of == NOW or isinstance(view, Facts):
             with self.reading(view) as (db, position):
-                table = Table(view)
+                table = table_of(view)
                 if isinstance(view, Facts):
+                    table = Table(view)
                     table.identifier = counted(view, as_of, self.log.reader)
                 yield db, table, position
             return

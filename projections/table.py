@@ -1,6 +1,7 @@
 """The table behind a view: made from the row's type hints, read and written many rows at a time."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache, cached_property
 from itertools import islice
 from operator import attrgetter
 from typing import Any, Generic, cast
@@ -72,11 +73,15 @@ class Table(Generic[R]):
         if not wanted:
             return {}
         columns = [wanted] if len(self.key) == 1 else [list(values) for values in zip(*wanted, strict=True)]
+        return {self.key_of(row): row for row in self.select(db, self._load_query, columns)}
+
+    @cached_property
+    def _load_query(self) -> sql.Composed:
         arrays = sql.SQL(", ").join(sql.SQL("%s::{}[]").format(sql.SQL(cast(Any, kind))) for kind in self._key_types)
-        query = sql.SQL("select {} from {} where ({}) in (select * from unnest({}))").format(
+        text = sql.SQL("select {} from {} where ({}) in (select * from unnest({}))").format(
             self._all, self.identifier, self._key_list, arrays
         )
-        return {self.key_of(row): row for row in self.select(db, query, columns)}
+        return sql.Composed([sql.SQL(cast(Any, text.as_string()))])
 
     def select(self, db: Connection, query: sql.Composed, parameters: Sequence[object] = ()) -> list[R]:
         """The rows that a query finds; it selects `columns` in their order."""
@@ -196,3 +201,9 @@ def _text(value: str) -> str:
     if value.isprintable() and "\\" not in value:
         return value
     return value.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+
+
+@cache
+def table_of(view: View[R]) -> Table[R]:
+    """The table that serves a view: what can be said of it without asking the database is worked out once."""
+    return Table(view)

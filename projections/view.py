@@ -94,7 +94,7 @@ class Row(metaclass=RowType):
     key: ClassVar[tuple[str, ...]] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class View(Generic[R]):
     """A named read model. Handlers are registered with `on` and get the row, the event and its envelope.
 

@@ -42,6 +42,8 @@ class Context(BaseContext):
         self.request_id = uuid4().hex
         self.command_id: UUID | None = None
         self._loaders: dict[Hashable, DataLoader[Any, Any]] = {}
+        self._asked: list[tuple[Callable[[], Any], asyncio.Future[Any]]] = []
+        self._answering: set[asyncio.Task[None]] = set()
 
     async def ask(self, question: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Asks in a worker thread. Raises `Unavailable` if the database is away."""
@@ -69,9 +71,48 @@ class Context(BaseContext):
         reader = self.house.log.reader
         return cast("Happened | None", await self._loader("personal", reader.personal).load(position))
 
+    async def _together(self, question: Callable[[], T]) -> T:
+        """Asks in a worker thread, from one moment and on one connection with whatever else is asked at the same time."""
+        answered: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        if not self._asked:
+            asyncio.get_running_loop().call_soon(self._answer)
+        self._asked.append((question, answered))
+        return await answered
+
+    def _answer(self) -> None:
+        asked, self._asked = self._asked, []
+        task = asyncio.create_task(self._answer_all(asked))
+        self._answering.add(task)
+        task.add_done_callback(self._answering.discard)
+
+    async def _answer_all(self, asked: list[tuple[Callable[[], Any], "asyncio.Future[Any]"]]) -> None:
+        def answer(question: Callable[[], Any]) -> tuple[Any, BaseException | None]:
+            try:
+                with reachable():
+                    return question(), None
+            except Exception as error:
+                return None, error
+
+        def answers() -> list[tuple[Any, BaseException | None]]:
+            with self.house.lists.together():
+                return [answer(question) for question, _ in asked]
+
+        found: list[tuple[Any, BaseException | None]]
+        try:
+            found = await asyncio.to_thread(answers)
+        except Exception as error:  # the look could not be ended: what was seen in it is not sure
+            found = [(None, error)] * len(asked)
+        for (_, future), (value, failure) in zip(asked, found, strict=True):
+            if future.done():  # nobody waits for it any more
+                continue
+            if failure is None:
+                future.set_result(value)
+            else:
+                future.set_exception(failure)
+
     def _loader(self, name: Hashable, question: Callable[[list[Any]], dict[Any, Any]]) -> DataLoader[Any, Any]:
         async def load(keys: list[Any]) -> list[Any]:
-            found = await self.ask(question, keys)
+            found = await self._together(lambda: question(keys))
             return [found.get(key) for key in keys]
 
         if name not in self._loaders:
