@@ -60,9 +60,7 @@ class DefineKpi(Command):
 
 
 class KpiDefined(Event, stored_as="kpi.defined.v1"):
-    """A version of a definition, whole, cited by what is reported in its time; they count from 1.
-
-    Of a KPI that comes with Bitácora the first is there without an event, so that they count from 2."""
+    """A version of a definition, whole; versions count from 1, and from 2 for what comes with Bitácora."""
 
     key: str
     version: int

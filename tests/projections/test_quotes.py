@@ -16,6 +16,7 @@ from domain.quote import (
     DraftQuote,
     ExpireQuote,
     IssueQuote,
+    QuoteAccepted,
     QuoteStatus,
     RecordQuoteViewed,
     RejectQuote,
@@ -135,7 +136,8 @@ def test_the_register_is_what_the_events_say_at_any_moment(new_database: Callabl
             for event, at in events_of(lists, quotes.view, position):
                 states[at.stream_id] = decider.evolve(states.get(at.stream_id, decider.initial), event)
                 began.setdefault(at.stream_id, at.occurred_at)
-                ended[at.stream_id] = at.occurred_at
+                if isinstance(event, QuoteAccepted):  # it may be looked at again afterwards
+                    ended[at.stream_id] = at.occurred_at
             found = quote_register(
                 lists, now, expiring_within_days=30, as_of=NOW if position is None else AsOf(position=position)
             )
