@@ -1,7 +1,7 @@
 """A fold: the rows of a view as events change them, in memory."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Generic
+from typing import Any, Generic, cast
 
 from eventstore.envelope import Happened, Recorded
 from projections.facts import Fact, known_at
@@ -79,8 +79,8 @@ class Fold(Generic[R]):
     def _keep(self, key: Key, yielded: Gone | Iterable[Row], at: Recorded) -> None:
         """The facts that a handler yielded, with whose they are and when they count."""
         assert not isinstance(yielded, Gone)
-        for fact in yielded:
-            assert isinstance(fact, Fact)
+        known = known_at(at)
+        for fact in cast("Iterable[Fact]", yielded):
             kept = self.facts[type(fact)]
             last = kept[-1] if kept else None
             fact.owner_id = key
@@ -90,7 +90,7 @@ class Fold(Generic[R]):
             if fact.customer_id is None:
                 fact.customer_id = at.customer_id
             fact.occurred_at = at.occurred_at
-            fact.known_at = known_at(at)
+            fact.known_at = known
             kept.append(fact)
 
     def _park(self, key: Key, position: int, error: Exception) -> None:

@@ -164,6 +164,7 @@ def main() -> None:
     with ConnectionPool(work.log, **options) as pool, ConnectionPool(work.views, **options) as views_pool:
         with views_pool.connection() as db:
             db.execute("set statement_timeout = 0")
+            db.execute("set synchronous_commit = off")
             reader = Reader(pool, Codec(DECIDERS), KeyRing(pool, b""))
             part = Part(views[0].follows, work.number, work.of) if work.of > 1 else None
             builds = [Stored(view, BUILD) for view in views]

@@ -22,6 +22,8 @@ from projections.table import Table
 from projections.view import View
 
 CHECKED_KEYS = 20
+SAMPLED_FROM = 50_000
+"""From how many rows on those that are checked are taken from some pages alone."""
 SWITCH_TRIES = 50
 SWITCH_LOCK_TIMEOUT_MS = 500
 
@@ -59,15 +61,16 @@ def rebuild_all(
     began = time.monotonic()
     with _alone(engine, views):
         position, events = _bulk(engine, views, progress)
-        for view in views:
-            _check(engine, view, Table(view, view.name + BUILD), position)
-        found = []
-        for view in views:
-            unchanged, rows, digest = _switch(engine, Stored(view, BUILD), position)
-            seconds = time.monotonic() - began
-            text = f"{digest % 2**64:016x}"
-            found.append(Rebuilt(view.name, view.version, position, rows, text, unchanged, events, seconds))
-        return found
+        with ThreadPoolExecutor(processors(), thread_name_prefix="rebuild") as threads:
+            builds = [(view, Table(view, view.name + BUILD)) for view in views]
+            list(threads.map(lambda build: _check(engine, build[0], build[1], position), builds))
+            return list(threads.map(lambda view: _switched(engine, view, position, events, began), views))
+
+
+def _switched(engine: Engine, view: View[Any], position: int, events: int, began: float) -> Rebuilt:
+    unchanged, rows, digest = _switch(engine, Stored(view, BUILD), position)
+    text = f"{digest % 2**64:016x}"
+    return Rebuilt(view.name, view.version, position, rows, text, unchanged, events, time.monotonic() - began)
 
 
 @contextmanager
@@ -138,13 +141,17 @@ def _index(pool: ConnectionPool, build: Stored[Any]) -> None:
 
 @contextmanager
 def _unhurried(db: Connection) -> Iterator[None]:
-    """Without a limit to how long a statement takes."""
+    """Without a limit to how long a statement takes, and without waiting for the disk until the tables are swapped."""
     db.execute("set statement_timeout = 0")
+    db.execute("set synchronous_commit = off")
+    db.execute("set maintenance_work_mem = '256MB'")
     try:
         yield
     finally:
         if not db.closed:
             db.execute("reset statement_timeout")
+            db.execute("reset synchronous_commit")
+            db.execute("reset maintenance_work_mem")
 
 
 def _dsn(pool: ConnectionPool) -> str:
@@ -157,8 +164,14 @@ def _check(engine: Engine, view: View[Any], build: Table[Any], position: int) ->
     if "customer_id" not in {column.name for column in build.columns}:
         return
     with engine.pool_of(view).connection() as db:
-        query = sql.SQL("select {} from {} where customer_id is not null order by random() limit %s").format(
-            build.selected, build.identifier
+        sampled = db.execute(
+            sql.SQL("select reltuples > %s from pg_class where oid = {}::regclass").format(
+                sql.Literal(f"views.{build.name}")
+            ),
+            [SAMPLED_FROM],
+        ).fetchone()
+        query = sql.SQL("select {} from {} {} where customer_id is not null order by random() limit %s").format(
+            build.selected, build.identifier, sql.SQL("tablesample system (1)" if sampled and sampled[0] else "")
         )
         rows = build.select(db, query, [CHECKED_KEYS])
     reader, names = engine.log.reader, engine.log.codec.names(view.events)

@@ -1,6 +1,7 @@
 """The table behind a view: made from the row's type hints, read and written many rows at a time."""
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from functools import cache, cached_property
 from itertools import islice
 from operator import attrgetter
@@ -13,6 +14,7 @@ from eventstore.codec import json_form
 from projections.view import Column, Key, R, View
 
 COPY_ROWS = 5_000
+MAX_MOMENTS = 50_000
 
 
 def _json(value: object) -> str:
@@ -185,16 +187,27 @@ def _line_writer(columns: Sequence[Column]) -> Callable[[Any], str]:
 
     It is made of one expression for each column, because looking at each value of a million rows takes twice as long.
     """
-    forms = {"uuid": "{}.hex", "timestamptz": "{}.isoformat()", "date": "{}.isoformat()", "text": "text({})"}
+    forms = {"uuid": "{}.hex", "timestamptz": "iso({})", "date": "{}.isoformat()", "text": "text({})"}
     forms |= {"boolean": "('t' if {} else 'f')", "jsonb": "text(json({}))"}
     fields = []
     for column in columns:
         value = f"row.{column.name}"
-        form = forms.get(column.sql_type, "{}").format(value)
+        plain = column.converts and not column.is_json  # the words of an enumeration
+        form = value if plain else forms.get(column.sql_type, "{}").format(value)
         fields.append(f"(null if {value} is None else {form})" if column.nullable else form)
     line = "\t".join(f"{{{field}!s}}" for field in fields)
-    names = {"text": _text, "json": _json, "null": "\\N"}
+    names = {"text": _text, "json": _json, "null": "\\N", "iso": Moments().__getitem__}
     return cast(Callable[[Any], str], eval(f'lambda row: f"""{line}\\n"""', names))  # noqa: S307  # names of columns alone
+
+
+class Moments(dict[datetime, str]):
+    """Moments as texts. Rows that come of one event have the same few, and writing one out takes long."""
+
+    def __missing__(self, moment: datetime) -> str:
+        if len(self) >= MAX_MOMENTS:
+            self.clear()
+        text = self[moment] = moment.isoformat()
+        return text
 
 
 def _text(value: str) -> str:
