@@ -14,6 +14,7 @@ from uuid import UUID
 import strawberry
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.types import get_object_definition
+from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.field import StrawberryField
 from strawberry.types.fields.resolver import StrawberryResolver
 
@@ -110,7 +111,29 @@ def shown(
 
 
 def output(name: str, description: str, made: list[StrawberryField]) -> type:
-    """An object type of these fields."""
+    """An object type of these fields. It is defined as it is: making a dataclass of each takes twice as long."""
+    done = types.new_class(name)
+    found = list({field.python_name: field for field in made}.values())
+    for field in found:
+        field.origin = done
+    done.__strawberry_definition__ = StrawberryObjectDefinition(  # type: ignore[attr-defined]  # how Strawberry knows it
+        name=name,
+        description=description,
+        fields=found,
+        origin=done,
+        is_input=False,
+        is_interface=False,
+        interfaces=[],
+        extend=False,
+        directives=None,
+        is_type_of=None,
+        resolve_type=None,
+    )
+    return done
+
+
+def output_of_itself(name: str, description: str, made: list[StrawberryField]) -> type:
+    """An object type of these fields, of which some may show the same type again."""
     body = {field.python_name: field for field in made}
     shapes = {name: field.type_annotation for name, field in body.items()}
     done = strawberry.type(
@@ -202,7 +225,7 @@ class Shapes:
                 shown(field.name, self.output(hints[field.name], field.name), within=self.types)
                 for field in fields(cast(Any, made))
             ]
-            self.types[made.__name__] = output(made.__name__, sentence_of(made), [*parts, *by_hand])
+            self.types[made.__name__] = output_of_itself(made.__name__, sentence_of(made), [*parts, *by_hand])
         return cast(type, self.types[made.__name__])
 
 
