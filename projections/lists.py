@@ -181,8 +181,7 @@ class Lists:
             with self.reading(view) as (db, position):
                 table = table_of(view)
                 if isinstance(view, Facts):
-                    table = Table(view)
-                    table.identifier = counted(view, as_of, self.log.reader)
+                    table = table.seen_in(counted(view, as_of, self.log.reader))
                 yield db, table, position
             return
         if view.owner is not None:

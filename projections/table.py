@@ -37,6 +37,12 @@ class Table(Generic[R]):
         self._json = [n for n, column in enumerate(self.columns) if column.is_json]
         self._key_types = [column.sql_type for column in self.columns if column.name in self.key]
 
+    def seen_in(self, source: sql.Composable) -> "Table[R]":
+        """The same table as what is selected from a source of the same columns, such as its rows as of a moment."""
+        seen = Table(self.view, self.name)
+        seen.identifier = source
+        return seen
+
     # Making it.
 
     def create(self, db: Connection, *, temporary: bool = False, keyed: bool = True) -> None:

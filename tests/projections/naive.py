@@ -125,7 +125,7 @@ def groups(rows: Iterable[Any], parts: Sequence[Part], aggregates: Sequence[Aggr
     found: dict[tuple[Any, ...], list[Any]] = {} if parts else {(): []}
     for row in rows:
         found.setdefault(tuple(key_of(row, part) for part in parts), []).append(row)
-    unknown_last = [(tuple((value is None, value or 0) for value in key), key) for key in found]
+    unknown_last = [(tuple((value is None, 0 if value is None else value) for value in key), key) for key in found]
     return [
         (key, {each: made(each, found[key]) for each in aggregates})
         for _, key in sorted(unknown_last, key=lambda pair: _sortable(pair[0]))

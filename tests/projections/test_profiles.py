@@ -81,10 +81,10 @@ def test_moves_through_the_lifecycle_count_with_how_long_each_stage_lasted(house
 
 def test_a_profile_can_be_looked_at_as_it_was_on_any_day(house: House) -> None:
     profile(house, stage(LifecycleStage.LEAD), stage(LifecycleStage.CUSTOMER), stage(LifecycleStage.CHURNED))
-    table = Table(profiles.view)
     found = []
     for day in (0, 1.5, 2):
-        table.identifier = past(profiles.view, AsOf(valid_at=DAY + timedelta(days=day)), house.log.reader)
+        source = past(profiles.view, AsOf(valid_at=DAY + timedelta(days=day)), house.log.reader)
+        table = Table(profiles.view).seen_in(source)
         with house.pool.connection() as db:
             found += [row.stage for row in table.load(db, [ANA]).values()]
     assert found == [LifecycleStage.LEAD, LifecycleStage.CUSTOMER, LifecycleStage.CHURNED]
