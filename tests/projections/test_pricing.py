@@ -191,10 +191,13 @@ def test_prices_are_those_that_follow_from_the_events_at_any_moment(new_database
     def check(lists: Lists) -> bool:
         compared = 0
         head = lists.log.reader.head()
+        corrected = max((at.position for event, at in lists.log.reader.page(0) if event.corrects), default=0)
         for n in range(60):
             sku, quantity, at = "ABC"[n % 3], 1 + n % 4, START + timedelta(days=(n * 37) % 430)
             whom, segments = derived("customer", 1 + n % 3), frozenset("AB"[: n % 3])
             position = (n * head) // 40 if n < 40 else None
+            if position is not None and position < corrected:
+                continue  # facts are read with today's corrections
             found = price(
                 lists, sku, quantity, at, customer_id=whom, segments=segments,
                 as_of=NOW if position is None else AsOf(position=position),
