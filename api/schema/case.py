@@ -29,7 +29,7 @@ from projections.service.sla_attainment import SlaAttainment, sla_attainment
 
 def fields(lists: Lists) -> list[StrawberryField]:
     """Whose it is, and its clocks."""
-    clocks = list[lists.shapes.output_of(SlaClock)]  # type: ignore[misc, valid-type]  # a type that is made at run time
+    clocks = lists.shapes.output(tuple[SlaClock, ...])
     return [
         customer_of(lists),
         answered("sla_clocks", clocks, "By when it is to be answered and resolved.", _clocks, within=lists.types),
@@ -45,7 +45,7 @@ ZONE = Argument("time_zone", str, "Whose days they are.", BUSINESS_ZONE)
 def questions(lists: Lists) -> list[StrawberryField]:
     """`caseBoard`, `backlog`, `caseTimes` and `slaAttainment`."""
     shapes, within = lists.shapes, lists.types
-    grain, by = shapes.enum(Granularity), list[shapes.enum(CaseDimension)]  # type: ignore[misc]
+    grain, by = shapes.enum(Granularity), shapes.output(tuple[CaseDimension, ...])
     days = (Argument("from_", date, "From this day on."), Argument("to", date, "Up to this one, included."))
     per_period = (
         *days,
@@ -59,7 +59,7 @@ def questions(lists: Lists) -> list[StrawberryField]:
         Argument("queue", str | None, "The cases of this queue."),
         Argument("staff_id", Ref | None, "Those that this person has."),
         Argument("team_id", Ref | None, "Those that this team has."),
-        Argument("priorities", list[shapes.enum(CasePriority)] | None, "Those that press so much."),  # type: ignore[misc]
+        Argument("priorities", shapes.output(tuple[CasePriority, ...]) | None, "Those that press so much."),
         Argument("first", int, "How many cases, at most 100.", PAGE_ROWS),
         AS_OF,
         AT_LEAST,

@@ -74,7 +74,7 @@ def questions(lists: Lists) -> list[StrawberryField]:
             "How long an interval is: a multiple of 900 seconds. Null: all at once.",
             QUARTER_S,
         ),
-        Argument("by", list[shapes.enum(CentreDimension)] | None, "By what to tell them apart."),  # type: ignore[misc]
+        Argument("by", shapes.output(tuple[CentreDimension, ...]) | None, "By what to tell them apart."),
         Argument("queue", str | None, "Of this queue alone."),
         Argument("staff_id", Ref | None, "Of this agent alone."),
         Argument("campaign_id", Ref | None, "Of this campaign alone."),
@@ -96,7 +96,7 @@ def questions(lists: Lists) -> list[StrawberryField]:
         AS_OF,
         AT_LEAST,
     )
-    plan = list[shapes.output_of(PlannedInterval)]  # type: ignore[misc, valid-type]  # a type that is made at run time
+    plan = shapes.output(tuple[PlannedInterval, ...])
     return [
         answered("staffing_plan", plan, "How many agents what came would have taken.", _plan, planned, within=within),
         answered("queue", shapes.output_of(LiveQueue), "What waits for an agent.", _queue, waiting, within=within),

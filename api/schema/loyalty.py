@@ -58,7 +58,7 @@ def questions(lists: Lists) -> list[StrawberryField]:
     return [
         answered(
             "tier_watch",
-            list[shapes.output_of(LoyaltyStanding)],  # type: ignore[misc]  # a type that is made at run time
+            shapes.output(tuple[LoyaltyStanding, ...]),
             "The members who are near the next tier or about to lose theirs, those with the fewest days left first.",
             _watched,
             watch,
@@ -66,7 +66,7 @@ def questions(lists: Lists) -> list[StrawberryField]:
         ),
         answered(
             "points_liability",
-            list[shapes.output_of(PointsLiability)],  # type: ignore[misc]
+            shapes.output(tuple[PointsLiability, ...]),
             sentence_of(PointsLiability),
             _liabilities,
             (AS_OF,),
@@ -74,7 +74,7 @@ def questions(lists: Lists) -> list[StrawberryField]:
         ),
         answered(
             "tier_migrations",
-            list[shapes.output_of(TierMigration)],  # type: ignore[misc]
+            shapes.output(tuple[TierMigration, ...]),
             sentence_of(TierMigration),
             _migrations,
             between,

@@ -41,7 +41,7 @@ def questions(lists: Lists) -> list[StrawberryField]:
         Argument("from_", date, "From this day on."),
         Argument("to", date, "Up to this one, included."),
         Argument("granularity", shapes.enum(Granularity) | None, "How long a period is. Left out: all at once.", None),
-        Argument("by", list[shapes.enum(SurveyDimension)] | None, "By what to tell them apart."),  # type: ignore[misc]
+        Argument("by", shapes.output(tuple[SurveyDimension, ...]) | None, "By what to tell them apart."),
         Argument("survey", str | None, "The key of one survey."),
         Argument("segment_id", Ref | None, "What customers of this segment answered."),
         Argument("time_zone", str, "Whose days they are.", BUSINESS_ZONE),

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from domain.kernel import Refused
@@ -174,9 +175,9 @@ def volumes(
     now: datetime | None = None,
 ) -> tuple[Volume, ...]:
     """How many contacts came in each interval; where none was handled, one takes as long as on average in all of them."""
-    asked = {"only": only, "zone": zone, "as_of": as_of, "now": now}
-    (whole,) = contact_centre(lists, start, end, interval_s=None, **asked).figures  # type: ignore[arg-type]
-    report = contact_centre(lists, start, end, interval_s=interval_s, **asked)  # type: ignore[arg-type]
+    asked = partial(contact_centre, lists, start, end, only=only, zone=zone, as_of=as_of, now=now)
+    (whole,) = asked(interval_s=None).figures
+    report = asked(interval_s=interval_s)
     return tuple(
         Volume(each.start, each.end, each.offered, whole.aht_s if each.aht_s is None else each.aht_s)
         for each in report.figures
