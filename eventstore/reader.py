@@ -318,6 +318,18 @@ class Reader:
             row = db.execute("select max(position) from es.event where recorded_at <= %s", [moment]).fetchone()
         return int(row[0] or 0) if row else 0
 
+    def moment_of(self, as_of: AsOf) -> datetime | None:
+        """The moment from which is looked back: that of the event, if it is a position. None if that is now."""
+        found = [as_of.time, as_of.known_at, as_of.valid_at]
+        if as_of.position is not None:
+            with self.pool.connection() as db:
+                row = db.execute(
+                    "select recorded_at from es.event where position <= %s order by position desc limit 1",
+                    [as_of.position],
+                ).fetchone()
+            found += row or ()
+        return min((moment for moment in found if moment is not None), default=None)
+
     def _position(self, as_of: AsOf) -> int:
         """Up to where corrections count that are looked for as of some moment."""
         moments = [moment for moment in (as_of.time, as_of.known_at) if moment is not None]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from statistics import mean
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from dateutil.relativedelta import relativedelta
@@ -16,7 +16,6 @@ from domain.case_events import CaseType
 from eventstore.reader import NOW
 from projections.customers import benefits, customer_360, data_quality
 from projections.customers.customer_360 import CustomerCard
-from projections.customers.data_quality import QualityEntry
 from projections.customers.eligibility import (
     BENEFIT_MONTHS,
     FAILURE_DAYS,
@@ -30,6 +29,7 @@ from projections.customers.recommending import Known, Recommendation, recommenda
 from projections.facts import counted
 from projections.history import past
 from projections.lists import Lists
+from projections.looking_back import rows
 from projections.of_each import page_of_each
 from projections.selecting import Condition, Operator
 from projections.selling import opportunities, orders, products
@@ -41,7 +41,6 @@ from projections.value.buyers import Look
 from projections.value.customer_value import CustomerValue, values_of
 from projections.value.loyalty import LoyaltyStatus
 from projections.value.loyalty_standing import LoyaltyStanding, standings_of
-from projections.view import R, View
 
 FAILURES = (CaseType.COMPLAINT, CaseType.INCIDENT)
 MAX_FAVOURITES = 5
@@ -114,8 +113,8 @@ def overviews(lists: Lists, customer_ids: Sequence[UUID], look: Look) -> dict[UU
 
 def _overviews(lists: Lists, customer_ids: Sequence[UUID], look: Look) -> dict[UUID, Overview]:
     as_of = look.as_of
-    cards = rows_of(lists, customer_360.view, customer_ids, look)
-    quality = cast("dict[UUID, QualityEntry]", rows_of(lists, data_quality.view, customer_ids, look))
+    cards = rows(lists, customer_360.view, customer_ids, look.as_of)
+    quality = rows(lists, data_quality.view, customer_ids, look.as_of)
     requests = open_requests(lists, customer_ids, as_of=as_of)
     values = values_of(lists, customer_ids, look)
     accounts = _accounts(lists, customer_ids, look)
@@ -163,11 +162,6 @@ def _overviews(lists: Lists, customer_ids: Sequence[UUID], look: Look) -> dict[U
             eligibility(inputs),
         )
     return found
-
-
-def rows_of(lists: Lists, view: View[R], keys: Sequence[UUID], look: Look) -> dict[UUID, R]:
-    """The rows of these customers as of a moment."""
-    return lists.get(view, keys) if look.as_of == NOW else lists.fold(view, look.as_of, keys).rows
 
 
 def satisfaction(card: CustomerCard) -> Satisfaction:

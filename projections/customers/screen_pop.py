@@ -12,9 +12,10 @@ from eventstore.reader import NOW
 from projections.customers import customers, profiles
 from projections.customers.eligibility import BenefitEligibility, digest_of
 from projections.customers.open_requests import RequestKind
-from projections.customers.overview import overviews, rows_of
+from projections.customers.overview import overviews
 from projections.customers.recommending import Action, Recommendation
 from projections.lists import Lists
+from projections.looking_back import rows
 from projections.value.buyers import Look
 
 NOT_A_REQUEST = (RequestKind.ACTIVITY, RequestKind.OPPORTUNITY)
@@ -66,10 +67,10 @@ def screen_pop(lists: Lists, customer_id: UUID, look: Look) -> ScreenPop | None:
 
 
 def _seen(lists: Lists, customer_id: UUID, look: Look) -> ScreenPop | None:
-    line = rows_of(lists, customers.view, [customer_id], look).get(customer_id)
+    line = rows(lists, customers.view, [customer_id], look.as_of).get(customer_id)
     if line is None:
         return None
-    profile = rows_of(lists, profiles.view, [customer_id], look).get(customer_id)
+    profile = rows(lists, profiles.view, [customer_id], look.as_of).get(customer_id)
     overview = overviews(lists, [customer_id], look)[customer_id]
     card, value, account = overview.card, overview.value, overview.loyalty
     asked = [each for each in overview.open_requests if each.kind not in NOT_A_REQUEST]

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, cast
@@ -116,15 +116,6 @@ def looking(lists: Lists) -> Iterator[tuple[Connection, int]]:
     with lists.reading(opportunities.view) as (db, position):
         db.execute(sql.SQL("set local work_mem = {}").format(sql.Literal(f"{WORK_MEM_MB}MB")))
         yield db, position
-
-
-def moment_of(as_of: AsOf, reader: Reader, now: datetime) -> datetime:
-    """The moment that a question is asked about; that of a position is when it was recorded."""
-    at = as_of.time or as_of.known_at or as_of.valid_at
-    if at is None and as_of.position:
-        found = reader.page(as_of.position - 1, 1)
-        at = found[0].at.recorded_at if found else None
-    return at or now
 
 
 def within(scope: Scope) -> sql.Composable:

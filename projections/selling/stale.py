@@ -16,7 +16,7 @@ from eventstore.reader import NOW, AsOf
 from projections.buckets import BUSINESS_ZONE
 from projections.cursors import Term, cursor_of, read_cursor
 from projections.lists import MAX_PAGE, Lists
-from projections.selling.deals import EVERYTHING, Scope, currency_of, deals, looking, moment_of
+from projections.selling.deals import EVERYTHING, Scope, currency_of, deals, looking
 
 MAX_SILENT_DAYS = 14
 """How long nobody may speak with the customer of an open opportunity before it is stale (rule P05)."""
@@ -84,7 +84,7 @@ def stale(
     if not 0 < first <= MAX_PAGE:
         raise Refused(f"Ask for 1 to {MAX_PAGE} rows at a time.", "first")
     reader = lists.log.reader
-    at = moment_of(as_of, reader, now)
+    at = reader.moment_of(as_of) or now
     amount, last = read_cursor(after, ORDER) if after is not None else (None, None)
     begun, parameters = deals(scope, as_of, reader)
     query = begun + sql.SQL(_STALE).format(known=known_lines(as_of))

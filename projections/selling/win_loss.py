@@ -25,7 +25,6 @@ from projections.selling.deals import (
     deals,
     grouped,
     looking,
-    moment_of,
     share,
 )
 
@@ -152,7 +151,7 @@ def velocity(
     """
     if not 0 < days <= MAX_VELOCITY_DAYS:
         raise Refused(f"Ask for 1 to {MAX_VELOCITY_DAYS:,} days.", "days")
-    at = moment_of(as_of, lists.log.reader, now)
+    at = lists.log.reader.moment_of(as_of) or now
     end = at.astimezone(ZoneInfo(BUSINESS_ZONE)).date()
     start = end - timedelta(days=days - 1)
     closed = win_loss(lists, scope, start=start, end=end, as_of=as_of)

@@ -38,11 +38,7 @@ def look(reader: Reader, as_of: AsOf, now: datetime, *, zone: str = BUSINESS_ZON
     must_be_zone(zone, "zone")
     if currency is not None:
         must_be_currency(currency, "currency")
-    moments = [moment for moment in (as_of.time, as_of.known_at, as_of.valid_at) if moment is not None]
-    if as_of.position is not None:
-        page = reader.page(max(as_of.position, 1) - 1, 1)
-        moments += [page[0].at.recorded_at] if page else []
-    return Look(as_of, min(moments, default=now), zone, currency)
+    return Look(as_of, reader.moment_of(as_of) or now, zone, currency)
 
 
 def currency_of(db: Connection, reader: Reader, look: Look) -> str | None:
