@@ -60,6 +60,16 @@ def test_a_moment_is_a_position(accounts: Accounts) -> None:
     assert accounts.reader.position_at(datetime.now(UTC) + timedelta(days=1)) == accounts.reader.head() == 3
 
 
+def test_a_position_is_a_moment_and_of_several_the_first_counts(accounts: Accounts) -> None:
+    second, reader = at_work(accounts, uuid4()), accounts.reader
+    recorded = {at.position: at.recorded_at for _, at in reader.page(0)}
+    assert reader.moment_of(AsOf(position=2)) == recorded[2] == second
+    assert reader.moment_of(AsOf(position=99)) == recorded[3]
+    assert reader.moment_of(AsOf(position=2, time=LONG_AGO)) == LONG_AGO
+    assert reader.moment_of(AsOf(position=0)) is None
+    assert reader.moment_of(AsOf()) is None
+
+
 def test_pages_follow_each_other_without_a_gap(accounts: Accounts) -> None:
     account = uuid4()
     accounts.deposit(account, *range(5))
