@@ -19,7 +19,7 @@ from eventstore.log import Log
 from eventstore.reader import PAGE_EVENTS
 from projections.fold import Fold
 from projections.pages import Page, as_read, fold_page, key_text
-from projections.stored import Stored
+from projections.stored import stored_of
 from projections.view import Key, View
 
 MAX_ERROR_TEXT = 2_000
@@ -75,7 +75,7 @@ class Engine:
                 db.execute("select pg_advisory_xact_lock(hashtext('views.' || %s))", [view.name])
                 row = db.execute("select version from views.checkpoint where name = %s", [view.name]).fetchone()
                 if row is None:
-                    stored = Stored(view)
+                    stored = stored_of(view)
                     stored.create(db)
                     stored.index(db)
                     db.execute(
@@ -206,7 +206,7 @@ class Engine:
             return bool(ours)
 
     def _fold_view(self, db: Connection, view: View[Any], page: Page, parked: set[str]) -> None:
-        for key, position, error in fold_page(self.log, db, Stored(view), page, parked):
+        for key, position, error in fold_page(self.log, db, stored_of(view), page, parked):
             self._park(db, view, key, position, error)
 
     def _park_event(

@@ -93,7 +93,7 @@ def processors() -> int:
 
 def worth_parts(views: Sequence[View[Any]], head: int) -> bool:
     """Whether other processes would help. They know the house's own views, and only of a long log are they quicker."""
-    from projections import VIEWS
+    from projections import VIEWS  # the views' own modules are complete by the time that one of them is rebuilt
 
     known = {id(view) for view in VIEWS}
     return head >= EVENTS_WORTH_PARTS and all(id(view) in known for view in views)

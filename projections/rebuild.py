@@ -17,7 +17,7 @@ from projections.engine import Engine
 from projections.fold import Fold
 from projections.pages import as_read, fold_page
 from projections.parts import PartFailed, Progress, Work, fold_apart, fold_into, processors, shares, worth_parts
-from projections.stored import BUILD, RETIRED, Stored
+from projections.stored import BUILD, RETIRED, Stored, stored_of
 from projections.table import Table
 from projections.view import View
 
@@ -160,7 +160,7 @@ def _dsn(pool: ConnectionPool) -> str:
 
 
 def _check(engine: Engine, view: View[Any], build: Table[Any], position: int) -> None:
-    """Some rows, taken at random and folded again each from its own customer's events, are the same."""
+    """Some rows, taken at random and folded again from the events of their customers alone, are the same."""
     if "customer_id" not in {column.name for column in build.columns}:
         return
     with engine.pool_of(view).connection() as db:
@@ -176,13 +176,13 @@ def _check(engine: Engine, view: View[Any], build: Table[Any], position: int) ->
         rows = build.select(db, query, [CHECKED_KEYS])
     reader, names = engine.log.reader, engine.log.codec.names(view.events)
     as_of, disclose = AsOf(position=position), bool(view.personal)
+    whose = list({row.customer_id for row in rows})
+    happened = reader.customers(whose, types=names, as_of=as_of, disclose=disclose)
+    if view.follows == "stream_id":  # what happened to it before it was known whose it is belongs to it, too
+        happened = reader.of_streams({at.stream_id for _, at in happened}, types=names, as_of=as_of, disclose=disclose)
+    fold = Fold(view)
+    fold.apply(happened)
     for row in rows:
-        fold = Fold(view)
-        happened = reader.customers([row.customer_id], types=names, as_of=as_of, disclose=disclose)
-        if view.follows == "stream_id":  # what happened to it before it was known whose it is belongs to it, too
-            streams = {at.stream_id for _, at in happened}
-            happened = reader.of_streams(streams, types=names, as_of=as_of, disclose=disclose)
-        fold.apply(happened)
         if fold.rows.get(build.key_of(row)) != row:
             raise RebuildFailed(
                 f"{view.name}: row {build.key_of(row)} is not what its events say. The old view goes on serving."
@@ -205,7 +205,7 @@ def _switch(engine: Engine, build: Stored[Any], position: int) -> tuple[bool, in
                     continue
                 rows, digest = build.digest(db)
                 same_shape = row[1] == view.version and row[0] == position
-                unchanged = same_shape and Stored(view).digest(db) == (rows, digest)
+                unchanged = same_shape and stored_of(view).digest(db) == (rows, digest)
                 _swap(db, build)
                 db.execute(
                     "update views.checkpoint set version = %s, position = %s, changed_at = now() where name = %s",
@@ -234,5 +234,5 @@ def _follow(engine: Engine, build: Stored[Any], position: int) -> int:
 
 def _swap(db: Connection, build: Stored[Any]) -> None:
     Stored(build.view, RETIRED).drop(db)
-    Stored(build.view).rename(db, RETIRED)
+    stored_of(build.view).rename(db, RETIRED)
     build.rename(db, "")

@@ -1,6 +1,7 @@
 """What is stored of a view: the table of its rows, with those of its facts and of its rows' versions."""
 
 from collections.abc import Collection, Iterable, Iterator
+from functools import cache
 from typing import Any, Generic
 
 from psycopg import Connection, sql
@@ -112,3 +113,9 @@ class Stored(Generic[R]):
             if last:
                 self.versions.copy_in(db, fold.versions.open.values())
                 fold.versions.open.clear()
+
+
+@cache
+def stored_of(view: View[R]) -> Stored[R]:
+    """What serves a view: its tables are worked out once, and not for each batch of events."""
+    return Stored(view)

@@ -81,17 +81,18 @@ class Table(Generic[R]):
         if not wanted:
             return {}
         columns = [wanted] if len(self.key) == 1 else [list(values) for values in zip(*wanted, strict=True)]
-        return {self.key_of(row): row for row in self.select(db, self._load_query, columns)}
+        return {self.key_of(row): row for row in self.select(db, self._load, columns)}
 
     @cached_property
-    def _load_query(self) -> sql.Composed:
+    def _load(self) -> sql.SQL:
         arrays = sql.SQL(", ").join(sql.SQL("%s::{}[]").format(sql.SQL(cast(Any, kind))) for kind in self._key_types)
-        text = sql.SQL("select {} from {} where ({}) in (select * from unnest({}))").format(
-            self._all, self.identifier, self._key_list, arrays
+        return _fixed(
+            sql.SQL("select {} from {} where ({}) in (select * from unnest({}))").format(
+                self._all, self.identifier, self._key_list, arrays
+            )
         )
-        return sql.Composed([sql.SQL(cast(Any, text.as_string()))])
 
-    def select(self, db: Connection, query: sql.Composed, parameters: Sequence[object] = ()) -> list[R]:
+    def select(self, db: Connection, query: sql.Composable, parameters: Sequence[object] = ()) -> list[R]:
         """The rows that a query finds; it selects `columns` in their order."""
         with db.cursor(binary=True) as cursor:
             found = cursor.execute(query, parameters).fetchall()
@@ -119,9 +120,11 @@ class Table(Generic[R]):
 
     def upsert(self, db: Connection, rows: Iterable[R]) -> None:
         """Writes these rows, new or changed, in one statement."""
-        values = [self._written(row) for row in rows]
-        if not values:
-            return
+        if values := [self._written(row) for row in rows]:
+            db.execute(self._upsert, [list(column) for column in zip(*values, strict=True)])
+
+    @cached_property
+    def _upsert(self) -> sql.SQL:
         kinds = sql.SQL(", ").join(
             sql.SQL("%s::{}[]").format(sql.SQL(cast(Any, _carried(column)))) for column in self.columns
         )
@@ -134,11 +137,10 @@ class Table(Generic[R]):
         update = sql.SQL("do update set {}").format(
             sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in rest)
         )
-        statement = sql.SQL("insert into {} ({}) select {} from unnest({}) u ({}) on conflict ({}) {}").format(
+        return _fixed(sql.SQL("insert into {} ({}) select {} from unnest({}) u ({}) on conflict ({}) {}").format(
             self.identifier, self._all, picked, kinds, sql.SQL(", ").join(map(sql.Identifier, names)), self._key_list,
             update if rest else sql.SQL("do nothing"),
-        )  # fmt: skip
-        db.execute(statement, [list(column) for column in zip(*values, strict=True)])
+        ))  # fmt: skip
 
     def delete(self, db: Connection, keys: Iterable[Key]) -> None:
         """Removes the rows of these keys."""
@@ -157,12 +159,16 @@ class Table(Generic[R]):
     def copy_in(self, db: Connection, rows: Iterable[R], *, temporary: bool = False) -> int:
         """Writes new rows by COPY; returns how many."""
         target = sql.Identifier(self.name) if temporary else self.identifier
-        written, rest, line = 0, iter(rows), _line_writer(self.columns)
+        written, rest, line = 0, iter(rows), self._line
         with db.cursor() as cursor, cursor.copy(sql.SQL("copy {} ({}) from stdin").format(target, self._all)) as copy:
             while lines := [line(row) for row in islice(rest, COPY_ROWS)]:
                 copy.write("".join(lines))
                 written += len(lines)
         return written
+
+    @cached_property
+    def _line(self) -> Callable[[Any], str]:
+        return _line_writer(self.columns)
 
     def digest(self, db: Connection) -> tuple[int, int]:
         """How many rows there are, and a sum over them that does not depend on their order."""
@@ -182,6 +188,11 @@ class Table(Generic[R]):
         for n in self._json:
             changed[n] = None if changed[n] is None else _json(changed[n])
         return changed
+
+
+def _fixed(query: sql.Composed) -> sql.SQL:
+    """A query that is asked again and again, put together once."""
+    return sql.SQL(cast(Any, query.as_string()))
 
 
 def _carried(column: Column) -> str:
