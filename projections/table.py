@@ -92,7 +92,7 @@ class Table(Generic[R]):
             )
         )
 
-    def select(self, db: Connection, query: sql.Composable, parameters: Sequence[object] = ()) -> list[R]:
+    def select(self, db: Connection, query: sql.SQL | sql.Composed, parameters: Sequence[object] = ()) -> list[R]:
         """The rows that a query finds; it selects `columns` in their order."""
         with db.cursor(binary=True) as cursor:
             found = cursor.execute(query, parameters).fetchall()

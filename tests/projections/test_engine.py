@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
+from itertools import count
 from threading import Thread
 from typing import Any
 from uuid import UUID
@@ -24,7 +25,7 @@ from projections import VIEWS
 from projections.engine import Engine
 from projections.fold import Fold
 from projections.lists import Lists
-from projections.rebuild import rebuild, rebuild_all
+from projections.rebuild import RebuildFailed, rebuild, rebuild_all
 from projections.table import Table
 from projections.view import Row, View
 from tests.conftest import KEK, House
@@ -120,6 +121,26 @@ def test_an_event_that_cannot_be_folded_parks_its_row_and_the_others_go_on(house
     rebuild(Engine(house.log, house.pool, [mended]), mended)
     assert sorted(row.pieces for row in held(house.pool, mended).values()) == [6, 9]
     assert engine.standings()[0].parked == 0
+
+
+@pytest.mark.parametrize("follows", ["customer_id", "stream_id"])
+def test_a_build_that_is_not_what_its_events_say_is_not_put_in_place(house: House, follows: str) -> None:
+    times = count()
+    view: View[Total] = View("whimsical", Total, version=1, follows=follows)
+
+    @view.on(OrderPlaced)
+    def add(total: Total, placed: OrderPlaced, at: Recorded) -> None:
+        total.pieces = next(times)  # a handler that is not pure
+
+    house.log.do(order(1))
+    house.log.do(order(2, customer=2))
+    engine = Engine(house.log, house.pool, [view])
+    engine.prepare()
+    engine.catch_up()
+    before = held(house.pool, view)
+    with pytest.raises(RebuildFailed, match="is not what its events say. The old view goes on serving"):
+        rebuild(engine, view)
+    assert held(house.pool, view) == before
 
 
 class Narrow(Row, key="customer_id"):
