@@ -189,20 +189,18 @@ class Engine:
         with pool.connection() as db, db.transaction():
             # What a view commits has a later place in the write-ahead log than what it was made of: no need to wait.
             db.execute("set local synchronous_commit = off")
-            names = [view.name for view in views]
+            names = f"{{{','.join(view.name for view in views)}}}"  # as one text: a list is written out one by one
             rows = db.execute(
-                "select c.name, (select array_agg(p.key) from views.parked p where p.view = c.name) from views.checkpoint c "
-                " where c.name = any(%s) and c.position = %s order by c.name for update of c skip locked",
-                [names, start],
+                "with ours as (select name from views.checkpoint where name = any(%s::text[]) and position = %s "
+                "               order by name for update skip locked) "
+                "update views.checkpoint c set position = %s, changed_at = now() from ours where c.name = ours.name "
+                "returning c.name, (select array_agg(p.key) from views.parked p where p.view = c.name)",
+                [names, start, page[-1].at.position],
             ).fetchall()
             ours = {name: set(parked or ()) for name, parked in rows}
             for view in views:
                 if view.name in ours:
                     self._fold_view(db, view, read, ours[view.name])
-            db.execute(
-                "update views.checkpoint set position = %s, changed_at = now() where name = any(%s)",
-                [page[-1].at.position, list(ours)],
-            )
             return bool(ours)
 
     def _fold_view(self, db: Connection, view: View[Any], page: Page, parked: set[str]) -> None:

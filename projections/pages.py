@@ -8,6 +8,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
+from domain.kernel import Event
 from eventstore.envelope import Happened
 from eventstore.log import Log
 from eventstore.reader import AsOf
@@ -27,6 +28,7 @@ class Page:
     """The next events as they are read at the end of the page, and whom and what the corrections among them concern."""
 
     events: Sequence[Happened]
+    kinds: Collection[type[Event]]
     before: int
     end: int
     customers: Collection[UUID] = ()
@@ -37,12 +39,13 @@ def as_read(log: Log, found: Sequence[Happened]) -> Page:
     """A page of the log, read once for all views."""
     before, end = found[0].at.position - 1, found[-1].at.position
     events = log.reader.as_known(found, end)
+    kinds = {type(event) for event, _ in found}
     corrections = [at.position for event, at in found if event.corrects]
     if not corrections:
-        return Page(events, before, end)
+        return Page(events, kinds, before, end)
     changed = log.reader.changed_by(corrections, end)
     return Page(
-        events, before, end, changed.customers, changed.streams | log.reader.streams_of(changed.identities, end)
+        events, kinds, before, end, changed.customers, changed.streams | log.reader.streams_of(changed.identities, end)
     )
 
 
@@ -54,6 +57,8 @@ def fold_page(log: Log, db: Connection, stored: Stored[Any], page: Page, parked:
     """
     by_customer = stored.view.follows == "customer_id"
     ids = page.customers if by_customer else page.streams
+    if not ids and stored.view.handlers.keys().isdisjoint(page.kinds):
+        return []
     rest = page.events
     if ids:
         rest = [each for each in rest if (each.at.customer_id if by_customer else each.at.stream_id) not in ids]
