@@ -3,7 +3,6 @@
 from dataclasses import fields, replace
 from datetime import UTC, date, datetime
 from typing import Any, cast
-from uuid import UUID
 
 import strawberry
 from strawberry.types.field import StrawberryField
@@ -121,7 +120,7 @@ def _make_waterfall(lists: Lists) -> None:
     within["WaterfallStep"] = output(
         "WaterfallStep",
         sentence_of(WaterfallStep),
-        [*step, opportunity_of(lists, lambda row: cast(UUID, row.opportunity_id))],
+        [*step, *opportunity_of(lists)],
     )
     kinds = list_of(shapes.enum(WaterfallKind))
     behind = answered(
@@ -151,7 +150,7 @@ def _make_stale(lists: Lists) -> None:
     within["StaleOpportunity"] = output(
         "StaleOpportunity",
         sentence_of(StaleOpportunity),
-        [*row, opportunity_of(lists, lambda row: cast(UUID, row.opportunity_id))],
+        [*row, *opportunity_of(lists)],
     )
     page = [
         shown(each.name, "list[StaleOpportunity]" if each.name == "nodes" else shapes.output(each.type), within=within)

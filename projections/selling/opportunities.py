@@ -1,12 +1,10 @@
 """The opportunities: each with its stage, its worth and how it ended."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import field
 from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
-
-from psycopg import sql
 
 from domain.deal import (
     CompetitorNoted,
@@ -30,11 +28,7 @@ from domain.opportunity import (
 )
 from domain.values import Money, empty
 from eventstore.envelope import Recorded
-from eventstore.reader import NOW, AsOf
-from projections.history import past
-from projections.lists import Lists
 from projections.selling.transitions import OpportunityStatus, Transition, TransitionKind, before, changed, transitions
-from projections.table import Table
 from projections.view import Row, View
 
 FIRST_STAGE = ""
@@ -246,16 +240,3 @@ def _be_worth(sheet: OpportunitySheet, amount: Money | None) -> None:
 def _be_about(sheet: OpportunitySheet, lines: Mapping[str, str]) -> None:
     sheet.lines = lines
     sheet.skus = tuple(sorted(set(lines.values())))
-
-
-# What the opportunities answer.
-
-
-def as_of_then(lists: Lists, opportunity_ids: Sequence[UUID], as_of: AsOf = NOW) -> dict[UUID, OpportunitySheet]:
-    """These opportunities as they were at a moment, in one query."""
-    table = Table(view)
-    query = sql.SQL("select {} from {} where opportunity_id = any(%s)").format(
-        table.selected, past(view, as_of, lists.log.reader)
-    )
-    with lists.reading(view) as (db, _):
-        return {row.opportunity_id: row for row in table.select(db, query, [list(opportunity_ids)])}
