@@ -6,7 +6,6 @@ from typing import Any
 from api.schema.context import Context, Shown
 from api.schema.moments import AS_OF, AsOf, moment_of
 from api.schema.shapes import Argument
-from eventstore.reader import AsOf as Moment
 from projections.buckets import BUSINESS_ZONE
 from projections.value.buyers import Look, look
 
@@ -21,14 +20,11 @@ LOOK = (
 
 async def look_of(context: Context, as_of: AsOf | None, zone: str, currency: str | None) -> Look:
     """What a question looks at. Raises `Refused`."""
-    return await _look(context, moment_of(as_of), zone, currency)
+    reader = context.house.log.reader
+    return await context.ask(look, reader, moment_of(as_of), datetime.now(UTC), zone=zone, currency=currency)
 
 
 async def look_from(context: Context, shown: Shown[Any]) -> Look:
-    """The look from the moment at which something is shown."""
-    return await _look(context, shown.as_of, BUSINESS_ZONE, None)
-
-
-async def _look(context: Context, as_of: Moment, zone: str, currency: str | None) -> Look:
-    reader = context.house.log.reader
-    return await context.ask(look, reader, as_of, datetime.now(UTC), zone=zone, currency=currency)
+    """The look from the moment at which something is shown: one for all that is shown from there."""
+    reader, now = context.house.log.reader, datetime.now(UTC)
+    return await context.each("look", lambda moments: {each: look(reader, each, now) for each in moments}, shown.as_of)
