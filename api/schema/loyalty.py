@@ -9,7 +9,7 @@ from strawberry.types.field import StrawberryField
 from api.schema.context import Info, Shown
 from api.schema.customer import customer_of
 from api.schema.looks import look_from, look_of
-from api.schema.moments import AS_OF, AsOf
+from api.schema.moments import AS_OF, AsOf, moment_of
 from api.schema.noun import Noun
 from api.schema.shapes import Argument, answered, sentence_of
 from api.schema.views import Lists
@@ -107,8 +107,7 @@ async def _watched(
 
 
 async def _liabilities(root: None, info: Info, *, as_of: AsOf | None = None) -> list[PointsLiability]:
-    look = await look_of(info.context, as_of, BUSINESS_ZONE, None)
-    return await info.context.ask(loyalty_standing.liabilities, info.context.house.lists, look)
+    return await info.context.ask(loyalty_standing.liabilities, info.context.house.lists, moment_of(as_of))
 
 
 async def _migrations(
@@ -120,6 +119,5 @@ async def _migrations(
     programme: str | None = None,
     as_of: AsOf | None = None,
 ) -> list[TierMigration]:
-    look = await look_of(info.context, as_of, BUSINESS_ZONE, None)
-    lists = info.context.house.lists
-    return await info.context.ask(loyalty_standing.tier_migrations, lists, look, from_, to, programme=programme)
+    lists, moment = info.context.house.lists, moment_of(as_of)
+    return await info.context.ask(loyalty_standing.tier_migrations, lists, from_, to, programme=programme, as_of=moment)

@@ -10,6 +10,7 @@ from uuid import UUID
 from psycopg import sql
 
 from domain.kernel import Refused
+from eventstore.reader import NOW, AsOf
 from projections.facts import counted
 from projections.history import past
 from projections.lists import MAX_PAGE, Lists
@@ -102,7 +103,7 @@ def watched(
     return _standings(lists, look, whose, sql.SQL("near_next" if watch is TierWatch.NEAR_NEXT else "at_risk"), first)
 
 
-def liabilities(lists: Lists, look: Look) -> list[PointsLiability]:
+def liabilities(lists: Lists, as_of: AsOf = NOW) -> list[PointsLiability]:
     """What all points that can be spent would cost, by programme: sum of the balances x the cost of a point."""
     with lists.reading(loyalty.view) as (db, _):
         rows = db.execute(
@@ -113,13 +114,13 @@ def liabilities(lists: Lists, look: Look) -> list[PointsLiability]:
                 "    on (p.programme, p.version) = (a.programme, a.programme_version)"
                 " where a.enrolled_at is not null"
                 " group by a.programme, a.programme_version, p.point_cost, p.currency order by 1, 2"
-            ).format(accounts=_accounts(lists, look))
+            ).format(accounts=_accounts(lists, as_of))
         ).fetchall()
     return [PointsLiability(*row) for row in rows]
 
 
 def tier_migrations(
-    lists: Lists, look: Look, start: datetime, end: datetime, *, programme: str | None = None
+    lists: Lists, start: datetime, end: datetime, *, programme: str | None = None, as_of: AsOf = NOW
 ) -> list[TierMigration]:
     """How many members went from which tier to which, from one moment up to another."""
     if not start < end:
@@ -131,14 +132,14 @@ def tier_migrations(
                 " where occurred_at >= %(start)s and occurred_at < %(end)s"
                 "   and (%(programme)s::text is null or programme = %(programme)s)"
                 " group by programme, previous, tier order by programme, previous nulls first, tier nulls last"
-            ).format(changes=counted(loyalty.tier_changes, look.as_of, lists.log.reader)),
+            ).format(changes=counted(loyalty.tier_changes, as_of, lists.log.reader)),
             {"start": start, "end": end, "programme": programme},
         ).fetchall()
     return [TierMigration(*row) for row in rows]
 
 
-def _accounts(lists: Lists, look: Look) -> sql.Composed:
-    return sql.SQL("(select * from {}) as a").format(past(loyalty.view, look.as_of, lists.log.reader))
+def _accounts(lists: Lists, as_of: AsOf) -> sql.Composed:
+    return sql.SQL("(select * from {}) as a").format(past(loyalty.view, as_of, lists.log.reader))
 
 
 def _standings(
@@ -204,7 +205,7 @@ def _standings(
                 "       days_left, earned, run_rate, at_risk, expires_on, expiring"
                 "  from told where {which} order by days_left, account_id limit %(first)s"
             ).format(
-                accounts=_accounts(lists, look),
+                accounts=_accounts(lists, look.as_of),
                 points=counted(loyalty.points, look.as_of, lists.log.reader),
                 whose=whose,
                 which=which,
