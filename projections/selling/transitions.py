@@ -8,6 +8,7 @@ from uuid import UUID
 
 from eventstore.envelope import Recorded
 from projections.facts import Fact, Facts
+from projections.service.durations import seconds_between
 
 
 class OpportunityStatus(StrEnum):
@@ -110,7 +111,7 @@ def changed(kind: TransitionKind, was: Before, sheet: Changing, at: Recorded) ->
     dwell_s = None
     left = kind in CLOSES or (kind is TransitionKind.STAGE and was.stage != sheet.stage)
     if left and was.stage_since is not None:
-        dwell_s = max(0, int((at.occurred_at - was.stage_since).total_seconds()))
+        dwell_s = seconds_between(was.stage_since, at.occurred_at)
     return Transition(
         kind=kind,
         pipeline=sheet.pipeline,
