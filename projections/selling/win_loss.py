@@ -154,10 +154,10 @@ def velocity(
     at = lists.log.reader.moment_of(as_of) or now
     end = at.astimezone(ZoneInfo(BUSINESS_ZONE)).date()
     start = end - timedelta(days=days - 1)
-    closed = win_loss(lists, scope, start=start, end=end, as_of=as_of)
     begun, parameters = deals(scope, as_of, lists.log.reader)
     query = begun + sql.SQL("select count(*) from deal where status = 'OPEN' and base_currency = %(currency)s")
     with looking(lists) as (db, position):
+        closed = win_loss(lists, scope, start=start, end=end, as_of=as_of)
         row = db.execute(query, {**parameters, "currency": closed.currency}).fetchone()
     opened = row[0] if row else 0
     total = closed.total
