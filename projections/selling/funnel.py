@@ -87,8 +87,7 @@ _FUNNEL = """
     with stage as materialized ({stages}),
     step as (
       select t.owner_id, t.position, t.kind, t.occurred_at, t.dwell_s, t.pipeline,
-             coalesce(t.stage_after, s.stage) as stage, s.place,
-             case when t.kind = 'WON' then 1000000 else s.place end as reached
+             coalesce(t.stage_after, s.stage) as stage, s.place
         from (select * from {transitions} where owner_id in (select opportunity_id from ({members}) m)) t
         left join stage s on s.pipeline = t.pipeline and s.version = t.pipeline_version
          and (s.stage = t.stage_after or (t.stage_after is null and s.place = 1))
@@ -99,7 +98,7 @@ _FUNNEL = """
       select pipeline, stage, place, owner_id, next_kind, left_after_s, got_to > place or was_won as advanced, was_won
         from (
           select *, lead(kind) over w as next_kind, lead(dwell_s) over w as left_after_s,
-                 max(reached) over (w rows between 1 following and unbounded following) as got_to,
+                 max(place) over (w rows between 1 following and unbounded following) as got_to,
                  bool_or(kind = 'WON') over (w rows between 1 following and unbounded following) as was_won
             from step
           window w as (partition by owner_id order by position)) stays
