@@ -18,8 +18,18 @@ from projections.buckets import BUSINESS_ZONE, Granularity
 from projections.history import past
 from projections.lists import Lists
 from projections.selling import opportunities
-from projections.selling.deals import EVERYTHING, Scope, StageRecord, currency_of, deals, looking, share, stage_records
-from projections.selling.forecast import ForecastSum, Terms, added, lines_of, must_be_periods
+from projections.selling.deals import (
+    EVERYTHING,
+    Scope,
+    StageRecord,
+    added,
+    currency_of,
+    deals,
+    looking,
+    share,
+    stage_records,
+)
+from projections.selling.forecast import ForecastSum, Terms, lines_of, must_be_periods
 from projections.value.calibration import Decile, brier, by_decile, mape
 
 MAX_LOOKS = 60
@@ -132,8 +142,8 @@ def backtest(
         for first, last, looked_at in looks:
             then = AsOf(time=looked_at)
             records = stage_records(db, then, reader)
-            was = added([line.total for line in lines_of(db, reader, terms, first, last, records, then)])
-            came = added([line.total for line in lines_of(db, reader, terms, first, last, (), as_of)])
+            was = added(ForecastSum, [line.total for line in lines_of(db, reader, terms, first, last, records, then)])
+            came = added(ForecastSum, [line.total for line in lines_of(db, reader, terms, first, last, (), as_of)])
             found = outcomes(db, scope, then, as_of, reader, records)
             days.append(_day(first, looked_at, was, came.closed, found))
             said += found

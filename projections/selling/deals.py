@@ -4,15 +4,15 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from psycopg import Connection, sql
 
 from domain.kernel import Refused
 from domain.references import CustomerId, StaffId
-from domain.values import must_be_currency
+from domain.values import EXACT, must_be_currency
 from eventstore.reader import AsOf, Reader
 from projections.customers import profiles
 from projections.history import past
@@ -20,6 +20,8 @@ from projections.lists import Lists
 from projections.selling import opportunities
 from projections.selling.pipelines import known_stages
 from projections.value.calibration import smoothed
+
+S = TypeVar("S")
 
 MAX_SCOPE_VALUES = 100
 MAX_AXES = 3
@@ -142,6 +144,13 @@ def grouped(axes: Sequence[Axis]) -> sql.Composable:
 def share(part: int | Decimal, whole: int | Decimal) -> Decimal | None:
     """A part of a whole as a decimal; None of nothing."""
     return round(Decimal(part) / Decimal(whole), SHARE_DECIMALS) if whole else None
+
+
+def added(kind: type[S], sums: Sequence[S]) -> S:
+    """The exact sum of some sums of a kind, all of whose parts are numbers that begin with nothing."""
+    nothing, names = kind(), [part.name for part in fields(cast(Any, kind))]
+    with localcontext(EXACT):
+        return kind(*(sum((getattr(each, name) for each in sums), getattr(nothing, name)) for name in names))
 
 
 def stage_records(db: Connection, as_of: AsOf, reader: Reader) -> list[StageRecord]:

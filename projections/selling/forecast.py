@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from functools import reduce
 
 from psycopg import Connection, sql
 
 from domain.kernel import Refused
-from domain.values import EXACT, must_be_amount, must_be_zone
+from domain.values import must_be_amount, must_be_zone
 from eventstore.reader import NOW, AsOf, Reader
 from projections.buckets import BUSINESS_ZONE, Granularity, bucket
 from projections.lists import Lists
@@ -19,6 +18,7 @@ from projections.selling.deals import (
     Axis,
     Scope,
     StageRecord,
+    added,
     currency_of,
     deals,
     grouped,
@@ -137,7 +137,7 @@ def forecast(
         currency=currency,
         time_zone=zone,
         granularity=granularity,
-        total=added([line.total for line in lines]),
+        total=added(ForecastSum, [line.total for line in lines]),
         lines=tuple(with_quota(line, wanted.get((line.period, next(iter(line.keys), None)))) for line in lines),
         left_out=LeftOut(*rest or ()),
         records=tuple(records),
@@ -174,25 +174,6 @@ def with_quota(line: ForecastLine, quota: Decimal | None) -> ForecastLine:
     """The line with its quota and how much of it is closed: `quota_attainment`, closed / quota."""
     attainment = None if quota is None else share(line.total.closed, quota)
     return ForecastLine(line.period, line.keys, line.total, quota, attainment)
-
-
-def added(sums: Sequence[ForecastSum]) -> ForecastSum:
-    """The exact sum of some sums."""
-
-    def exact(name: str) -> Decimal:
-        return reduce(EXACT.add, (getattr(each, name) for each in sums), ZERO)
-
-    return ForecastSum(
-        closed=exact("closed"),
-        commit=exact("commit"),
-        best_case=exact("best_case"),
-        pipeline=exact("pipeline"),
-        omitted=exact("omitted"),
-        weighted=exact("weighted"),
-        calibrated=exact("calibrated"),
-        won=sum(each.won for each in sums),
-        open=sum(each.open for each in sums),
-    )
 
 
 def must_be_periods(start: date, end: date, granularity: Granularity, zone: str) -> None:

@@ -3,12 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import reduce
 
 from psycopg import sql
 
 from domain.kernel import Refused
-from domain.values import EXACT
 from eventstore.reader import NOW, AsOf
 from projections.lists import Lists
 from projections.selling.deals import (
@@ -17,6 +15,7 @@ from projections.selling.deals import (
     Axis,
     Scope,
     StageRecord,
+    added,
     currency_of,
     deals,
     grouped,
@@ -86,7 +85,7 @@ def board(lists: Lists, scope: Scope = EVERYTHING, axes: Sequence[Axis] = (), *,
     groups = tuple(PipelineGroup(tuple(keys), PipelineSum(*sums)) for keys, ours, *sums in found if ours)
     return PipelineBoard(
         currency=currency,
-        total=added([group.total for group in groups]),
+        total=added(PipelineSum, [group.total for group in groups]),
         elsewhere=sum(count for _, ours, count, *_ in found if not ours),
         groups=groups,
         records=tuple(records),
@@ -102,19 +101,3 @@ _GROUPS = """
      where status = 'OPEN'
      group by 1, 2 order by min(place) nulls last, 1 limit %(limit)s
 """
-
-
-def added(sums: Sequence[PipelineSum]) -> PipelineSum:
-    """The exact sum of some sums."""
-
-    def exact(name: str) -> Decimal:
-        return reduce(EXACT.add, (getattr(each, name) for each in sums), ZERO)
-
-    return PipelineSum(
-        sum(each.opportunities for each in sums),
-        exact("amount"),
-        exact("weighted"),
-        exact("calibrated"),
-        sum(each.without_amount for each in sums),
-        sum(each.without_probability for each in sums),
-    )
