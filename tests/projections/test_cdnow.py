@@ -225,6 +225,7 @@ def test_what_the_model_expected_is_held_to_what_came(lists: Lists) -> None:
     assert found.model.log_likelihood == pytest.approx(-95368.44393, abs=1e-4)
     assert found.came == 19_684
     assert found.expected == pytest.approx(16_873.7, abs=0.1)
+    assert found.error == pytest.approx((16_873.7 - 19_684) / 19_684, abs=1e-5)
     # Computed from the file with PyPI `lifetimes` 0.11.3.
     assert [(each.frequency, round(each.came, 4)) for each in found.classes[:7]] == [
         (0, 0.2507), (1, 0.7841), (2, 1.4026), (3, 1.8367), (4, 2.4512), (5, 3.0632), (6, 3.8015),

@@ -165,7 +165,7 @@ class Shop:
         self.engine.prepare()
         self.lists = Lists(house.log, house.pool)
 
-    def order(self, customer_id: UUID, price: str, day: int = 0, cost: str | None = None) -> UUID:
+    def order(self, customer_id: UUID, price: str, day: float = 0, cost: str | None = None) -> UUID:
         order_id = derived("order", customer_id, price, day)
         line = OrderLine(sku="A", quantity=1, unit_price=Decimal(price))
         placed = PlaceOrder(

@@ -108,6 +108,17 @@ def test_the_board_of_a_day_weights_each_by_its_stage_or_by_what_somebody_said(q
     }
 
 
+def test_what_somebody_said_last_comes_before_what_was_said_with_the_stage(house: House) -> None:
+    lists = told(
+        house,
+        on(0, opened(1, 100, probability=Decimal("0.6"))),
+        on(2, OverrideProbability(opportunity_id=deal(1), probability=Decimal("0.3"))),
+    )
+    for day, worth in ((1, 60), (3, 30)):
+        total = board(lists, as_of=then(day)).total
+        assert (total.weighted, total.calibrated) == (worth, worth)
+
+
 def test_the_waterfall_of_a_quarter_says_what_made_the_difference(quarter: Lists) -> None:
     march = Scope(close_from=date(2026, 3, 1), close_to=date(2026, 3, 31))
     found = waterfall(quarter, then(1), then(20), march)
