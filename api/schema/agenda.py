@@ -9,11 +9,11 @@ from api.schema.customer import customer_of
 from api.schema.meeting import others
 from api.schema.moments import AS_OF, AT_LEAST, AsOf, instant_of, moment_of, reached
 from api.schema.noun import Noun
+from api.schema.relation import told
 from api.schema.scalars import Ref
 from api.schema.shapes import Argument, answered, output, shown
 from api.schema.staff import staff_of
 from api.schema.views import Lists
-from domain.activity import ActivityScheduled
 from domain.values import Period
 from eventstore.commands import identify
 from eventstore.reader import NOW
@@ -26,8 +26,8 @@ def fields(lists: Lists) -> list[StrawberryField]:
     """Whose it is, and the words, which are read from the log only when they are shown."""
     return [
         customer_of(lists),
-        answered("subject", str | None, "What it is about.", _subject, within=lists.types),
-        answered("place", str | None, "Where it is.", _place, within=lists.types),
+        told(lists, "subject", str | None, "scheduled_position", "What it is about.", lambda said: said.subject),
+        told(lists, "place", str | None, "scheduled_position", "Where it is.", lambda said: said.place),
         answered("overdue", bool, "Whether it should have been done by now.", _overdue, within=lists.types),
         *staff_of(lists),
     ]
@@ -82,18 +82,3 @@ async def _free_busy(
 
 async def _overdue(root: Shown[AgendaEntry], info: Info) -> bool:
     return agenda.is_overdue(root.row, await instant_of(info.context, root.as_of))
-
-
-async def _scheduled(root: Shown[AgendaEntry], info: Info) -> ActivityScheduled | None:
-    happened = await info.context.personal(root.row.scheduled_position)
-    return happened.event if happened is not None and isinstance(happened.event, ActivityScheduled) else None
-
-
-async def _subject(root: Shown[AgendaEntry], info: Info) -> str | None:
-    scheduled = await _scheduled(root, info)
-    return None if scheduled is None else scheduled.subject
-
-
-async def _place(root: Shown[AgendaEntry], info: Info) -> str | None:
-    scheduled = await _scheduled(root, info)
-    return None if scheduled is None else scheduled.place

@@ -1,50 +1,38 @@
 """The integration: what comes from other systems, what they are told, what was given up, and how far they agree with us."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from strawberry.types.field import StrawberryField
 
 from api.schema.context import Info, Shown
 from api.schema.moments import AS_OF, AT_LEAST, AsOf, moment_of, reached
 from api.schema.noun import Noun
+from api.schema.relation import told
 from api.schema.shapes import answered
 from api.schema.views import FIRST, Lists
-from domain.inbound_message import InboundMessageRejected
-from domain.outbound_message import OutboundMessageDeadLettered, OutboundStatus
-from domain.reconciliation import ReconciliationDifference, ReconciliationRun
+from domain.outbound_message import OutboundStatus
+from domain.reconciliation import ReconciliationDifference
 from eventstore.reader import NOW
 from projections.selecting import Condition, Operator, Order
 from projections.touchpoints import messages, reconciliations
 from projections.touchpoints.integration import Integration, OrderDifferences, integrations, order_differences
-from projections.touchpoints.messages import InboundEntry, OutboundEntry
-from projections.touchpoints.reconciliations import ReconciliationEntry
+from projections.touchpoints.messages import OutboundEntry
 
 
 def _rejected(lists: Lists) -> list[StrawberryField]:
-    async def reason(root: Shown[InboundEntry], info: Info) -> str | None:
-        event = await _event(info, root.row.rejected_position)
-        return event.reason if isinstance(event, InboundMessageRejected) else None
-
-    return [answered("reason", str | None, "Why it was not taken, if it was not.", reason, within=lists.types)]
+    words = "Why it was not taken, if it was not."
+    return [told(lists, "reason", str | None, "rejected_position", words, lambda rejected: rejected.reason)]
 
 
 def _dead(lists: Lists) -> list[StrawberryField]:
-    async def reason(root: Shown[OutboundEntry], info: Info) -> str | None:
-        event = await _event(info, root.row.dead_position)
-        return event.reason if isinstance(event, OutboundMessageDeadLettered) else None
-
-    return [answered("reason", str | None, "Why it was given up, if it was.", reason, within=lists.types)]
+    words = "Why it was given up, if it was."
+    return [told(lists, "reason", str | None, "dead_position", words, lambda dead: dead.reason)]
 
 
 def _differing(lists: Lists) -> list[StrawberryField]:
-    async def differences(root: Shown[ReconciliationEntry], info: Info) -> Sequence[ReconciliationDifference]:
-        event = await _event(info, root.row.recorded_position)
-        return event.differences or () if isinstance(event, ReconciliationRun) else ()
-
     shape = lists.shapes.output(tuple[ReconciliationDifference, ...])
-    return [answered("differences", shape, "In what they differed, as far as that was told.", differences,
-                     within=lists.types)]  # fmt: skip
+    words = "In what they differed, as far as that was told."
+    return [told(lists, "differences", shape, "recorded_position", words, lambda run: run.differences or ())]
 
 
 NOUNS = (
@@ -94,9 +82,3 @@ async def _dead_letters(
     dead = Condition("status", Operator.EQ, OutboundStatus.DEAD.value)
     page = await context.ask(context.house.lists.page, messages.outbox, [dead], [Order("dead_at")], first=first)
     return [Shown(row) for row in page.rows]
-
-
-async def _event(info: Info, position: int | None) -> Any:
-    """An event with its personal values, those of a page asked for together."""
-    happened = None if position is None else await info.context.personal(position)
-    return None if happened is None else happened.event

@@ -61,7 +61,8 @@ def told(lists: Lists, name: str, shape: Any, at: str, words: str, read: Callabl
 
     async def answer(root: Any, info: Info) -> Any:
         row, _ = _seen(root)
-        happened = await info.context.personal(getattr(row, at))
+        position = getattr(row, at)
+        happened = None if position is None else await info.context.personal(position)
         return None if happened is None else read(happened.event)
 
     return answered(name, shape, words, answer, within=lists.types)

@@ -5,28 +5,29 @@ from typing import Any
 
 from strawberry.types.field import StrawberryField
 
-from api.schema.context import Info, Shown
+from api.schema.context import Info
 from api.schema.customer import customer_of
 from api.schema.moments import AS_OF, AT_LEAST, AsOf, moment_of, reached
 from api.schema.noun import Noun
+from api.schema.relation import told
 from api.schema.scalars import Ref
 from api.schema.shapes import Argument, answered
 from api.schema.views import Lists
-from domain.invitation import SurveyResponded
 from eventstore.commands import identify
 from eventstore.reader import NOW
 from projections.buckets import BUSINESS_ZONE, Granularity
 from projections.selecting import Order
 from projections.service import survey_definitions, surveys
 from projections.service.survey_results import SurveyDimension, SurveyResults, survey_results
-from projections.service.surveys import InvitationSheet
 
 
 def fields(lists: Lists) -> list[StrawberryField]:
     """Whom it was sent to, and what they said, which is read from the log only when it is shown."""
     return [
         customer_of(lists),
-        answered("comment", str | None, "What they answered in words.", _comment, within=lists.types),
+        told(
+            lists, "comment", str | None, "answer_position", "What they answered in words.", lambda said: said.comment
+        ),
     ]
 
 
@@ -82,10 +83,3 @@ async def _results(
         "as_of": moment,
     }
     return await context.ask(survey_results, context.house.lists, from_, to, granularity, **asked)
-
-
-async def _comment(root: Shown[InvitationSheet], info: Info) -> str | None:
-    if root.row.answer_position is None:
-        return None
-    happened = await info.context.personal(root.row.answer_position)
-    return happened.event.comment if happened is not None and isinstance(happened.event, SurveyResponded) else None
