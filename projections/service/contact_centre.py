@@ -3,7 +3,6 @@
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from uuid import UUID
 
 from domain.kernel import Refused
@@ -175,11 +174,11 @@ def volumes(
     now: datetime | None = None,
 ) -> tuple[Volume, ...]:
     """How many contacts came in each interval; where none was handled, one takes as long as on average in all of them."""
-    asked = partial(contact_centre, lists, start, end, only=only, zone=zone, as_of=as_of, now=now)
-    (whole,) = asked(interval_s=None).figures
-    report = asked(interval_s=interval_s)
+    report = contact_centre(lists, start, end, interval_s=interval_s, only=only, zone=zone, as_of=as_of, now=now)
+    worked_s = sum(each.talk_s + each.hold_s + each.acw_s for each in report.figures)
+    on_average = share(worked_s, sum(each.handled for each in report.figures))
     return tuple(
-        Volume(each.start, each.end, each.offered, whole.aht_s if each.aht_s is None else each.aht_s)
+        Volume(each.start, each.end, each.offered, on_average if each.aht_s is None else each.aht_s)
         for each in report.figures
     )
 
