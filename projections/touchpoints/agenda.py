@@ -1,6 +1,6 @@
 """The agenda: what the people of the company are to do and when, and when they are free."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -188,15 +188,22 @@ def busy(
     """When somebody is busy from a moment up to another: in order, apart from one another, cut off at both ends."""
     taken = [(e.starts_at, e.ends_at or e.starts_at + ASSUMED) for e in entries if keeps_busy(e) and e.starts_at]
     taken += [(a.starts_at, a.ends_at) for a in away if a.starts_at and a.ends_at and not a.cancelled]
-    found: list[Period] = []
-    for since, until in sorted((max(since, start), min(until, end)) for since, until in taken):
-        if since >= until:
-            continue
-        if found and since <= found[-1].end:
-            found[-1] = Period(found[-1].start, max(found[-1].end, until))
+    cut = sorted((max(since, start), min(until, end)) for since, until in taken)
+    return tuple(joined(Period(since, until) for since, until in cut if since < until))
+
+
+def joined(periods: Iterable[Period]) -> Iterator[Period]:
+    """Periods in the order of their start, with those that touch or overlap made one."""
+    last: Period | None = None
+    for period in periods:
+        if last is not None and period.start <= last.end:
+            last = Period(last.start, max(last.end, period.end))
         else:
-            found.append(Period(since, until))
-    return tuple(found)
+            if last is not None:
+                yield last
+            last = period
+    if last is not None:
+        yield last
 
 
 def free(taken: Iterable[Period], start: datetime, end: datetime) -> tuple[Period, ...]:

@@ -10,7 +10,7 @@ from domain.kernel import Refused
 from domain.values import Period
 from eventstore.reader import NOW, AsOf
 from projections.lists import Lists
-from projections.touchpoints.agenda import free, free_busy_of_each
+from projections.touchpoints.agenda import free, free_busy_of_each, joined
 from projections.touchpoints.calendars import calendar_of, days_off
 
 MAX_MINUTES = 24 * 60
@@ -50,20 +50,6 @@ def free_slots(
         if len(found) == first:
             break
     return found
-
-
-def joined(periods: Iterable[Period]) -> Iterator[Period]:
-    """Periods in the order of their start, with those that touch or overlap made one."""
-    last: Period | None = None
-    for period in periods:
-        if last is not None and period.start <= last.end:
-            last = Period(last.start, max(last.end, period.end))
-        else:
-            if last is not None:
-                yield last
-            last = period
-    if last is not None:
-        yield last
 
 
 def both(some: Iterable[Period], others: Iterable[Period]) -> Iterator[Period]:

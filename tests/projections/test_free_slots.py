@@ -25,9 +25,9 @@ from eventstore.reader import AsOf
 from projections.engine import Engine
 from projections.lists import Lists
 from projections.touchpoints import absences, agenda, calendars
-from projections.touchpoints.agenda import AgendaEntry, free_busy_of_each, is_overdue
+from projections.touchpoints.agenda import AgendaEntry, free_busy_of_each, is_overdue, joined
 from projections.touchpoints.agenda_load import AgendaLoad, agenda_load
-from projections.touchpoints.free_slots import both, free_slots, joined
+from projections.touchpoints.free_slots import both, free_slots
 from tests.conftest import House
 
 VIEWS = (agenda.view, absences.view, calendars.view)
