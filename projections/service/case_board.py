@@ -20,7 +20,7 @@ from projections.moment_of import moment_of
 from projections.service import case_slas, cases
 from projections.service.case_slas import CaseSlaSheet
 from projections.service.cases import OPEN, CaseSheet
-from projections.service.durations import SECOND
+from projections.service.durations import SECOND, seconds_between
 from projections.table import Table
 
 
@@ -263,7 +263,7 @@ def _card(case: CaseSheet, sla: CaseSlaSheet | None, at: datetime) -> BoardCase:
         opened_at=case.opened_at,
         cycle=case.cycle,
         reassignments=case.reassignments,
-        age_s=0 if case.opened_at is None else max(0, (at - case.opened_at) // SECOND),
+        age_s=seconds_between(case.opened_at, at),
         left_s=min(running, default=None),
         clocks=clocks,
     )
