@@ -25,9 +25,6 @@ from projections.facts import Fact, Facts
 from projections.service.durations import seconds_between
 from projections.view import Row, View
 
-WAITS = (WorkItemStatus.QUEUED, WorkItemStatus.OFFERED)
-"""The statuses of a work item that nobody has taken yet."""
-
 
 class QueueMove(StrEnum):
     """What became of something in a queue: it ENTERED, and it LEFT for another queue or for another agent."""
@@ -193,13 +190,12 @@ def call_back(sheet: WorkItemSheet, requested: CallbackRequested, at: Recorded) 
 
 @view.on(WorkItemTransferred)
 def transfer(sheet: WorkItemSheet, transferred: WorkItemTransferred, at: Recorded) -> Iterator[QueueEvent]:
-    waited = sheet.status in WAITS
     yield _event(sheet, QueueMove.LEFT, at, staff_id=sheet.staff_id, leaves=True)
     sheet.passed_on = transferred.staff_id is not None and transferred.queue == sheet.queue
     sheet.queue = transferred.queue
     sheet.status = WorkItemStatus.QUEUED
     sheet.staff_id = sheet.offered_at = sheet.accepted_at = None
-    sheet.waiting_since = sheet.waiting_since if waited else at.occurred_at
+    sheet.waiting_since = sheet.waiting_since or at.occurred_at
     sheet.transfers += 1
     yield _enter(sheet, at)
     if transferred.staff_id is not None:
