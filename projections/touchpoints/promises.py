@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
+from typing import get_args
 from uuid import UUID
 
 from domain.follow_up import (
@@ -91,14 +92,7 @@ def let_go(promise: Promise, dispatched: FollowUpDispatched, at: Recorded) -> It
     yield _move(promise, PromiseStep.LET_GO)
 
 
-@view.on(
-    FollowUpSuppressed,
-    FollowUpCancelled,
-    FollowUpDelivered,
-    FollowUpFailed,
-    FollowUpDeliveryUncertain,
-    FollowUpCompleted,
-)
+@view.on(*get_args(Ended))
 def settle(promise: Promise, ended: Ended, at: Recorded) -> Iterator[PromiseMove]:
     if isinstance(ended, FollowUpFailed) and ended.retry_at is not None:
         return
