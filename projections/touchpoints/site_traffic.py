@@ -86,7 +86,7 @@ def site_traffic(
         raise Refused(f"Ask for 1 to {MAX_TRAFFIC_ROWS:,} rows.", "first")
     must_be_zone(zone, "timeZone")
     of_visit, is_product = by in OF_VISIT, by is TrafficBy.PRODUCT
-    column = sql.Identifier(by.value.lower())
+    column, hits = sql.Identifier(by.value.lower()), counted(visits.hits, as_of, lists.log.reader)
     day = sql.SQL("to_char(min(seen_at) at time zone {}, 'YYYY-MM-DD')").format(sql.Literal(zone))
     query = sql.SQL(
         "with began as ("
@@ -111,10 +111,8 @@ def site_traffic(
         of_visit=day
         if by is TrafficBy.DAY
         else sql.SQL("min({})").format(column if of_visit else sql.SQL("null::text")),
-        seen=sql.SQL("select * from began" if of_visit else HITS).format(
-            column=column, hits=counted(visits.hits, as_of, lists.log.reader)
-        ),
-        hits=counted(visits.hits, as_of, lists.log.reader),
+        seen=sql.SQL("select * from began" if of_visit else HITS).format(column=column, hits=hits),
+        hits=hits,
         sales=counted(sales, as_of, lists.log.reader),
         sku=sql.SQL("s.sku" if is_product else "null::text"),
         of_value=sql.SQL("b.sku = s.value" if is_product else "true"),
