@@ -4,13 +4,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from psycopg import sql
 
 from domain.case_events import CasePriority, CaseType
-from domain.kernel import Refused
 from domain.values import Channel
 from eventstore.reader import NOW, AsOf
 from projections.buckets import BUSINESS_ZONE, Granularity
@@ -20,8 +19,8 @@ from projections.moment_of import moment_of
 from projections.periods import periods_of
 from projections.service import cases
 from projections.service.cases import OPEN
+from projections.service.slices import MAX_FIGURES, must_be_few, sliced
 
-MAX_FIGURES = 10_000
 MAX_CHANGES = 200_000
 
 
@@ -145,10 +144,7 @@ def backlog_series(
 
 def dimensions_of(by: Collection[CaseDimension]) -> sql.Composable:
     """The columns of a slice, those that were not asked by being empty."""
-    return sql.SQL(", ").join(
-        sql.Identifier(name) if each in by else sql.SQL(cast(Any, f"null::{kind}"))
-        for each, (name, kind) in COLUMNS.items()
-    )
+    return sliced(COLUMNS, by)
 
 
 def slice_of(of: Sequence[Any]) -> CaseSlice:
@@ -163,12 +159,6 @@ def slice_of(of: Sequence[Any]) -> CaseSlice:
         category,
         product,
     )
-
-
-def must_be_few(rows: int, limit: int = MAX_FIGURES) -> None:
-    """Refused if a question has more rows than it may be answered with."""
-    if rows > limit:
-        raise Refused(f"That is more than {limit:,} rows. Ask for less time, or by less.", "by")
 
 
 def _versions(lists: Lists, as_of: AsOf) -> sql.Composable:

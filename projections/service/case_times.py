@@ -13,10 +13,10 @@ from projections.facts import counted
 from projections.lists import Lists
 from projections.periods import periods_of
 from projections.service import cases
-from projections.service.backlog import MAX_FIGURES, CaseDimension, CaseSlice, dimensions_of, must_be_few, slice_of
+from projections.service.backlog import CaseDimension, CaseSlice, dimensions_of, slice_of
 from projections.service.business_times import business_times, summed_up
 from projections.service.case_milestones import milestones
-from projections.service.contact_centre import share
+from projections.service.slices import MAX_FIGURES, must_be_few, share
 from projections.touchpoints.calendars import calendar_of
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from domain.kernel import Refused
 from domain.values import Channel, must_be_within
 from eventstore.reader import NOW, AsOf
 from projections.buckets import BUSINESS_ZONE
@@ -13,13 +12,12 @@ from projections.lists import Lists
 from projections.moment_of import moment_of
 from projections.service import work_items
 from projections.service.intervals import QUARTER_S, cuts_of
-from projections.service.traffic import SHORT_S, CentreDimension, Firsts, Slice, Tally, Time, Traffic
+from projections.service.slices import must_be_few, share
+from projections.service.traffic import CentreDimension, Firsts, Slice, Tally, Time, Traffic
 
 ANSWERED_WITHIN_S = 20
 """The T of the service level: 80 % within 20 seconds is what most contact centres aim for."""
 MAX_WITHIN_S = 86_400
-MAX_FIGURES = 10_000
-"""How many rows one question is answered with."""
 HOUR_S = 3_600
 
 
@@ -136,9 +134,9 @@ def contact_centre(
     found: dict[tuple[int, Slice], Counted] = {}
 
     def of(interval: int, part: Slice) -> Counted:
-        if (interval, part) not in found and len(found) >= MAX_FIGURES:
-            raise Refused(f"That is more than {MAX_FIGURES:,} rows. Ask for less time, or by less.", "by")
-        return found.setdefault((interval, part), Counted())
+        counted = found.setdefault((interval, part), Counted())
+        must_be_few(len(found))
+        return counted
 
     with lists.reading(work_items.view) as (db, position):
         traffic = Traffic(db, lists.log.reader, cuts, dimensions, only, as_of, passed, within_s)
@@ -228,22 +226,5 @@ def _figures(
     )
 
 
-def share(part: float, whole: float) -> float | None:
-    """A part of a whole; none if there is no whole."""
-    return part / whole if whole > 0 else None
-
-
 def _order(of: Slice) -> tuple[str, ...]:
     return tuple("" if value is None else str(value) for value in (of.queue, of.staff_id, of.campaign_id, of.channel))
-
-
-__all__ = [
-    "SHORT_S",
-    "CentreDimension",
-    "CentreFigures",
-    "CentreReport",
-    "Slice",
-    "Volume",
-    "contact_centre",
-    "volumes",
-]

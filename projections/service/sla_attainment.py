@@ -14,9 +14,9 @@ from projections.lists import Lists
 from projections.moment_of import moment_of
 from projections.periods import periods_of
 from projections.service import case_slas, cases
-from projections.service.backlog import MAX_FIGURES, CaseDimension, CaseSlice, dimensions_of, must_be_few, slice_of
+from projections.service.backlog import CaseDimension, CaseSlice, dimensions_of, slice_of
 from projections.service.case_milestones import milestones
-from projections.service.contact_centre import share
+from projections.service.slices import MAX_FIGURES, must_be_few, share
 
 
 @dataclass(frozen=True, slots=True)

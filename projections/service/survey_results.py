@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from psycopg import sql
@@ -18,8 +18,7 @@ from projections.lists import Lists
 from projections.marketing import segment_memberships
 from projections.periods import periods_of
 from projections.service import surveys
-from projections.service.backlog import MAX_FIGURES, must_be_few
-from projections.service.contact_centre import share
+from projections.service.slices import MAX_FIGURES, must_be_few, share, sliced
 
 SATISFIED = (4, 5)
 PROMOTERS = (9, 10)
@@ -128,10 +127,6 @@ def survey_results(
     periods = periods_of(from_, to, granularity or Granularity.YEAR, zone)
     cuts = [*(period.starts_at for period in periods), periods[-1].ends_at]
     cuts = cuts if granularity is not None else [cuts[0], cuts[-1]]
-    dimensions = sql.SQL(", ").join(
-        sql.Identifier(name) if each in by else sql.SQL(cast(Any, f"null::{kind}"))
-        for each, (name, kind) in COLUMNS.items()
-    )
     facts = counted(surveys.answers, as_of, lists.log.reader)
     # An invitation counts in the period in which it was sent, an answer in that in which it was given.
     query = sql.SQL(
@@ -158,7 +153,7 @@ def survey_results(
         "           and (%(segment)s::uuid is null or s.segment_id = %(segment)s)) t "
         " group by 1, 2, 3, 4, 5, 6, 7, 8, 9 order by 1, 2, 3, 4, 5, 6, 7, 8, 9 limit %(most)s"
     ).format(
-        dimensions=dimensions,
+        dimensions=sliced(COLUMNS, by),
         facts=facts,
         memberships=past(segment_memberships.view, as_of, lists.log.reader),
         segments=sql.SQL("true" if SurveyDimension.SEGMENT in by else "segment_id = %(segment)s"),

@@ -19,6 +19,7 @@ from domain.values import Channel
 from eventstore.reader import AsOf, Reader
 from projections.facts import counted
 from projections.service import shifts, work_items
+from projections.service.slices import sliced
 from projections.touchpoints import calls
 
 SHORT_S = 5
@@ -207,10 +208,7 @@ class Traffic:
 
     @cached_property
     def _dimensions(self) -> sql.Composable:
-        return sql.SQL(", ").join(
-            sql.Identifier(name) if each in self.by else sql.SQL(cast(Any, f"null::{kind}"))
-            for each, (name, kind) in COLUMNS.items()
-        )
+        return sliced(COLUMNS, self.by)
 
     @cached_property
     def _only(self) -> sql.Composable:

@@ -11,7 +11,7 @@ from domain.values import Period
 from eventstore.reader import NOW, AsOf
 from projections.facts import counted
 from projections.lists import Lists
-from projections.service.contact_centre import share
+from projections.service.slices import share
 from projections.touchpoints import calls
 
 MAX_AGENTS = 1_000
