@@ -47,6 +47,11 @@ def periods_of(from_: date, to: date, granularity: Granularity, zone: str = BUSI
     return found
 
 
+def bounds_of(periods: Sequence[CalendarPeriod]) -> list[datetime]:
+    """The moments that begin periods, which follow one another, and the end of the last one."""
+    return [*(period.starts_at for period in periods), periods[-1].ends_at]
+
+
 def must_be_days(from_: date, to: date, zone: str) -> None:
     """Refused if this is no zone, if the days are too far away, or if the last one is before the first."""
     must_be_zone(zone, "timeZone")

@@ -14,7 +14,7 @@ from eventstore.commands import identify
 from eventstore.reader import NOW, AsOf, Reader
 from projections.facts import Facts, counted
 from projections.history import past
-from projections.periods import CalendarPeriod
+from projections.periods import CalendarPeriod, bounds_of
 from projections.view import View
 
 ZERO = Decimal(0)
@@ -160,7 +160,7 @@ class Look:
     def parameters(self) -> dict[str, object]:
         """What the statements name: the periods, and the values of the scope."""
         return {
-            "bounds": [*(period.starts_at for period in self.periods), self.periods[-1].ends_at],
+            "bounds": bounds_of(self.periods),
             "ends": [period.ends_at for period in self.periods],
             "start": self.periods[0].starts_at,
             "end": self.periods[-1].ends_at,

@@ -11,7 +11,7 @@ from eventstore.reader import NOW, AsOf
 from projections.buckets import BUSINESS_ZONE, Granularity
 from projections.facts import counted
 from projections.lists import Lists
-from projections.periods import periods_of
+from projections.periods import bounds_of, periods_of
 from projections.service import cases
 from projections.service.backlog import CaseDimension, CaseSlice, dimensions_of, slice_of
 from projections.service.business_times import business_times, summed_up
@@ -127,7 +127,7 @@ def case_times(
         "         where occurred_at >= %(from)s and occurred_at < %(to)s) t "
         " group by 1, 2, 3, 4, 5, 6, 7, 8 order by 1, 2, 3, 4, 5, 6, 7, 8 limit %(most)s"
     ).format(dimensions=dimensions_of(by), statistics=statistics, facts=facts)
-    cuts = [*(period.starts_at for period in periods), periods[-1].ends_at]
+    cuts = bounds_of(periods)
     parameters = {"cuts": cuts, "from": cuts[0], "to": cuts[-1], "most": MAX_FIGURES + 1}
     with lists.reading(cases.view) as (db, position):
         found = db.execute(query, parameters).fetchall()

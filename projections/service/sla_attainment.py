@@ -12,7 +12,7 @@ from projections.buckets import BUSINESS_ZONE, Granularity
 from projections.facts import counted
 from projections.lists import Lists
 from projections.moment_of import moment_of
-from projections.periods import periods_of
+from projections.periods import bounds_of, periods_of
 from projections.service import case_slas, cases
 from projections.service.backlog import CaseDimension, CaseSlice, dimensions_of, slice_of
 from projections.service.case_milestones import milestones
@@ -101,7 +101,7 @@ def sla_attainment(
         dimensions=dimensions_of(by),
         columns=dimensions_of(tuple(CaseDimension)),
     )
-    cuts = [*(period.starts_at for period in periods), periods[-1].ends_at]
+    cuts = bounds_of(periods)
     now = moment_of(lists, as_of, now)
     parameters = {"cuts": cuts, "from": cuts[0], "to": cuts[-1], "now": now, "most": MAX_FIGURES + 1}
     with lists.reading(cases.view) as (db, position):

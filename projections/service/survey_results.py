@@ -16,7 +16,7 @@ from projections.facts import counted
 from projections.history import past
 from projections.lists import Lists
 from projections.marketing import segment_memberships
-from projections.periods import periods_of
+from projections.periods import bounds_of, periods_of
 from projections.service import surveys
 from projections.service.slices import MAX_FIGURES, must_be_few, share, sliced
 
@@ -124,8 +124,7 @@ def survey_results(
     country of a customer are those of today. Raises `Refused` for days that are none, or a survey without a name.
     """
     must_say(survey, "The survey", "survey")
-    periods = periods_of(from_, to, granularity or Granularity.YEAR, zone)
-    cuts = [*(period.starts_at for period in periods), periods[-1].ends_at]
+    cuts = bounds_of(periods_of(from_, to, granularity or Granularity.YEAR, zone))
     cuts = cuts if granularity is not None else [cuts[0], cuts[-1]]
     facts = counted(surveys.answers, as_of, lists.log.reader)
     # An invitation counts in the period in which it was sent, an answer in that in which it was given.
