@@ -102,7 +102,7 @@ def knowledge(
     words = words_of(search)
     found: list[KnowledgeHit] = []
     with lists.reading(articles.view) as (db, _):
-        for tongue in ("es", "en", None) if language is None else (spokenof(language),):
+        for tongue in ("es", "en", None) if language is None else (tongue_of(language),):
             found += _found(db, lists, words, tongue, language, visibility, first, as_of)
     return sorted(found, key=lambda hit: (-hit.rank, hit.code, hit.language))[:first]
 
@@ -167,7 +167,7 @@ def _found(
     ]
 
 
-def spokenof(language: str) -> str | None:
+def tongue_of(language: str) -> str | None:
     """The language without its region, if we know the stems of its words."""
     tongue = language.partition("-")[0]
     return tongue if tongue in STEMMED else None
