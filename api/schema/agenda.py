@@ -7,7 +7,7 @@ from strawberry.types.field import StrawberryField
 from api.schema.context import Info, Shown
 from api.schema.customer import customer_of
 from api.schema.meeting import others
-from api.schema.moments import AS_OF, AT_LEAST, AsOf, instant_of, moment_of, reached
+from api.schema.moments import AS_OF, AT_LEAST, AsOf, instant_of, moment_reached
 from api.schema.noun import Noun
 from api.schema.relation import told
 from api.schema.scalars import Ref
@@ -16,7 +16,6 @@ from api.schema.staff import staff_of
 from api.schema.views import Lists
 from domain.values import Period
 from eventstore.commands import identify
-from eventstore.reader import NOW
 from projections.selecting import Order
 from projections.touchpoints import absences, agenda
 from projections.touchpoints.agenda import AgendaEntry, FreeBusy
@@ -73,9 +72,8 @@ async def _free_busy(
     as_of: AsOf | None = None,
     at_least: int | None = None,
 ) -> FreeBusy:
-    context, moment = info.context, moment_of(as_of)
-    if moment == NOW:
-        await reached(context, (agenda.view, absences.view), at_least)
+    context = info.context
+    moment = await moment_reached(context, (agenda.view, absences.view), as_of, at_least)
     whom = identify("staff", staff_id, "staffId")
     return await context.ask(agenda.free_busy, context.house.lists, whom, from_, to, as_of=moment)
 

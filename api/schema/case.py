@@ -8,7 +8,7 @@ from strawberry.types.field import StrawberryField
 from api.limits import PAGE_ROWS
 from api.schema.context import Info, Shown
 from api.schema.customer import customer_of
-from api.schema.moments import AS_OF, AT_LEAST, AsOf, moment_of, reached
+from api.schema.moments import AS_OF, AT_LEAST, AsOf, moment_reached
 from api.schema.noun import Noun
 from api.schema.scalars import Ref
 from api.schema.shapes import Argument, answered
@@ -16,7 +16,6 @@ from api.schema.views import Lists
 from domain.case_events import CasePriority
 from domain.kernel import Refused
 from eventstore.commands import identify
-from eventstore.reader import NOW
 from projections.buckets import BUSINESS_ZONE, Granularity
 from projections.selecting import Order
 from projections.service import case_slas, cases
@@ -124,9 +123,8 @@ async def _board(
     as_of: AsOf | None = None,
     at_least: int | None = None,
 ) -> CaseBoard:
-    context, moment = info.context, moment_of(as_of)
-    if moment == NOW:
-        await reached(context, (cases.view, case_slas.view), at_least)
+    context = info.context
+    moment = await moment_reached(context, (cases.view, case_slas.view), as_of, at_least)
     return await context.ask(
         case_board,
         context.house.lists,
@@ -151,9 +149,8 @@ async def _backlog(
     as_of: AsOf | None = None,
     at_least: int | None = None,
 ) -> Backlog:
-    context, moment = info.context, moment_of(as_of)
-    if moment == NOW:
-        await reached(context, [cases.view], at_least)
+    context = info.context
+    moment = await moment_reached(context, [cases.view], as_of, at_least)
     if (from_ is None) != (to is None):
         raise Refused("Give both the first day and the last, or neither.", "to" if to is None else "from")
     if from_ is None or to is None:
@@ -186,7 +183,6 @@ async def _per_period(
     as_of: AsOf | None = None,
     at_least: int | None = None,
 ) -> tuple[Any, Granularity, list[CaseDimension], str, Any]:
-    context, moment = info.context, moment_of(as_of)
-    if moment == NOW:
-        await reached(context, (cases.view, case_slas.view), at_least)
+    context = info.context
+    moment = await moment_reached(context, (cases.view, case_slas.view), as_of, at_least)
     return context.house.lists, granularity, by or [], time_zone, moment

@@ -8,7 +8,7 @@ from strawberry.types.field import StrawberryField
 from api.limits import PAGE_ROWS
 from api.schema.context import Info
 from api.schema.customer import customer_of
-from api.schema.moments import AS_OF, AT_LEAST, AsOf, moment_of, reached
+from api.schema.moments import AS_OF, AT_LEAST, AsOf, moment_reached
 from api.schema.noun import Noun
 from api.schema.scalars import Ref
 from api.schema.shapes import Argument, answered
@@ -16,7 +16,6 @@ from api.schema.views import Lists
 from domain.kernel import Refused
 from domain.values import Channel, must_know_zone
 from eventstore.commands import identify
-from eventstore.reader import NOW
 from eventstore.reader import AsOf as Moment
 from projections.buckets import BUSINESS_ZONE
 from projections.selecting import Order
@@ -129,14 +128,14 @@ async def _queue(
     as_of: AsOf | None = None,
     at_least: int | None = None,
 ) -> LiveQueue:
-    context, moment = info.context, moment_of(as_of)
-    if at is not None:
+    context = info.context
+    if at is None:
+        moment = await moment_reached(context, (work_items.view, shifts.view), as_of, at_least)
+    else:
         if as_of is not None:
             raise Refused("Give either the moment or asOf.", "at")
         must_know_zone(at, "at")
         moment = Moment(valid_at=at)
-    if moment == NOW:
-        await reached(context, (work_items.view, shifts.view), at_least)
     return await context.ask(live_queue, context.house.lists, queue, first=first, as_of=moment)
 
 
@@ -157,9 +156,8 @@ async def _figures(
     as_of: AsOf | None = None,
     at_least: int | None = None,
 ) -> CentreReport:
-    context, moment = info.context, moment_of(as_of)
-    if moment == NOW:
-        await reached(context, CENTRE, at_least)
+    context = info.context
+    moment = await moment_reached(context, CENTRE, as_of, at_least)
     return await context.ask(
         contact_centre,
         context.house.lists,
@@ -190,9 +188,8 @@ async def _plan(
     as_of: AsOf | None = None,
     at_least: int | None = None,
 ) -> tuple[PlannedInterval, ...]:
-    context, moment = info.context, moment_of(as_of)
-    if moment == NOW:
-        await reached(context, CENTRE, at_least)
+    context = info.context
+    moment = await moment_reached(context, CENTRE, as_of, at_least)
     return await context.ask(
         staffing_plan,
         context.house.lists,
@@ -211,9 +208,8 @@ async def _plan(
 async def _undocumented(
     root: None, info: Info, *, from_: datetime, to: datetime, as_of: AsOf | None = None, at_least: int | None = None
 ) -> UndocumentedCalls:
-    context, moment = info.context, moment_of(as_of)
-    if moment == NOW:
-        await reached(context, [calls.view], at_least)
+    context = info.context
+    moment = await moment_reached(context, [calls.view], as_of, at_least)
     return await context.ask(undocumented_calls, context.house.lists, from_, to, as_of=moment)
 
 

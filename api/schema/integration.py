@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from strawberry.types.field import StrawberryField
 
 from api.schema.context import Info, Shown
-from api.schema.moments import AS_OF, AT_LEAST, AsOf, moment_of, reached
+from api.schema.moments import AS_OF, AT_LEAST, AsOf, moment_of, moment_reached, reached
 from api.schema.noun import Noun
 from api.schema.relation import told
 from api.schema.shapes import answered
 from api.schema.views import FIRST, Lists
 from domain.outbound_message import OutboundStatus
 from domain.reconciliation import ReconciliationDifference
-from eventstore.reader import NOW
 from projections.selecting import Condition, Operator, Order
 from projections.touchpoints import messages, reconciliations
 from projections.touchpoints.integration import Integration, OrderDifferences, integrations, order_differences
@@ -64,9 +63,8 @@ def questions(lists: Lists) -> list[StrawberryField]:
 async def _integrations(
     root: None, info: Info, *, as_of: AsOf | None = None, at_least: int | None = None
 ) -> Sequence[Integration]:
-    context, moment = info.context, moment_of(as_of)
-    if moment == NOW:
-        await reached(context, (messages.inbox, messages.outbox, reconciliations.view), at_least)
+    context = info.context
+    moment = await moment_reached(context, (messages.inbox, messages.outbox, reconciliations.view), as_of, at_least)
     return await context.ask(integrations, context.house.lists, as_of=moment)
 
 

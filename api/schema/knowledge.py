@@ -7,14 +7,13 @@ from strawberry.types.field import StrawberryField
 from api.schema.context import Info, Shown
 from api.schema.customer import customer_of
 from api.schema.filters import text_of
-from api.schema.moments import AS_OF, AT_LEAST, AsOf, moment_of, reached
+from api.schema.moments import AS_OF, AT_LEAST, AsOf, moment_reached
 from api.schema.noun import Noun
 from api.schema.relation import one
 from api.schema.shapes import Argument, answered, sentence_of
 from api.schema.staff import staff_of
 from api.schema.views import Lists
 from domain.article import ArticleVisibility
-from eventstore.reader import NOW
 from projections.selecting import Order
 from projections.service import article_uses, articles, cases
 from projections.service import knowledge as answers
@@ -86,9 +85,8 @@ async def _search(
     as_of: AsOf | None = None,
     at_least: int | None = None,
 ) -> list[KnowledgeHit]:
-    context, moment = info.context, moment_of(as_of)
-    if moment == NOW:
-        await reached(context, [articles.view], at_least)
+    context = info.context
+    moment = await moment_reached(context, [articles.view], as_of, at_least)
     return await context.ask(
         answers.knowledge,
         context.house.lists,

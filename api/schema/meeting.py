@@ -7,14 +7,12 @@ from uuid import UUID
 from strawberry.types.field import StrawberryField
 
 from api.schema.context import Info
-from api.schema.moments import AS_OF, AT_LEAST, AsOf, instant_of, moment_of, reached
+from api.schema.moments import AS_OF, AT_LEAST, AsOf, instant_of, moment_reached
 from api.schema.scalars import Ref
 from api.schema.shapes import Argument, answered, sentence_of
 from api.schema.staff import people
 from api.schema.views import Lists
 from domain.values import Period
-from eventstore.reader import NOW
-from eventstore.reader import AsOf as Moment
 from projections.touchpoints import absences, agenda, agenda_load, free_slots
 from projections.touchpoints.agenda_load import AgendaLoad
 
@@ -27,6 +25,8 @@ class StaffFreeBusy:
     free: tuple[Period, ...]
     busy: tuple[Period, ...]
 
+
+VIEWS = (agenda.view, absences.view)
 
 WHO = Argument("staff_ids", list[Ref], f"Who, {agenda.MAX_PEOPLE} at most.")
 FROM = Argument("from_", datetime, "From this moment on.")
@@ -83,7 +83,8 @@ async def _free_busy(
     as_of: AsOf | None = None,
     at_least: int | None = None,
 ) -> list[StaffFreeBusy]:
-    context, moment = info.context, await _reached(info, as_of, at_least)
+    context = info.context
+    moment = await moment_reached(context, VIEWS, as_of, at_least)
     whom = people(staff_ids) or []
     found = await context.ask(agenda.free_busy_of_each, context.house.lists, whom, from_, to, as_of=moment)
     return [StaffFreeBusy(who, found[who].free, found[who].busy) for who in dict.fromkeys(whom)]
@@ -102,7 +103,8 @@ async def _slots(
     as_of: AsOf | None = None,
     at_least: int | None = None,
 ) -> list[Period]:
-    context, moment = info.context, await _reached(info, as_of, at_least)
+    context = info.context
+    moment = await moment_reached(context, VIEWS, as_of, at_least)
     return await context.ask(
         free_slots.free_slots,
         context.house.lists,
@@ -124,7 +126,8 @@ async def _load(
     as_of: AsOf | None = None,
     at_least: int | None = None,
 ) -> list[AgendaLoad]:
-    context, moment = info.context, await _reached(info, as_of, at_least)
+    context = info.context
+    moment = await moment_reached(context, VIEWS, as_of, at_least)
     return await context.ask(
         agenda_load.agenda_load,
         context.house.lists,
@@ -132,10 +135,3 @@ async def _load(
         staff_ids=people(staff_ids),
         as_of=moment,
     )
-
-
-async def _reached(info: Info, as_of: AsOf | None, at_least: int | None) -> Moment:
-    moment = moment_of(as_of)
-    if moment == NOW:
-        await reached(info.context, [agenda.view, absences.view], at_least)
-    return moment

@@ -72,3 +72,13 @@ async def reached(context: Context, views: Sequence[View[Any]], at_least: int | 
             )
         await asyncio.sleep(POLL_S)
     return 0
+
+
+async def moment_reached(
+    context: Context, views: Sequence[View[Any]], as_of: AsOf | None, at_least: int | None
+) -> Moment:
+    """The moment that was asked for; if that is now, once the views have taken a position in. Raises STALE."""
+    moment = moment_of(as_of)
+    if moment == NOW:
+        await reached(context, views, at_least)
+    return moment

@@ -7,14 +7,13 @@ from strawberry.types.field import StrawberryField
 
 from api.schema.context import Info
 from api.schema.customer import customer_of
-from api.schema.moments import AS_OF, AT_LEAST, AsOf, moment_of, reached
+from api.schema.moments import AS_OF, AT_LEAST, AsOf, moment_reached
 from api.schema.noun import Noun
 from api.schema.relation import told
 from api.schema.scalars import Ref
 from api.schema.shapes import Argument, answered
 from api.schema.views import Lists
 from eventstore.commands import identify
-from eventstore.reader import NOW
 from projections.buckets import BUSINESS_ZONE, Granularity
 from projections.selecting import Order
 from projections.service import survey_definitions, surveys
@@ -71,9 +70,8 @@ async def _results(
     as_of: AsOf | None = None,
     at_least: int | None = None,
 ) -> SurveyResults:
-    context, moment = info.context, moment_of(as_of)
-    if moment == NOW:
-        await reached(context, [surveys.view], at_least)
+    context = info.context
+    moment = await moment_reached(context, [surveys.view], as_of, at_least)
     segment = None if segment_id is None else identify("segment", segment_id, "segmentId")
     asked: dict[str, Any] = {
         "by": by or (),
