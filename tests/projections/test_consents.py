@@ -121,34 +121,48 @@ def test_at_any_moment_the_register_says_what_the_events_until_then_permit(new_d
     check()
 
 
-def test_what_went_out_on_consent_is_joined_to_the_event_that_allowed_it(house: House) -> None:
-    def sent(n: int, relied_on: int, day: int, basis: str = "CONSENT", customer: UUID = ANA) -> UUID:
-        id = derived("follow-up", n)
-        at = Request(occurred_at=DAY + timedelta(days=day))
-        action = Action(kind=ActionKind.SEND_SURVEY, survey="k", invitation_id=id)
-        promise = ScheduleFollowUp(
-            follow_up_id=id, customer_id=customer, policy="p", policy_version=1, step="s", trigger=derived("order", n),
-            trigger_position=1, action=action, due_at=DAY, wanted_at=DAY,
-        )  # fmt: skip
-        house.log.do(promise, at)
-        house.log.do(DispatchFollowUp(follow_up_id=id, basis=basis, relied_on=relied_on), at)
-        return id
+def sent(house: House, n: int, relied_on: int, day: int, basis: str = "CONSENT", customer: UUID = ANA) -> UUID:
+    """A follow-up that went out on a day, and the position of what it relied on."""
+    id = derived("follow-up", n)
+    at = Request(occurred_at=DAY + timedelta(days=day))
+    action = Action(kind=ActionKind.SEND_SURVEY, survey="k", invitation_id=id)
+    promise = ScheduleFollowUp(
+        follow_up_id=id, customer_id=customer, policy="p", policy_version=1, step="s", trigger=derived("order", n),
+        trigger_position=1, action=action, due_at=DAY, wanted_at=DAY,
+    )  # fmt: skip
+    house.log.do(promise, at)
+    house.log.do(DispatchFollowUp(follow_up_id=id, basis=basis, relied_on=relied_on), at)
+    return id
 
+
+def test_what_went_out_on_consent_is_joined_to_the_event_that_allowed_it(house: House) -> None:
     register(house, granted(EMAIL), granted(PHONE), withdrawn(EMAIL))  # on the first, second and third day
-    sent(1, relied_on=1, day=1)
-    sent(2, relied_on=2, day=5)
-    sent(3, relied_on=3, day=5, basis="LEGITIMATE_INTEREST", customer=derived("customer", 2))
+    sent(house, 1, relied_on=1, day=1)
+    sent(house, 2, relied_on=2, day=5)
+    sent(house, 3, relied_on=3, day=5, basis="LEGITIMATE_INTEREST", customer=derived("customer", 2))
     engine = Engine(house.log, house.pool, VIEWS)
     engine.catch_up()
     lists = Lists(house.log, house.pool)
     assert consent_coverage(lists) == ConsentCoverage(3, 2, 1, ())
     wrong = [
-        sent(4, relied_on=1, day=3),  # taken back by then
-        sent(5, relied_on=2, day=0),  # not yet granted
-        sent(6, relied_on=1, day=1, customer=derived("customer", 2)),  # somebody else's
-        sent(7, relied_on=3, day=9),  # an objection
+        sent(house, 4, relied_on=1, day=3),  # taken back by then
+        sent(house, 5, relied_on=2, day=0),  # not yet granted
+        sent(house, 6, relied_on=1, day=1, customer=derived("customer", 2)),  # somebody else's
+        sent(house, 7, relied_on=3, day=9),  # an objection
     ]
     engine.catch_up()
     assert consent_coverage(lists) == ConsentCoverage(7, 2, 1, tuple(sorted(wrong)))
     later = consent_coverage(lists, DAY + timedelta(days=4), DAY + timedelta(days=9))
     assert (later.dispatched, later.proved, later.unproved) == (2, 1, ())
+
+
+def test_what_was_taken_back_is_what_was_granted_before_for_the_same_purpose_by_that_channel_or_by_all(
+    house: House,
+) -> None:
+    elsewhere = WithdrawConsent(customer_id=ANA, purpose=Purpose.SURVEY)
+    register(house, withdrawn(EMAIL), granted(EMAIL), elsewhere, withdrawn(EVERY))  # on the first to the fourth day
+    sent(house, 1, relied_on=2, day=2)
+    wrong = sent(house, 2, relied_on=2, day=4)
+    engine = Engine(house.log, house.pool, VIEWS)
+    engine.catch_up()
+    assert consent_coverage(Lists(house.log, house.pool)) == ConsentCoverage(2, 1, 0, (wrong,))
