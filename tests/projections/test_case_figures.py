@@ -155,15 +155,17 @@ def test_the_backlog_of_any_moment_is_what_was_open_then(new_database: Callable[
             plain = Counter(case.queue for case in known.values() if case.open)
             assert {each.of.queue: each.open for each in report.figures if each.open} == plain
         ends = [*(cut for cut in CUTS[1:] if cut <= END), END]
-        series = backlog_series(lists, FROM, TO, Granularity.DAY, now=END)
-        assert [each.at for each in series.figures] == ends
-        for figure in series.figures:
-            known = told([each for each in events if each.at.occurred_at < figure.at])
-            assert figure.open == sum(case.open for case in known.values())
-            assert figure.waiting == sum(
-                case.open and bool(case.cycles[-1].waits) and len(case.cycles[-1].waits[-1]) == 1
-                for case in known.values()
-            )
+        for position in (None, lists.log.reader.head() // 2):
+            series = backlog_series(lists, FROM, TO, Granularity.DAY, now=END, as_of=AsOf(position=position))
+            assert [each.at for each in series.figures] == ends
+            recorded = [each for each in events if position is None or each.at.position <= position]
+            for figure in series.figures:
+                known = told([each for each in recorded if each.at.occurred_at < figure.at])
+                assert figure.open == sum(case.open for case in known.values())
+                assert figure.waiting == sum(
+                    case.open and bool(case.cycles[-1].waits) and len(case.cycles[-1].waits[-1]) == 1
+                    for case in known.values()
+                )
 
     checked(new_database, check)
 
