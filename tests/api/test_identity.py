@@ -154,6 +154,7 @@ def test_in_what_the_business_system_says_something_else_of_orders_is_counted(as
     for n in (1, 2):
         do(ask, "recordOrderSynced", orderId=f"shop:{n}", externalId=f"4{n}", digest=digests[0])
         do(ask, "recordOrderDiscrepancy", f"2026-03-0{n}T10:00:00Z", orderId=f"shop:{n}", field="TOTAL", ours="1")
+    do(ask, "recordOrderSynced", orderId="shop:2", externalId="renamed", digest=digests[0])  # still different
     other = do(ask, "recordOrderDiscrepancy", orderId="shop:1", field="STATUS", theirs="SHIPPED")
     query = "orderDifferences%s { aspect orders oldestSince }"
     total, status = ask("{ " + query % "" + " }")["orderDifferences"]
