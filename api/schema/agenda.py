@@ -25,8 +25,8 @@ def fields(lists: Lists) -> list[StrawberryField]:
     """Whose it is, and the words, which are read from the log only when they are shown."""
     return [
         customer_of(lists),
-        told(lists, "subject", str | None, "scheduled_position", "What it is about.", lambda said: said.subject),
-        told(lists, "place", str | None, "scheduled_position", "Where it is.", lambda said: said.place),
+        told(lists, "subject", str | None, "scheduled_position", "What it is about."),
+        told(lists, "place", str | None, "scheduled_position", "Where it is."),
         answered("overdue", bool, "Whether it should have been done by now.", _overdue, within=lists.types),
         *staff_of(lists),
     ]

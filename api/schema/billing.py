@@ -33,7 +33,7 @@ def _invoice_fields(lists: Lists) -> list[StrawberryField]:
         customer_of(lists),
         *one(lists, "order", orders.view, "order_id", "The order that it bills."),
         *many(lists, "payments", payments.view, "invoice_id", "invoice_id", "What was paid of it by name."),
-        told(lists, "lines", lines, "issued_position", "What was billed.", lambda said: getattr(said, "lines", None)),
+        told(lists, "lines", lines, "issued_position", "What was billed."),
         answered("outstanding", Decimal, OUTSTANDING, _outstanding, within=lists.types),
         answered("overdue_days", Long, OVERDUE, _overdue, within=lists.types),
     ]

@@ -20,18 +20,18 @@ from projections.touchpoints.messages import OutboundEntry
 
 def _rejected(lists: Lists) -> list[StrawberryField]:
     words = "Why it was not taken, if it was not."
-    return [told(lists, "reason", str | None, "rejected_position", words, lambda rejected: rejected.reason)]
+    return [told(lists, "reason", str | None, "rejected_position", words)]
 
 
 def _dead(lists: Lists) -> list[StrawberryField]:
     words = "Why it was given up, if it was."
-    return [told(lists, "reason", str | None, "dead_position", words, lambda dead: dead.reason)]
+    return [told(lists, "reason", str | None, "dead_position", words)]
 
 
 def _differing(lists: Lists) -> list[StrawberryField]:
     shape = lists.shapes.output(tuple[ReconciliationDifference, ...])
     words = "In what they differed, as far as that was told."
-    return [told(lists, "differences", shape, "recorded_position", words, lambda run: run.differences or ())]
+    return [told(lists, "differences", shape, "recorded_position", words, ())]
 
 
 NOUNS = (

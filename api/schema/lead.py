@@ -1,8 +1,6 @@
 """The leads, newest first, with who they are; which of them wait, and what comes of each source."""
 
-from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 from strawberry.types.field import StrawberryField
 
@@ -34,12 +32,8 @@ def _fields(lists: Lists) -> list[StrawberryField]:
         customer_of(lists),
         *staff_of(lists, words="Who sees to it."),
         *one(lists, "opportunity", opportunities.view, "opportunity_id", "What it became."),
-        *(told(lists, name, str | None, "captured_position", words, _said(name)) for name, words in TOLD.items()),
+        *(told(lists, name, str | None, "captured_position", words) for name, words in TOLD.items()),
     ]
-
-
-def _said(name: str) -> Callable[[Any], str | None]:
-    return lambda captured: getattr(captured, name, None)
 
 
 noun = Noun(leads.view, "Lead", order=(Order("captured_at", True),), fields=_fields)

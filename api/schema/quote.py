@@ -24,7 +24,7 @@ def _fields(lists: Lists) -> list[StrawberryField]:
     return [
         customer_of(lists),
         *one(lists, "opportunity", opportunities.view, "opportunity_id", "The opportunity that it is for."),
-        told(lists, "lines", lines, "lines_position", "What is offered.", lambda said: getattr(said, "lines", None)),
+        told(lists, "lines", lines, "lines_position", "What is offered."),
     ]
 
 

@@ -1,6 +1,6 @@
 """Relations: the row that another one names, and the rows that name it, each asked for once for a whole page."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from strawberry.types.field import StrawberryField
@@ -56,14 +56,18 @@ def many(
     return [answered(name, f"list[{lists.nouns[view.name].type}]", words, read, within=lists.types)]
 
 
-def told(lists: Lists, name: str, shape: Any, at: str, words: str, read: Callable[[Any], Any]) -> StrawberryField:
-    """What the event at the position in a column says, personal values included, read from the log when it is shown."""
+def told(lists: Lists, name: str, shape: Any, at: str, words: str, unsaid: Any = None) -> StrawberryField:
+    """What the event at the position in a column says under this name, personal values included, read when it is shown.
+
+    `unsaid` is what is shown where it says nothing.
+    """
 
     async def answer(root: Any, info: Info) -> Any:
         row, _ = _seen(root)
         position = getattr(row, at)
         happened = None if position is None else await info.context.personal(position)
-        return None if happened is None else read(happened.event)
+        said = None if happened is None else getattr(happened.event, name, None)
+        return unsaid if said is None else said
 
     return answered(name, shape, words, answer, within=lists.types)
 

@@ -24,9 +24,7 @@ def fields(lists: Lists) -> list[StrawberryField]:
     """Whom it was sent to, and what they said, which is read from the log only when it is shown."""
     return [
         customer_of(lists),
-        told(
-            lists, "comment", str | None, "answer_position", "What they answered in words.", lambda said: said.comment
-        ),
+        told(lists, "comment", str | None, "answer_position", "What they answered in words."),
     ]
 
 
