@@ -27,7 +27,7 @@ class CalendarPeriod:
 
 def calendar_period(starts_on: date, ends_on: date, zone: str = BUSINESS_ZONE) -> CalendarPeriod:
     """The period of these days, both included."""
-    return CalendarPeriod(starts_on, ends_on, _midnight(starts_on, zone), _midnight(ends_on + DAY, zone))
+    return CalendarPeriod(starts_on, ends_on, midnight(starts_on, zone), midnight(ends_on + DAY, zone))
 
 
 def periods_of(from_: date, to: date, granularity: Granularity, zone: str = BUSINESS_ZONE) -> Sequence[CalendarPeriod]:
@@ -41,7 +41,7 @@ def periods_of(from_: date, to: date, granularity: Granularity, zone: str = BUSI
     while start <= to:
         if len(found) == MAX_PERIODS:
             raise Refused(f"That is more than {MAX_PERIODS:,} periods. Ask for longer ones, or for less time.", "grain")
-        end = min(_last_day(start, granularity), to)
+        end = min(last_day(start, granularity), to)
         found.append(calendar_period(start, end, zone))
         start = end + DAY
     return found
@@ -62,7 +62,23 @@ def must_be_days(from_: date, to: date, zone: str) -> None:
             raise Refused(f"Give a day from {EARLIEST} to {LATEST}.", field)
 
 
-def _last_day(day: date, granularity: Granularity) -> date:
+def first_day(day: date, granularity: Granularity) -> date:
+    """The first day of the bucket in which a day is."""
+    match granularity:
+        case Granularity.DAY:
+            return day
+        case Granularity.WEEK:
+            return day - day.weekday() * DAY
+        case Granularity.MONTH:
+            return day.replace(day=1)
+        case Granularity.QUARTER:
+            return day.replace(month=day.month - (day.month - 1) % 3, day=1)
+        case Granularity.YEAR:
+            return day.replace(month=1, day=1)
+
+
+def last_day(day: date, granularity: Granularity) -> date:
+    """The last day of the bucket in which a day is."""
     match granularity:
         case Granularity.DAY:
             return day
@@ -77,5 +93,6 @@ def _last_day(day: date, granularity: Granularity) -> date:
     return date(day.year + last // 12, last % 12 + 1, 1) - DAY
 
 
-def _midnight(day: date, zone: str) -> datetime:
+def midnight(day: date, zone: str) -> datetime:
+    """When a day begins."""
     return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)

@@ -2,27 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from datetime import time as clock
+from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any, cast
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from psycopg import sql
 
 from domain.kernel import MAX_TEXT, Refused
 from eventstore.commands import identify
 from projections.figures.cube import Dimension
+from projections.periods import DAY, EARLIEST, LATEST, midnight
 from projections.view import Column
 
 MAX_FILTERS = 50
 MAX_FILTER_DEPTH = 5
 MAX_FILTER_VALUES = 1_000
-DAY = timedelta(days=1)
 INSTANT = timedelta(microseconds=1)
-FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(9998, 12, 31)
 
 Made = tuple[sql.Composable, list[object]]
 """A condition in SQL with its parameters."""
@@ -163,16 +160,11 @@ def _day(column: Column, text: str, zone: str, path: str) -> tuple[object, objec
         day = date.fromisoformat(text)
     except ValueError:
         return _moment(column, text, path)
-    if not FIRST_DAY <= day <= LAST_DAY:
-        raise Refused(f"Days from {FIRST_DAY} to {LAST_DAY} can be asked.", path)
+    if not EARLIEST <= day <= LATEST:
+        raise Refused(f"Days from {EARLIEST} to {LATEST} can be asked.", path)
     if column.inner is date:
         return day, day + DAY
     return midnight(day, zone), midnight(day + DAY, zone)
-
-
-def midnight(day: date, zone: str) -> datetime:
-    """When a day begins."""
-    return datetime.combine(day, clock(0), ZoneInfo(zone)).astimezone(UTC)
 
 
 def _moment(column: Column, text: str, path: str) -> tuple[object, object]:
@@ -180,7 +172,7 @@ def _moment(column: Column, text: str, path: str) -> tuple[object, object]:
         moment = datetime.fromisoformat(text)
     except ValueError:
         moment = None
-    if moment is None or moment.tzinfo is None or column.inner is date or not FIRST_DAY <= moment.date() <= LAST_DAY:
+    if moment is None or moment.tzinfo is None or column.inner is date or not EARLIEST <= moment.date() <= LATEST:
         raise Refused("A day is written as 2026-01-31, and a moment with its zone as 2026-01-31T18:00:00+01:00.", path)
     return moment, moment + INSTANT
 

@@ -17,7 +17,6 @@ from projections.figures.cube_filters import (
     CubeFilter,
     Joined,
     Made,
-    midnight,
     of_dimension,
     of_measure,
     parsed,
@@ -25,6 +24,7 @@ from projections.figures.cube_filters import (
 )
 from projections.figures.cube_joins import alias, joined
 from projections.figures.cube_query import CubeQuery, Days, first_days, must_be_few
+from projections.periods import midnight
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,28 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
-from typing import assert_never
+from datetime import date
 
 from domain.kernel import Refused
 from domain.values import must_be_zone
 from eventstore.reader import NOW, AsOf
 from projections.buckets import BUSINESS_ZONE, Granularity
 from projections.figures.cube_filters import MAX_FILTERS, CubeFilter, size
+from projections.periods import DAY, first_day, last_day
 
 MAX_CUBE_ROWS = 1_000
 MAX_MEASURES = 20
 MAX_DIMENSIONS = 10
 MAX_BUCKETS = 1_000
 """Among how many buckets one is looked for; beyond that it is computed."""
-LONGEST = {
-    Granularity.DAY: timedelta(days=1),
-    Granularity.WEEK: timedelta(days=7),
-    Granularity.MONTH: timedelta(days=31),
-    Granularity.QUARTER: timedelta(days=92),
-    Granularity.YEAR: timedelta(days=366),
-}
-"""From the first day of a bucket this leads into the next one."""
 MAX_COMPARED = 5
 """How many ranges of dates one question may compare."""
 
@@ -89,24 +81,8 @@ def must_be_few(query: CubeQuery) -> None:
 def first_days(from_: date, to: date, granularity: Granularity) -> list[date]:
     """The first day of each bucket from one day to another; none, if they are more than MAX_BUCKETS."""
     found: list[date] = []
-    day = _first_day(from_, granularity)
+    day = first_day(from_, granularity)
     while day <= to and len(found) <= MAX_BUCKETS:
         found.append(day)
-        day = _first_day(day + LONGEST[granularity], granularity)
+        day = last_day(day, granularity) + DAY
     return found if len(found) <= MAX_BUCKETS else []
-
-
-def _first_day(day: date, granularity: Granularity) -> date:
-    match granularity:
-        case Granularity.DAY:
-            return day
-        case Granularity.WEEK:
-            return day - timedelta(days=day.weekday())
-        case Granularity.MONTH:
-            return day.replace(day=1)
-        case Granularity.QUARTER:
-            return day.replace(month=(day.month - 1) // 3 * 3 + 1, day=1)
-        case Granularity.YEAR:
-            return day.replace(month=1, day=1)
-        case _:
-            assert_never(granularity)
