@@ -160,11 +160,16 @@ def _day(column: Column, text: str, zone: str, path: str) -> tuple[object, objec
         day = date.fromisoformat(text)
     except ValueError:
         return _moment(column, text, path)
-    if not EARLIEST <= day <= LATEST:
-        raise Refused(f"Days from {EARLIEST} to {LATEST} can be asked.", path)
+    must_be_near(day, path)
     if column.inner is date:
         return day, day + DAY
     return midnight(day, zone), midnight(day + DAY, zone)
+
+
+def must_be_near(day: date, path: str) -> None:
+    """Refused if a day is farther away than any that can be asked."""
+    if not EARLIEST <= day <= LATEST:
+        raise Refused(f"Days from {EARLIEST} to {LATEST} can be asked.", path)
 
 
 def _moment(column: Column, text: str, path: str) -> tuple[object, object]:

@@ -70,9 +70,8 @@ class Plan:
         ]
         if len({key.name for key in self.keys}) != len(self.keys):
             raise Refused("The same time is asked twice by the same granularity.", "timeDimensions")
-        conditions, having = self._split(query.filters)
+        conditions, self.having = self._split(query.filters)
         self.where = _all([*conditions, *self._days(), *self._segments()])
-        self.having = having
 
     def rows(self, reader: Reader) -> tuple[sql.Composed, list[object]]:
         """The statement that gives a row for each cell: the keys, the measures, and the least and greatest currencies."""
@@ -160,10 +159,7 @@ class Plan:
             if dimension.type != "time":
                 raise Refused(f"{time.dimension} is no time.", "timeDimensions")
             if time.date_range is not None:
-                from_, to = time.date_range
-                if from_ > to:
-                    raise Refused("A range of dates ends before it begins.", "dateRange")
-                found.append(within(dimension.column, self._column(dimension), from_, to, self.query.zone))
+                found.append(within(dimension.column, self._column(dimension), *time.date_range, self.query.zone))
         return found
 
     def _segments(self) -> list[Made]:

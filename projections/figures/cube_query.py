@@ -8,7 +8,7 @@ from domain.kernel import Refused
 from domain.values import must_be_zone
 from eventstore.reader import NOW, AsOf
 from projections.buckets import BUSINESS_ZONE, Granularity
-from projections.figures.cube_filters import MAX_FILTERS, CubeFilter, size
+from projections.figures.cube_filters import MAX_FILTERS, CubeFilter, must_be_near, size
 from projections.periods import DAY, first_day, last_day
 
 MAX_CUBE_ROWS = 1_000
@@ -66,7 +66,7 @@ class CubeQuery:
 
 
 def must_be_few(query: CubeQuery) -> None:
-    """Raises `Refused` for a question that asks too much at once, or in no time zone."""
+    """Raises `Refused` for a question that asks too much at once, for days that cannot be, or in no time zone."""
     must_be_zone(query.zone, "timeZone")
     if not 0 < query.first <= MAX_CUBE_ROWS:
         raise Refused(f"Ask for 1 to {MAX_CUBE_ROWS:,} rows at a time.", "first")
@@ -76,6 +76,11 @@ def must_be_few(query: CubeQuery) -> None:
         raise Refused(f"Ask for at most {MAX_DIMENSIONS} dimensions.", "dimensions")
     if len(query.segments) > MAX_FILTERS or size(query.filters) > MAX_FILTERS:
         raise Refused(f"{MAX_FILTERS} filters are the limit.", "filters")
+    for first, last in (time.date_range for time in query.time_dimensions if time.date_range is not None):
+        if first > last:
+            raise Refused("A range of dates ends before it begins.", "dateRange")
+        must_be_near(first, "dateRange")
+        must_be_near(last, "dateRange")
 
 
 def first_days(from_: date, to: date, granularity: Granularity) -> list[date]:

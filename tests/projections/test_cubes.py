@@ -230,6 +230,15 @@ def test_money_of_several_currencies_is_not_added_up(shop: Lists, house: House) 
         (CubeQuery(["sales.count"], time_dimensions=[TimeDimension("sales.sku", None, YEAR.date_range)]), "no time"),
         (CubeQuery(["sales.count"], time_dimensions=[TimeDimension("sales.sku", Granularity.DAY)]), "granularity"),
         (CubeQuery(["sales.count"], time_dimensions=[YEAR, YEAR]), "twice"),
+        (
+            CubeQuery(
+                ["sales.count"],
+                time_dimensions=[
+                    TimeDimension("sales.occurredAt", Granularity.YEAR, (date(9999, 1, 1), date(9999, 12, 31)))
+                ],
+            ),
+            "from 1900-01-01 to 9998-12-31",
+        ),
         (CubeQuery(["sales.count"], filters=[Comparison("sales.sku", O.GT, ["1"])]), "cannot be asked by gt"),
         (CubeQuery(["sales.count"], filters=[Comparison("sales.quantity", O.CONTAINS, ["1"])]), "not a text"),
         (CubeQuery(["sales.count"], filters=[Comparison("sales.quantity", O.GT, ["x"])]), "no number"),
