@@ -83,7 +83,7 @@ class Plan:
             self._facts(reader),
             sql.SQL("group by {}").format(sql.SQL(", ").join(keys)) if keys else sql.SQL(""),
             condition,
-            sql.SQL(", ").join(self._order()) if self._order() else sql.SQL("1"),
+            sql.SQL(", ").join(self._order()),
         )
         return query, [*self._parameters(), *values, self.query.first + 1]
 
@@ -229,19 +229,10 @@ class Plan:
 
     def _order(self) -> list[sql.Composable]:
         """As asked; else by time, else by the first measure, the greatest first. What is unknown comes last."""
-        names = [key.name for key in self.keys]
-        order = list(self.query.order_by)
-        if not order:
-            times = [key.name for key in self.keys if key.granularity is not None]
-            order = (
-                [(times[0], False)]
-                if times
-                else [(member, True) for member in list(self.measures)[:1]]
-                if names
-                else []
-            )
-        terms = [self._term(member, descending) for member, descending in order]
-        return [*terms, *(sql.SQL("k{} nulls last").format(sql.SQL(cast(Any, str(n)))) for n in range(len(names)))]
+        times = [key.name for key in self.keys if key.granularity is not None]
+        usual = [(times[0], False)] if times else [(next(iter(self.measures)), True)]
+        terms = [self._term(member, descending) for member, descending in self.query.order_by or usual]
+        return [*terms, *(sql.SQL("k{} nulls last").format(sql.SQL(cast(Any, str(n)))) for n in range(len(self.keys)))]
 
     def _term(self, member: str, descending: bool) -> sql.Composable:
         places = [n for n, key in enumerate(self.keys) if member in (key.name, key.dimension.member)]
