@@ -14,6 +14,7 @@ from domain import DECIDERS
 from domain.customer import ChangeCustomerProfile, RegisterCustomer
 from domain.kernel import Refused, derived
 from domain.order import OrderLine, PlaceOrder, SalesChannel
+from domain.product import IntroduceProduct
 from eventstore.database import open_pool
 from eventstore.envelope import Request
 from eventstore.log import Log
@@ -199,6 +200,56 @@ def test_cells_are_filtered_and_sorted_by_what_is_measured(shop: Lists) -> None:
     ]
     assert answer.more
     assert answer.annotation["measures"]["sales.revenue"] == {"title": "Revenue", "type": "number", "unit": "EUR"}
+
+
+FOUND = [
+    (Comparison("sales.channel", O.CONTAINS, ["eb", "%"]), 10),
+    (Comparison("sales.channel", O.NOT_CONTAINS, ["HON"]), 10),
+    (Comparison("sales.channel", O.STARTS_WITH, ["p", "B"]), 10),
+    (Comparison("sales.channel", O.ENDS_WITH, ["ne", "W"]), 10),
+    (Comparison("sales.rep", O.NOT_EQUALS, ["eva"]), 20),
+    (Comparison("sales.rep", O.NOT_CONTAINS, ["e"]), 20),
+    (Comparison("sales.rep", O.NOT_SET), 20),
+    (Comparison("sales.quantity", O.GTE, ["2"]), 10),
+    (Comparison("sales.quantity", O.LT, ["2"]), 10),
+    (Comparison("sales.occurredAt", O.EQUALS, ["2026-03-01", "2026-05-01", "2026-06-02"]), 4),
+    (Comparison("sales.occurredAt", O.EQUALS, ["2026-03-01T11:00:00+01:00", "2026-03-01T11:00:01+01:00"]), 2),
+    (Comparison("sales.occurredAt", O.IN_DATE_RANGE, ["2026-02-01", "2026-04-01"]), 6),
+    (Comparison("sales.occurredAt", O.NOT_IN_DATE_RANGE, ["2026-02-01", "2026-04-01"]), 14),
+    (Comparison("sales.occurredAt", O.BEFORE_DATE, ["2026-02-01"]), 2),
+    (Comparison("sales.occurredAt", O.BEFORE_OR_ON_DATE, ["2026-02-01"]), 4),
+    (Comparison("sales.occurredAt", O.AFTER_DATE, ["2026-09-01"]), 2),
+    (Comparison("sales.occurredAt", O.AFTER_OR_ON_DATE, ["2026-09-01"]), 4),
+]
+KEPT = [
+    (Comparison("sales.revenue", O.EQUALS, ["10", "11"]), {"WEB"}),
+    (Comparison("sales.revenue", O.NOT_EQUALS, ["10", "11"]), {"PHONE"}),
+    (Comparison("sales.revenue", O.LT, ["20"]), {"WEB"}),
+    (Comparison("sales.margin", O.NOT_EQUALS, ["10"]), {"WEB", "PHONE"}),
+    (Comparison("sales.margin", O.NOT_SET), {"WEB", "PHONE"}),
+    (Comparison("sales.margin", O.SET), set()),
+]
+
+
+def test_facts_and_cells_are_compared_in_the_words_of_cube(shop: Lists) -> None:
+    for asked, count in FOUND:
+        assert (asked, ask(shop, SALES, CubeQuery(["sales.count"], filters=[asked])).rows) == (
+            asked, [{"sales.count": count}],
+        )  # fmt: skip
+    for asked, channels in KEPT:
+        rows = ask(shop, SALES, CubeQuery(["sales.count"], ["sales.channel"], filters=[asked])).rows
+        assert (asked, {row["sales.channel"] for row in rows}) == (asked, channels)
+
+
+def test_an_article_that_was_introduced_twice_is_what_it_was_the_last_time(shop: Lists, house: House) -> None:
+    for n, category in ((1, "Old"), (2, "New"), (0, "Oldest")):
+        introduced = IntroduceProduct(product_id=derived("product", n), sku="A", name="A", category=category)
+        house.log.do(introduced, Request(occurred_at=START + timedelta(days=n)))
+    Engine(house.log, house.pool, VIEWS).catch_up()
+    answer = ask(shop, SALES, CubeQuery(["sales.count"], ["products.category"], [YEAR]))
+    assert {row["products.category"] for row in answer.rows} == {"New"}
+    quarters = [row["sales.occurredAt.quarter"] for row in answer.rows]
+    assert quarters == [date(2026, month, 1) for month in (1, 4, 7, 10)]
 
 
 def test_money_of_several_currencies_is_not_added_up(shop: Lists, house: House) -> None:

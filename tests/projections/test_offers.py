@@ -28,6 +28,7 @@ from projections.engine import Engine
 from projections.lists import Lists
 from projections.marketing import offers
 from projections.marketing.offer_outcomes import OfferBy, OfferOutcome, outcomes
+from projections.selecting import Order
 from tests.conftest import House
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -113,3 +114,30 @@ def test_an_offer_stands_with_what_became_of_it(house: House) -> None:
     row = Lists(house.log, house.pool).get(offers.view, [offer])[offer]
     assert (row.status, row.price, row.currency, row.limited_to) == (OfferStatus.EXPIRED, Decimal(9), "EUR", 2)
     assert (row.made_at, row.answered_at, row.reason) == (START, START + timedelta(days=2), "SOLD_OUT")
+
+
+def test_an_offer_is_answered_when_it_is_taken_and_says_by_which_order(house: House) -> None:
+    offer, order = derived("offer", 1), derived("order", 1)
+    house.log.do(MakeOffer(offer_id=offer, customer_id=derived("customer", 1), offer="TEN"), Request(occurred_at=START))
+    engine = Engine(house.log, house.pool, [offers.view])
+    engine.prepare()
+    engine.catch_up()
+    lists = Lists(house.log, house.pool)
+    made = lists.get(offers.view, [offer])[offer]
+    assert (made.status, made.made_at, made.answered_at, made.order_id) == (OfferStatus.OPEN, START, None, None)
+    house.log.do(AcceptOffer(offer_id=offer, order_id=order), Request(occurred_at=START + timedelta(hours=1)))
+    engine.catch_up()
+    taken = lists.get(offers.view, [offer])[offer]
+    assert (taken.status, taken.answered_at, taken.order_id) == (
+        OfferStatus.ACCEPTED, START + timedelta(hours=1), order,
+    )  # fmt: skip
+    moves = lists.page(offers.offer_moves, order=[Order("position")]).rows
+    assert [(move.status, move.order_id, move.after_s) for move in moves] == [
+        (OfferStatus.OPEN, None, 0), (OfferStatus.ACCEPTED, order, 3_600),
+    ]  # fmt: skip
+
+
+def test_what_was_offered_most_comes_first(lists: Lists) -> None:
+    lines = outcomes(lists, OfferBy.PRODUCT)
+    assert len({line.made for line in lines}) > 1
+    assert [line.made for line in lines] == sorted((line.made for line in lines), reverse=True)
