@@ -5,7 +5,7 @@ from enum import StrEnum
 from psycopg import sql
 
 from eventstore.reader import AsOf, Reader
-from projections.company import allocations, staff, territories
+from projections.company import allocations
 from projections.company.costs import costs
 from projections.customers import profiles
 from projections.facts import counted
@@ -184,7 +184,3 @@ def cost_parts(by: ProfitBy | None, as_of: AsOf, reader: Reader, *, stage: bool 
         costs=counted(costs, as_of, reader),
         allocation_rules=past(allocations.view, as_of, reader),
     )
-
-
-NEEDED = (staff.view, territories.view)
-"""The views that are read as they are now."""
