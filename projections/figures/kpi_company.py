@@ -8,7 +8,7 @@ from domain.values import EXACT
 from projections.figures.counting import ZERO, KpiDimension, Look, Part, Tallied, Tally, Timing
 from projections.figures.kpi_sales import NET
 from projections.figures.kpi_sources import COSTS, OBJECTIVES, POINTS, PROMISES, PROOFS, SUSPECTED, TIERS
-from projections.figures.measures import MONEY, PERCENT, Measure, Quotient, Worked
+from projections.figures.measures import MONEY, Measure, Quotient, Worked
 from projections.periods import CalendarPeriod
 
 HIGHER, LOWER = KpiDirection.HIGHER_IS_BETTER, KpiDirection.LOWER_IS_BETTER
@@ -67,14 +67,14 @@ MEASURES = (
         {"en": "Quota attainment", "es": "Cumplimiento de cuota"},
         "Revenue ÷ the targets that objectives set for revenue in the same scope, by the share of their days that lie in the"
         " period, in %.",
-        "%", HIGHER, "S2", (NET, Worked("targets", _quota, TARGETS)), scale=PERCENT,
+        "%", HIGHER, "S2", (NET, Worked("targets", _quota, TARGETS)),
     ),
     Measure(
         "commercial_cost_structure",
         {"en": "Commercial cost to revenue", "es": "Coste comercial sobre ingresos"},
         "Costs of marketing and sales, which are all but those of support, by the days that they are for ÷ revenue, in %.",
         "%", LOWER, "S0 S1",
-        (Part("commercial_cost", COSTS, "amount", "category <> 'SUPPORT'", money=True), NET), scale=PERCENT,
+        (Part("commercial_cost", COSTS, "amount", "category <> 'SUPPORT'", money=True), NET),
     ),
     Measure(
         "tier_migration",
@@ -100,7 +100,6 @@ MEASURES = (
             Part("verified", PROOFS, "verified", timing=Timing.AT_END),
             Part("identifiers", PROOFS, "identifiers", timing=Timing.AT_END),
         ),
-        scale=PERCENT,
     ),
     Measure(
         "duplicate_rate",
@@ -111,7 +110,6 @@ MEASURES = (
             Part("suspected", SUSPECTED, "sign", "not dismissed", timing=Timing.AT_END),
             Part("customers", PROOFS, "records", timing=Timing.AT_END),
         ),
-        scale=PERCENT,
     ),
     Measure(
         "followup_completeness",
@@ -123,7 +121,6 @@ MEASURES = (
             Part("settled", PROMISES, where=f"{PROMISED} and settled_at <= {{known}}", at="due_at"),
             Part("due", PROMISES, where=PROMISED, at="due_at"),
         ),
-        scale=PERCENT,
     ),
     Measure(
         "followup_duplicates",

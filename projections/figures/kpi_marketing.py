@@ -8,7 +8,7 @@ from projections.figures.counting import Part, Tally, Timing
 from projections.figures.kpi_questions import acquisition_costs, lifetime_values
 from projections.figures.kpi_sales import NET, NEW_CUSTOMERS, ORDERS
 from projections.figures.kpi_sources import COSTS, CREDITS, LIFECYCLE, STEPS
-from projections.figures.measures import MONEY, PERCENT, Answered, Measure, Quotient
+from projections.figures.measures import MONEY, Answered, Measure, Quotient
 
 HIGHER, LOWER = KpiDirection.HIGHER_IS_BETTER, KpiDirection.LOWER_IS_BETTER
 
@@ -60,7 +60,6 @@ MEASURES = (
             Part("responded", STEPS, "owner_id", "kind = 'RESPONDED' and within_window", tally=Tally.DISTINCT),
             Part("delivered", STEPS, "owner_id", DELIVERED, tally=Tally.DISTINCT),
         ),
-        scale=PERCENT,
     ),
     Measure(
         "campaign_roi",
@@ -69,7 +68,7 @@ MEASURES = (
         " campaigns, in %. Goods of which nobody said what they cost count in full.",
         "%", HIGHER, "S1 S2",
         (Part("margin", CREDITS, "margin", money=True), CAMPAIGN_COST),
-        combined=_return, scale=PERCENT,
+        combined=_return,
     ),
     Measure(
         "campaign_uplift",
@@ -83,7 +82,7 @@ MEASURES = (
             Part("control_responded", STEPS, where=f"kind = 'HELD_OUT' and first and {RESPONDED}"),
             Part("control", STEPS, where="kind = 'HELD_OUT' and first"),
         ),
-        combined=_uplift, scale=PERCENT,
+        combined=_uplift,
     ),
     Measure(
         "cac",
@@ -120,6 +119,6 @@ MEASURES = (
         "churn_rate",
         {"en": "Churn rate", "es": "Tasa de abandono de clientes"},
         "Customers who became CHURNED in the period ÷ customers who were active when it began, in %.",
-        "%", LOWER, "S1", (CHURNED, ACTIVE_AT_START), scale=PERCENT,
+        "%", LOWER, "S1", (CHURNED, ACTIVE_AT_START),
     ),
 )  # fmt: skip

@@ -15,7 +15,7 @@ from projections.figures.counting import (
     Timing,
 )
 from projections.figures.kpi_sources import CLOSED, DEALS, PLANS
-from projections.figures.measures import PERCENT, Measure, Quotient, Worked
+from projections.figures.measures import Measure, Quotient, Worked
 from projections.selling.pipelines import known_stages
 
 HIGHER, LOWER = KpiDirection.HIGHER_IS_BETTER, KpiDirection.LOWER_IS_BETTER
@@ -131,7 +131,6 @@ MEASURES = (
         {"en": "Win rate", "es": "Tasa de éxito"},
         "Opportunities won ÷ opportunities won or lost, by the day on which that happened, in %.",
         "%", HIGHER, "S0", (WON, DECIDED),
-        scale=PERCENT,
     ),
     Measure(
         "win_rate",
@@ -142,7 +141,7 @@ MEASURES = (
             Part("won", CLOSED, where=f"kind = 'WON' and {LAST}", at="opened_at"),
             Part("decided", CLOSED, where=f"kind <> 'REOPENED' and {LAST}", at="opened_at"),
         ),
-        version=2, scale=PERCENT,
+        version=2,
     ),
     Measure(
         "sales_cycle_days",
@@ -159,7 +158,7 @@ MEASURES = (
         " period began and was to close in it, actual is what was won in it.",
         "%", LOWER, "S1; APE in Hyndman & Athanasopoulos, Forecasting, 3rd ed., 5.8",
         (Worked("forecast", _forecast, FORESEEN), ACTUAL),
-        combined=_error, scale=PERCENT,
+        combined=_error,
     ),
     Measure(
         "brier",
@@ -186,6 +185,5 @@ MEASURES = (
             Part("completed", PLANS, where="status = 'COMPLETED' and (known_to is null or known_to > {known})"),
             Part("planned", PLANS, where="status <> 'CANCELLED' and (known_to is null or known_to > {known})"),
         ),
-        scale=PERCENT,
     ),
 )  # fmt: skip

@@ -5,7 +5,7 @@ from psycopg import sql
 from domain.kpi import KpiDirection
 from projections.figures.counting import END_OF_ALL, END_OF_PERIOD, Look, Part, Tallied, Tally
 from projections.figures.kpi_sources import CATEGORISED, FIRST_ORDERS, SALES
-from projections.figures.measures import MONEY, PERCENT, Measure, Worked
+from projections.figures.measures import MONEY, Measure, Worked
 from projections.tallying import counts_as, happened
 
 HIGHER = KpiDirection.HIGHER_IS_BETTER
@@ -117,14 +117,12 @@ MEASURES = (
         "What was ordered on the web ÷ what was ordered, in %.",
         "%", HIGHER, "S0",
         (Part("online", SALES, "base_amount", f"{ORDERED} and channel = 'WEB'", money=True), GROSS),
-        scale=PERCENT,
     ),
     Measure(
         "cross_sell_share",
         {"en": "Cross-selling share", "es": "Cuota de venta cruzada"},
         "What customers who had ordered before ordered in categories that were new to them ÷ what was ordered, in %.",
         "%", HIGHER, "S0", (CROSS_SOLD, GROSS),
-        scale=PERCENT,
     ),
     Measure(
         "pareto_share",
@@ -135,7 +133,6 @@ MEASURES = (
             Worked("best_customers", _pareto, SPENT),
             SPENT,
         ),
-        scale=PERCENT,
     ),
 )  # fmt: skip
 """What can be said of sales alone."""

@@ -75,19 +75,19 @@ MEASURES = (
         "service_level",
         {"en": "Service level", "es": "Nivel de servicio"},
         "Answered within 20 s ÷ (offered − abandoned within 5 s), by when it came to the queue, in %.",
-        "%", HIGHER, f"80/20; {CENTRE}", (IN_TIME, OFFERED, SHORT), combined=_level, scale=PERCENT,
+        "%", HIGHER, f"80/20; {CENTRE}", (IN_TIME, OFFERED, SHORT), combined=_level,
     ),
     Measure(
         "service_level",
         {"en": "Service level, abandons missed", "es": "Nivel de servicio, abandonos fallados"},
         "Answered within 20 s ÷ offered, so that whoever gives up counts as missed, by when it came to the queue, in %.",
-        "%", HIGHER, f"80/20; {CENTRE}", (IN_TIME, OFFERED), version=2, scale=PERCENT,
+        "%", HIGHER, f"80/20; {CENTRE}", (IN_TIME, OFFERED), version=2,
     ),
     Measure(
         "abandon_rate",
         {"en": "Abandon rate", "es": "Tasa de abandono de llamadas"},
         "Abandoned ÷ offered, by when it came to the queue, in %.",
-        "%", LOWER, f"S4; {CENTRE}", (ABANDONED, OFFERED), scale=PERCENT,
+        "%", LOWER, f"S4; {CENTRE}", (ABANDONED, OFFERED),
     ),
     Measure(
         "aht_s",
@@ -107,7 +107,6 @@ MEASURES = (
         "Time spent with live contacts ÷ time on duty (available or busy), each counted when it was over, in %.",
         "%", HIGHER, f"S4; {CENTRE}",
         (Part("live_s", HANDLING, "seconds", "channel in ('PHONE', 'CHAT', 'WEB_COLLABORATION')"), ON_DUTY),
-        scale=PERCENT,
     ),
     Measure(
         "contacts_per_agent_hour",
@@ -130,7 +129,6 @@ MEASURES = (
                 "answered_known_at <= {known} and (preceded_known_at is null or preceded_known_at > {known})"
             ), at="judged_at"),
         ),
-        scale=PERCENT,
     ),
     Measure(
         "conversion_per_operator",
@@ -148,7 +146,6 @@ MEASURES = (
             )),
             Part("reached", CALLS, where="move = 'ANSWERED' and direction = 'OUT' and campaign_id is not null"),
         ),
-        scale=PERCENT,
     ),
     Measure(
         "first_response_s",
@@ -214,7 +211,6 @@ MEASURES = (
         "Reopenings ÷ endings, each in the period in which it happened, in %: every reopening begins a new cycle.",
         "%", LOWER, "S3",
         (Part("reopened", CASES, where="milestone = 'REOPENED'"), Part("ended", CASES, where=ENDED)),
-        scale=PERCENT,
     ),
     Measure(
         "reopen_rate",
@@ -225,7 +221,7 @@ MEASURES = (
             Part("reopened", CASES, "owner_id", "milestone = 'REOPENED'", tally=Tally.DISTINCT),
             Part("ended", CASES, "owner_id", ENDED, tally=Tally.DISTINCT),
         ),
-        version=2, scale=PERCENT,
+        version=2,
     ),
     Measure(
         "sla_attainment",
@@ -234,7 +230,6 @@ MEASURES = (
         " another took the place of before it was kept does not count.",
         "%", HIGHER, "S3",
         (Part("kept", PROMISED, where=f"{HOLDS} and {KEPT}", at="due_at"), Part("due", PROMISED, where=HOLDS, at="due_at")),
-        scale=PERCENT,
     ),
     Measure(
         "online_contact_share",
@@ -245,13 +240,12 @@ MEASURES = (
             Part("online", CONTACTS, "contacts", "contacts <> 0 and online", at="began_at"),
             Part("contacts", CONTACTS, "contacts", "contacts <> 0", at="began_at"),
         ),
-        scale=PERCENT,
     ),
     Measure(
         "online_incident_share",
         {"en": "Online share of cases", "es": "Cuota de incidencias en línea"},
         "Cases that were opened by channels that go over the internet ÷ cases that were opened, in %.",
-        "%", HIGHER, "S0", (Part("online", CASES, where=f"milestone = 'OPENED' and {ONLINE}"), OPENED), scale=PERCENT,
+        "%", HIGHER, "S0", (Part("online", CASES, where=f"milestone = 'OPENED' and {ONLINE}"), OPENED),
     ),
     Measure(
         "csat",
@@ -262,7 +256,6 @@ MEASURES = (
             Part("content", SURVEYS, where="move = 'ANSWERED' and csat >= 4"),
             Part("answers", SURVEYS, where="move = 'ANSWERED' and csat is not null"),
         ),
-        scale=PERCENT,
     ),
     Measure(
         "nps",
@@ -285,7 +278,6 @@ MEASURES = (
             Part("answered", SURVEYS, where="move = 'ANSWERED'", at="sent_at"),
             Part("sent", SURVEYS, where="move = 'SENT'", at="sent_at"),
         ),
-        scale=PERCENT,
     ),
     Measure(
         "undocumented_contact_rate",
@@ -300,7 +292,6 @@ MEASURES = (
             )),
             Part("ended", CALLS, where="move = 'ENDED'"),
         ),
-        scale=PERCENT,
     ),
     Measure(
         "cost_per_case",

@@ -54,8 +54,8 @@ def quotient(amounts: Sequence[Decimal]) -> Quotient:
 class Measure:
     """A computation: its parts, and how they come together.
 
-    `source` says where the formula is from. The value is `scale` times numerator by denominator, in `unit`, or, `by_median`,
-    the median of `spread`, of which numerator and denominator are the sum and the count then.
+    `source` says where the formula is from. The value is `scale` times numerator by denominator, in `unit`, 100 times if
+    that is %; or, `by_median`, the median of `spread`, of which numerator and denominator are the sum and the count then.
     """
 
     key: str
@@ -98,13 +98,18 @@ class Measure:
         """The definition that comes with Bitácora."""
         return KpiDefinition(self.key, self.version, self.title, self.formula, self.name, self.unit, self.direction)
 
+    @property
+    def times(self) -> Decimal:
+        """By what numerator by denominator is multiplied."""
+        return PERCENT if self.unit == "%" else self.scale
+
     def value(self, numerator: Decimal, denominator: Decimal | None) -> Decimal | None:
         """What the figure comes to; None where it would be divided by nothing."""
         if denominator is None:
-            return EXACT.multiply(numerator, self.scale)
+            return EXACT.multiply(numerator, self.times)
         if not denominator:
             return None
-        value = WIDE.divide(WIDE.multiply(numerator, self.scale), denominator).quantize(RATIO_PLACES, context=WIDE)
+        value = WIDE.divide(WIDE.multiply(numerator, self.times), denominator).quantize(RATIO_PLACES, context=WIDE)
         return value.normalize(WIDE) if value % 1 else value.quantize(Decimal(1), context=WIDE)
 
 
