@@ -124,6 +124,10 @@ class Part:
     def __post_init__(self) -> None:
         assert self.tally is Tally.SUM or self.timing is Timing.DURING, "Only a sum has a value at a moment."
 
+    def median(self, name: str) -> "Part":
+        """The same amounts, of which the median is taken."""
+        return replace(self, name=name, tally=Tally.MEDIAN)
+
     @property
     def depends(self) -> bool:
         """Whether it depends on what is known up to when, if a row counts."""

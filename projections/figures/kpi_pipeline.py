@@ -6,14 +6,7 @@ from decimal import Decimal
 from psycopg import sql
 
 from domain.kpi import KpiDirection
-from projections.figures.counting import (
-    ZERO,
-    Look,
-    Part,
-    Tallied,
-    Tally,
-    Timing,
-)
+from projections.figures.counting import ZERO, Look, Part, Tallied, Timing
 from projections.figures.kpi_sources import CLOSED, DEALS, PLANS
 from projections.figures.measures import Measure, Quotient, Worked
 from projections.selling.pipelines import known_stages
@@ -25,7 +18,7 @@ DECILES = 10
 LAST = "(replaced_at is null or replaced_at > {known})"
 WON = Part("won", CLOSED, where="kind = 'WON'")
 DECIDED = Part("decided", CLOSED, where="kind <> 'REOPENED'")
-CYCLE_DAYS = f"round(lasted_s / {DAY_S}, 6)"
+CYCLE_DAYS = Part("days", CLOSED, f"round(lasted_s / {DAY_S}, 6)", "kind = 'WON'")
 ACTUAL = Part("actual", CLOSED, "coalesce(amount_after, 0)", "kind = 'WON'", money=True)
 FORESEEN = Part(
     "foreseen", DEALS, "coalesce(base_amount, 0)",
@@ -148,8 +141,7 @@ MEASURES = (
         {"en": "Sales cycle", "es": "Ciclo de venta"},
         "The median of the days from the opening of an opportunity until it was won, by the day on which it was.",
         "days", LOWER, "S0 S3",
-        (Part("days", CLOSED, CYCLE_DAYS, "kind = 'WON'"), WON),
-        spread=Part("cycle", CLOSED, CYCLE_DAYS, "kind = 'WON'", tally=Tally.MEDIAN), by_median=True,
+        (CYCLE_DAYS, WON), spread=CYCLE_DAYS.median("cycle"), by_median=True,
     ),
     Measure(
         "forecast_error",

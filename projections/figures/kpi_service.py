@@ -34,7 +34,6 @@ CENTRE = "Cleveland, Call Center Management on Fast Forward, 2012, ch. 4"
 OFFERED = Part("offered", ARRIVALS, where="queued and move = 'ENTERED'", at="came_at")
 ANSWERED = Part("answered", ARRIVALS, where="queued and move = 'ACCEPTED'", at="came_at")
 WAITED = Part("waited_s", ARRIVALS, "waited_s", "queued and move = 'ACCEPTED'", at="came_at")
-WAIT = Part("wait", ARRIVALS, "waited_s", "queued and move = 'ACCEPTED'", tally=Tally.MEDIAN, at="came_at")
 IN_TIME = Part("in_time", ARRIVALS, where=f"queued and move = 'ACCEPTED' and waited_s <= {IN_TIME_S}", at="came_at")
 ABANDONED = Part("abandoned", ARRIVALS, where="queued and move = 'ABANDONED'", at="came_at")
 SHORT = Part("short", ARRIVALS, where=f"queued and move = 'ABANDONED' and waited_s <= {SHORT_S}", at="came_at")
@@ -44,11 +43,16 @@ ON_DUTY = Part("on_duty_s", DUTY, "lasted_s", "previous in ('AVAILABLE', 'BUSY')
 FIRST_RESPONSE = "milestone = 'FIRST_RESPONSE'"
 RESOLVED = "milestone = 'RESOLVED'"
 ACTIVE_S = "elapsed_s - waiting_s"
+FIRST_EVER = f"{FIRST_RESPONSE} and cycle = 1"
 OPENED = Part("cases", CASES, where="milestone = 'OPENED'")
 RESOLUTION = Part("resolutions", CASES, where=RESOLVED)
+RESOLVED_S = Part("worked_s", CASES, ACTIVE_S, RESOLVED)
 WHOLE_S = "since_opened_s - waiting_total_s"
 ENDED = "milestone in ('RESOLVED', 'CLOSED') and open_change < 0"
 LAST = "(replaced_at is null or replaced_at > {known})"
+RESPONDED_S = Part("waited_s", CASES, ACTIVE_S, FIRST_RESPONSE)
+FIRST_RESPONDED_S = Part("waited_s", CASES, WHOLE_S, FIRST_EVER)
+LAST_RESOLVED_S = Part("worked_s", RESOLUTIONS, WHOLE_S, LAST)
 HOLDS = "(replaced_known_at is null or replaced_known_at > {known} or reached_at <= replaced_at and reached_known_at <= {known})"
 KEPT = "reached_at <= due_at and reached_known_at <= {known}"
 SCORED = "move = 'ANSWERED' and nps is not null"
@@ -69,7 +73,7 @@ MEASURES = (
         "asa_s",
         {"en": "Average speed of answer", "es": "Tiempo medio de respuesta en cola"},
         "Seconds waited by what was answered ÷ what was answered, by when it came to the queue.",
-        "s", LOWER, f"Prochemex (S4); {CENTRE}", (WAITED, ANSWERED), spread=WAIT,
+        "s", LOWER, f"Prochemex (S4); {CENTRE}", (WAITED, ANSWERED), spread=WAITED.median("wait"),
     ),
     Measure(
         "service_level",
@@ -153,8 +157,7 @@ MEASURES = (
         "The median of the seconds from the opening or reopening of a case to its first response, without those in which it"
         " waited on the customer: a reopening is a new cycle.",
         "s", LOWER, "S3 S4",
-        (Part("waited_s", CASES, ACTIVE_S, FIRST_RESPONSE), Part("responses", CASES, where=FIRST_RESPONSE)),
-        spread=Part("wait", CASES, ACTIVE_S, FIRST_RESPONSE, tally=Tally.MEDIAN), by_median=True,
+        (RESPONDED_S, Part("responses", CASES, where=FIRST_RESPONSE)), spread=RESPONDED_S.median("wait"), by_median=True,
     ),
     Measure(
         "first_response_s",
@@ -162,12 +165,8 @@ MEASURES = (
         "The median of the seconds from the opening of a case to its first response ever, without those in which it waited on"
         " the customer: a reopened case is the same case.",
         "s", LOWER, "S3 S4",
-        (
-            Part("waited_s", CASES, WHOLE_S, f"{FIRST_RESPONSE} and cycle = 1"),
-            Part("responses", CASES, where=f"{FIRST_RESPONSE} and cycle = 1"),
-        ),
-        version=2, by_median=True,
-        spread=Part("wait", CASES, WHOLE_S, f"{FIRST_RESPONSE} and cycle = 1", tally=Tally.MEDIAN),
+        (FIRST_RESPONDED_S, Part("responses", CASES, where=FIRST_EVER)),
+        version=2, spread=FIRST_RESPONDED_S.median("wait"), by_median=True,
     ),
     Measure(
         "resolution_s",
@@ -187,8 +186,7 @@ MEASURES = (
         "The median of the seconds from the opening or reopening of a case to its resolution, without those in which it"
         " waited on the customer: a reopening is a new cycle.",
         "s", LOWER, "S3",
-        (Part("worked_s", CASES, ACTIVE_S, RESOLVED), RESOLUTION),
-        version=2, by_median=True, spread=Part("work", CASES, ACTIVE_S, RESOLVED, tally=Tally.MEDIAN),
+        (RESOLVED_S, RESOLUTION), version=2, spread=RESOLVED_S.median("work"), by_median=True,
     ),
     Measure(
         "resolution_s",
@@ -196,8 +194,8 @@ MEASURES = (
         "The median of the seconds from the opening of a case to its last resolution, without those in which it waited on the"
         " customer: a reopened case is the same case.",
         "s", LOWER, "S3",
-        (Part("worked_s", RESOLUTIONS, WHOLE_S, LAST), Part("resolutions", RESOLUTIONS, where=LAST)),
-        version=3, by_median=True, spread=Part("work", RESOLUTIONS, WHOLE_S, LAST, tally=Tally.MEDIAN),
+        (LAST_RESOLVED_S, Part("resolutions", RESOLUTIONS, where=LAST)),
+        version=3, spread=LAST_RESOLVED_S.median("work"), by_median=True,
     ),
     Measure(
         "backlog",
