@@ -1,12 +1,12 @@
 """The KPIs: figures over time, what can be measured, and the facts behind a figure."""
 
 from datetime import date
-from types import GenericAlias
 
 from strawberry.types.field import StrawberryField
 
 from api.limits import PAGE_ROWS
 from api.schema.context import Info
+from api.schema.filters import list_of
 from api.schema.moments import AS_OF, AT_LEAST, AsOf, moment_of, reached
 from api.schema.scalars import Long
 from api.schema.shapes import Argument, Shapes, answered
@@ -21,13 +21,11 @@ from projections.figures.kpis import KpiSeries, kpi
 
 def questions(shapes: Shapes) -> list[StrawberryField]:
     """`kpi(key, version, scope, grain, from, to, timeZone, currency, asOf)`, `kpiExplain`, `kpis` and `kpiMeasures`."""
-    scope = GenericAlias(list, (shapes.input_of(KpiScope),)) | None
-    entries, measures = (GenericAlias(list, (shapes.output_of(each),)) for each in (KpiEntry, KpiMeasure))
     figure = (
         Argument("key", str, "Which one, such as win_rate."),
         Argument("version", Long | None, "By which version of its definition; the last one, if it is left out."),
         Argument("measure", str | None, "Or by this computation, to try it, whatever the definitions say."),
-        Argument("scope", scope, "By what it is narrowed down; all of it holds."),
+        Argument("scope", list_of(shapes.input_of(KpiScope)), "By what it is narrowed down; all of it holds."),
     )
     days = (
         Argument("from_", date, "The first day."),
@@ -51,9 +49,10 @@ def questions(shapes: Shapes) -> list[StrawberryField]:
             "kpi_explain", shapes.output_of(KpiExplanation), "The facts behind a figure from one day to another.",
             _explanation, (*figure, *days, *page, AS_OF, AT_LEAST), within=within,
         ),
-        answered("kpis", entries, "Every KPI.", _entries, (AS_OF,), within=within),
+        answered("kpis", shapes.output(tuple[KpiEntry, ...]), "Every KPI.", _entries, (AS_OF,), within=within),
         answered(
-            "kpi_measures", measures, "Every computation that a definition of a KPI may name.", _measures, within=within
+            "kpi_measures", shapes.output(tuple[KpiMeasure, ...]),
+            "Every computation that a definition of a KPI may name.", _measures, within=within,
         ),
     ]  # fmt: skip
 
