@@ -21,7 +21,7 @@ from projections.history import past
 from projections.lists import Lists
 from projections.marketing import campaign_members, campaigns
 from projections.marketing.campaign_figures import OF_MEMBERS, OF_TRIES, figures, parts
-from projections.marketing.uplift import Uplift, rate, rounded, uplift
+from projections.marketing.uplift import Uplift, rate, uplift
 
 MAX_CAMPAIGNS = 100
 ZERO = Decimal(0)
@@ -193,7 +193,7 @@ def _figures(row: Any, cost: Decimal) -> CampaignFigures:
         uncosted_revenue=uncosted,
         margin=margin,
         cost=cost,
-        roi=rounded(EXACT.divide(EXACT.subtract(margin, cost), cost)) if cost else None,
+        roi=rate(EXACT.subtract(margin, cost), cost),
         response_rate=rate(n["responded"], n["delivered"]),
         conversion_rate=rate(n["converted"], n["targeted"]),
         uplift=uplift(n["converted"], n["targeted"], n["control_converted"], n["held_out"]),
