@@ -10,7 +10,7 @@ from psycopg import sql
 from domain.kernel import Refused
 from domain.predicate import Predicate, fields_of, must_be_predicate
 from domain.segment import FIELDS
-from eventstore.reader import NOW, AsOf
+from eventstore.reader import NOW, AsOf, Reader
 from projections.customers.traits import customers_with
 from projections.history import past
 from projections.lists import MAX_PAGE, Lists
@@ -67,18 +67,13 @@ def members(
     Nobody is in a segment that is retired. Raises `Refused` for a size that cannot be.
     """
     must_be_page(first)
-    reader = lists.log.reader
-    inside = MEMBERS.format(
-        segment_memberships=past(segment_memberships.view, as_of, reader),
-        segments=past(segments.view, as_of, reader),
-    )
     query = sql.SQL("""
       with members as (
         select distinct on (customer_id) customer_id, entered_at, segment_memberships.version, evidence {}
          order by customer_id, entered_at)
       select (select count(*) from members), customer_id, entered_at, version, evidence from members
        where %(after)s::uuid is null or customer_id > %(after)s order by customer_id limit %(first)s
-    """).format(inside)
+    """).format(_inside(as_of, lists.log.reader))
     asked = {"segments": [segment_id], "after": after, "first": first + 1}
     with lists.reading(segment_memberships.view) as (db, position):
         rows = db.execute(query, asked).fetchall()
@@ -92,12 +87,9 @@ def members(
 
 def sizes(lists: Lists, segment_ids: Sequence[UUID], *, as_of: AsOf = NOW) -> dict[UUID, int]:
     """How many customers are in each of these segments as of a moment."""
-    reader = lists.log.reader
-    inside = MEMBERS.format(
-        segment_memberships=past(segment_memberships.view, as_of, reader),
-        segments=past(segments.view, as_of, reader),
+    query = sql.SQL("select segments.segment_id, count(distinct customer_id) {} group by 1").format(
+        _inside(as_of, lists.log.reader)
     )
-    query = sql.SQL("select segments.segment_id, count(distinct customer_id) {} group by 1").format(inside)
     with lists.reading(segment_memberships.view) as (db, _):
         counted = dict(db.execute(query, {"segments": list(segment_ids)}).fetchall())
     return {id: counted.get(id, 0) for id in segment_ids}
@@ -129,6 +121,14 @@ def preview(
     assert row is not None
     count, out_of, found = row
     return SegmentPreview(count, out_of, tuple(found[:first]), len(found) > first, at, position)
+
+
+def _inside(as_of: AsOf, reader: Reader) -> sql.Composed:
+    """Who is in the segments that are asked about, to select from."""
+    return MEMBERS.format(
+        segment_memberships=past(segment_memberships.view, as_of, reader),
+        segments=past(segments.view, as_of, reader),
+    )
 
 
 def must_be_page(first: int) -> None:
