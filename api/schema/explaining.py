@@ -1,5 +1,6 @@
 """Explain over GraphQL: for any value of any list, the events and the definitions that made it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -30,8 +31,25 @@ SHOWN: tuple[View[Any], ...] = (customer_360.view, customers.view)
 class Explained:
     """An explanation on its way out."""
 
-    called: str
-    found: Explanation
+    view: str
+    view_version: int
+    field: str
+    value: Any
+    causes: Sequence[Cause]
+    definitions: Sequence[DefinitionUsed]
+    cause_count: int
+    events: int
+    position: int
+
+
+def explained(found: Explanation | None, called: str) -> Explained | None:
+    """An explanation under the name by which GraphQL calls the field."""
+    if found is None:
+        return None
+    return Explained(
+        camel(found.view.name), found.view.version, called, found.value, found.causes, found.definitions,
+        len(found.causes), found.events, found.position,
+    )  # fmt: skip
 
 
 def questions(lists: Lists) -> list[StrawberryField]:
@@ -57,7 +75,7 @@ def questions(lists: Lists) -> list[StrawberryField]:
         column = _column(noun, field)
         lists = info.context.house.lists
         found = await info.context.ask(explain, lists, noun.view, key_of(noun.view, key), column, moment)
-        return None if found is None else Explained(field, found)
+        return explained(found, field)
 
     arguments = (
         Argument(
@@ -85,7 +103,7 @@ def of_customer(lists: Lists) -> StrawberryField:
             return explain_customers(context.house.lists, view, keys, columns[field], as_of)
 
         found = await context.each(("explain", view.name, field, as_of), explanations, root.row.customer_id)
-        return None if found is None else Explained(field, found)
+        return explained(found, field)
 
     words = "Why a field of this customer is what it is."
     return answered(
@@ -146,17 +164,15 @@ def _make(within: Namespace) -> None:
         "Explanation",
         "Why a value is what it is.",
         [
-            answered("view", str, "Of which list.", _view, within=within),
-            answered("view_version", Long, "Of which meaning: it is raised when a column comes to mean another.", _version,
-                within=within),
-            answered("field", str, "Of which field.", _field, within=within),
-            answered("value", Json | None, "The value.", _value, within=within),
+            shown("view", str, "Of which list.", within=within),
+            shown("view_version", Long, "Of which meaning: it is raised when a column comes to mean another.", within=within),
+            shown("field", str, "Of which field.", within=within),
+            shown("value", Json | None, "The value.", within=within),
             answered("causes", "list[Cause]", "The events that made it, in order.", _causes, (how_many, after), within=within),
-            answered("cause_count", Long, "How many they are in all.", _count, within=within),
-            answered("definitions", "list[DefinitionUsed]", "The definitions that decided in them.", _definitions,
-                within=within),
-            answered("events", Long, "How many events concern the row at all.", _events, within=within),
-            answered("position", Position, "How far the log was looked at.", _reached, within=within),
+            shown("cause_count", Long, "How many they are in all.", within=within),
+            shown("definitions", "list[DefinitionUsed]", "The definitions that decided in them.", within=within),
+            shown("events", Long, "How many events concern the row at all.", within=within),
+            shown("position", Position, "How far the log was looked at.", within=within),
         ],
     )  # fmt: skip
 
@@ -173,39 +189,7 @@ async def _event(root: Cause, info: Info) -> Shown[Any]:
     return Shown(root.happened)
 
 
-async def _view(root: Explained, info: Info) -> str:
-    return camel(root.found.view.name)
-
-
-async def _version(root: Explained, info: Info) -> int:
-    return root.found.view.version
-
-
-async def _field(root: Explained, info: Info) -> str:
-    return root.called
-
-
-async def _value(root: Explained, info: Info) -> Any:
-    return root.found.value
-
-
 async def _causes(root: Explained, info: Info, *, first: int, after: int | None = None) -> list[Cause]:
     if not 0 < first <= MAX_CAUSES:
         raise Refused(f"Ask for 1 to {MAX_CAUSES:,} at a time.", "first")
-    return [cause for cause in root.found.causes if cause.happened.at.position > (after or 0)][:first]
-
-
-async def _count(root: Explained, info: Info) -> int:
-    return len(root.found.causes)
-
-
-async def _definitions(root: Explained, info: Info) -> list[DefinitionUsed]:
-    return list(root.found.definitions)
-
-
-async def _events(root: Explained, info: Info) -> int:
-    return root.found.events
-
-
-async def _reached(root: Explained, info: Info) -> int:
-    return root.found.position
+    return [cause for cause in root.causes if cause.happened.at.position > (after or 0)][:first]
