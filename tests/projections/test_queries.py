@@ -161,6 +161,7 @@ def asked_and_compared(lists: Lists, view: View[Any], rows: list[Any], random: R
     before = None
     while True:
         page = lists.page(view, conditions, order, last=size, before=before, as_of=as_of)
+        assert page.has_next is (before is not None)
         backwards = page.rows + backwards
         if not page.has_previous:
             break
