@@ -228,6 +228,6 @@ def _value(aggregate: Aggregate, value: Any, count: int | None) -> Any:
         if not count:
             return None
         return value / count if isinstance(value, float) else MEAN.divide(value, Decimal(count))
-    if value is None and aggregate.function in (Function.COUNT, Function.COUNT_DISTINCT):
+    if value is None and aggregate.function in (Function.COUNT, Function.COUNT_DISTINCT, Function.SUM):
         return 0
-    return 0 if value is None and aggregate.function is Function.SUM else value
+    return value
