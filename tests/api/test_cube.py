@@ -121,9 +121,7 @@ def test_what_cannot_be_asked_of_a_cube_is_refused(ask: Ask, given: dict[str, An
 
 
 def test_the_catalogue_says_what_can_be_asked(ask: Ask) -> None:
-    cubes = ask(
-        "{ cubes { name title description version measures { name title unit } dimensions { name type } segments { name } } }"
-    )
+    cubes = ask(CATALOGUE)
     (sales,) = [cube for cube in cubes["cubes"] if cube["name"] == "sales"]
     assert {"name": "sales.pieces", "title": "Pieces", "unit": "pieces"} in sales["measures"]
     assert {"name": "sales.occurredAt", "type": "time"} in sales["dimensions"]

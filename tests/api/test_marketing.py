@@ -149,10 +149,10 @@ def test_profit_and_the_cost_of_customers_come_to_the_ledger(house: House, ask: 
 
 
 def test_objectives_stand_by_what_the_kpi_measures(house: House, ask: Ask) -> None:
-    for n, (kpi, version) in enumerate((("revenue", 1), ("nothing", 1))):
+    for n, (kpi, version) in enumerate((("revenue", 1), ("nothing", 1), ("revenue", 7))):
         objective = SetObjective(
             objective_id=derived("objective", n), kpi=kpi, kpi_version=version, target=Decimal(3100),
-            operator=ObjectiveOperator.AT_LEAST, starts_on=date(2026, 1, 1), ends_on=date(2026, 1, 30 + n),
+            operator=ObjectiveOperator.AT_LEAST, starts_on=date(2026, 1, 1), ends_on=date(2026, 1, 30) + timedelta(days=n),
         )  # fmt: skip
         house.log.do(objective, Request(occurred_at=datetime(2026, 1, 1, tzinfo=UTC)))
     line = OrderLine(sku="A", quantity=10, unit_price=Decimal(100))
@@ -160,10 +160,11 @@ def test_objectives_stand_by_what_the_kpi_measures(house: House, ask: Ask) -> No
     house.log.do(place, Request(occurred_at=datetime(2026, 1, 5, tzinfo=UTC)))
     query = """query($asOf: AsOf) { objectiveStatus(on: "2026-01-15", asOf: $asOf) {
       kpi actual expected projected pace light explanation } }"""
-    revenue, nothing = ask(query)["objectiveStatus"]
+    revenue, nothing, unknown = ask(query)["objectiveStatus"]
     assert (revenue["actual"], Decimal(revenue["expected"]), revenue["light"]) == ("1000", 1550, "RED")
     assert Decimal(revenue["projected"]) == 2000
     assert (nothing["light"], nothing["actual"]) == ("UNKNOWN", None)
     assert "There is no KPI 'nothing'" in nothing["explanation"]
+    assert (unknown["actual"], unknown["explanation"]) == (None, "revenue has the versions 1.")
     before = ask(query, asOf={"validAt": "2026-01-04T00:00:00Z"})["objectiveStatus"][0]
     assert (Decimal(before["actual"]), before["light"]) == (0, "RED")

@@ -285,7 +285,7 @@ def test_money_of_several_currencies_is_not_added_up(shop: Lists, house: House) 
             CubeQuery(
                 ["sales.count"],
                 time_dimensions=[
-                    TimeDimension("sales.occurredAt", Granularity.YEAR, (date(9999, 1, 1), date(9999, 12, 31)))
+                    TimeDimension("sales.occurredAt", Granularity.YEAR, (date(9998, 1, 1), date(9999, 12, 31)))
                 ],
             ),
             "from 1900-01-01 to 9998-12-31",

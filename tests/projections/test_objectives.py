@@ -20,6 +20,7 @@ from domain.objective import (
 from eventstore.envelope import Request
 from eventstore.reader import AsOf
 from projections.company import objectives
+from projections.company.objective_measures import accumulates
 from projections.company.objective_status import (
     MAX_OBJECTIVES,
     Measured,
@@ -30,6 +31,7 @@ from projections.company.objective_status import (
 )
 from projections.company.objectives import ObjectiveSheet
 from projections.engine import Engine
+from projections.figures.kpi_catalogue import BY_NAME
 from projections.lists import Lists
 from tests.conftest import House
 
@@ -115,6 +117,22 @@ def test_the_pace_is_that_of_the_day() -> None:
         standing(sheet, Measured(Decimal(1), True), date(2026, 5, 1) + timedelta(days=n)).expected for n in (0, 1, 9)
     ]
     assert paces == [100, 200, 1000]
+
+
+@pytest.mark.parametrize(
+    ("measure", "adds_up"),
+    [
+        ("revenue.v1", True),
+        ("orders.v1", True),
+        ("tier_migration.v1", True),
+        ("backlog.v1", False),
+        ("points_liability.v1", False),
+        ("win_rate.v1", False),
+        ("sales_cycle_days.v1", False),
+    ],
+)
+def test_what_happens_adds_up_and_what_there_is_does_not(measure: str, adds_up: bool) -> None:
+    assert accumulates(BY_NAME[measure]) is adds_up
 
 
 SET = SetObjective(
