@@ -10,7 +10,7 @@ from api.schema.shapes import answered
 from api.schema.views import Lists
 from eventstore.reader import NOW
 from eventstore.reader import AsOf as Moment
-from projections.looking_back import rows, rows_of_each
+from projections.looking_back import rows_of_each
 from projections.selecting import Order
 from projections.view import View
 
@@ -29,10 +29,7 @@ def one(lists: Lists, name: str, view: View[Any], column: str, words: str) -> li
 
 async def shown_row(info: Info, view: View[Any], key: Any, as_of: Moment = NOW) -> Shown[Any] | None:
     """The row of a key, asked for together with all others of its view."""
-    if key is None:
-        return None
-    house = info.context.house
-    found = await info.context.each(("one", view.name, as_of), lambda keys: rows(house.lists, view, keys, as_of), key)
+    found = None if key is None else await info.context.row(view, key, as_of)
     return None if found is None else Shown(found, as_of)
 
 
