@@ -4,8 +4,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
+
+from api.house import House
+from api.schema import execute
 from domain.kernel import reference
-from tests.api.conftest import Ask
+from tests.api.conftest import REGISTER, Ask
+from tests.api.test_statements import counting
 
 CARD = (
     'mutation { addIdentifier(input: {customerId: "shop:ana", type: LOYALTY_CARD, value: "C-1"}) { ...R } '
@@ -136,3 +141,20 @@ def test_habits_and_satisfaction_are_told_from_what_customers_did_and_said(ana: 
     assert ask(WHOLE)["customer"]["habits"]["bestChannel"] == "CHAT"
     habits = ask(WHOLE, asOf={"validAt": "2026-01-12T00:00:00Z"})["customer"]["habits"]
     assert habits == {"bestChannel": "CHAT", "bestHour": 9}
+
+
+def test_the_moment_of_a_page_is_looked_up_once_and_not_for_each_customer(
+    ana: UUID, ask: Ask, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(6):
+        ask(REGISTER, input={"customerId": f"shop:c{n}", "name": f"C{n}"})
+    head = house.log.reader.head()
+    query = """{ customers(first: %d, asOf: {position: "%d"}) { nodes {
+      openPipeline { amount } favouriteCategories { category } customerValue { revenue } habits { bestHour }
+    } } }"""
+    used = []
+    for rows in (1, 6):
+        with counting(monkeypatch) as statements:
+            assert "errors" not in execute(house, query % (rows, head))
+        used.append(len([each for each in statements if "select recorded_at from es.event" in each]))
+    assert used[0] == used[1] > 0
