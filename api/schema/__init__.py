@@ -160,10 +160,7 @@ def build_schema(
     ]
     nouns = {table.name: by_hand.get(table.name) or Noun(table, table.row.__name__) for table in shown}
     lists = Lists(shapes, nouns)
-    questions = lists.make()
-    for needed, make in QUESTIONS:
-        if {view.name for view in needed} <= set(nouns):
-            questions += make(lists)
+    questions = [*lists.make(), *lists.parts(QUESTIONS)]
     return Schema(
         query=output("Query", "Everything that can be asked.", questions),
         mutation=mutations(shapes, commands),

@@ -1,5 +1,6 @@
 """The customer: one by id or identifier, with everything on the card and the lists that belong to it."""
 
+from collections.abc import Sequence
 from typing import Any, cast
 from uuid import UUID
 
@@ -10,19 +11,19 @@ from api.schema.context import Context, Info, Shown
 from api.schema.filters import text_of
 from api.schema.moments import AS_OF, AT_LEAST, AsOf, moment_of, reached
 from api.schema.noun import Noun
+from api.schema.relation import one
 from api.schema.scalars import Position, Ref
 from api.schema.shapes import Argument, answered, sentence_of
-from api.schema.views import Lists
+from api.schema.views import Lists, Part
 from domain.identifiers import IdentifierType, normalised
 from domain.kernel import Refused
 from eventstore.commands import MAX_ID, identify
 from eventstore.reader import NOW
 from eventstore.reader import AsOf as Moment
-from projections.customers import benefits, customer_360, customers, data_quality, profiles
-from projections.customers.open_requests import QUERIES
+from projections.customers import consents, customer_360, customers, data_quality, profiles, relationships
+from projections.figures.cubes import CUBES
 from projections.selecting import Condition, Operator
-from projections.selling import opportunities, products
-from projections.value import loyalty, programmes
+from projections.selling import orders
 from projections.view import Column, View
 
 VIEWS: tuple[View[Any], ...] = (customers.view, customer_360.view)
@@ -41,19 +42,23 @@ LISTS = (
     "campaign_members",
     "offers",
     "segment_memberships",
+    "entitlements",
+    "consents",
+    "returns",
 )
 """The views of which a customer shows the own rows."""
-OVERVIEW: tuple[View[Any], ...] = (
-    benefits.view,
-    loyalty.view,
-    opportunities.view,
-    products.view,
-    programmes.view,
-    profiles.view,
-    data_quality.view,
-    *(view for view, _ in QUERIES.values()),
+CALLED = {"consents": "consentRegister", "returns": "returnRequests"}
+"""What these are called on a customer: by their own names the card tells something in short."""
+PARTS: Sequence[Part] = (
+    ((), duplicates.of_customer),
+    ((), explaining.of_customer),
+    ([cube.facts for cube in CUBES.values()], customer_reports.of_customer),
+    ((consents.view,), of_customer.consent),
+    ((relationships.view,), lambda lists: of_customer.relationships(lists, shown_customer)),
+    ((orders.view,), value.of_customer),
+    (overview.VIEWS, overview.of_customer),
 )
-"""What the overview of a customer is put together from."""
+"""What a customer shows besides the card and the lists, and which views must be there for it."""
 HOME = "ES"
 """The region of a phone number without a country code, as long as it is not known whose it is."""
 
@@ -72,24 +77,17 @@ def fields(lists: Lists) -> list[StrawberryField]:
             within=lists.types,
         ),
         answered("position", Position, "How far the log has been taken in here.", _position, within=lists.types),
-        duplicates.of_customer(lists),
-        explaining.of_customer(lists),
-        *customer_reports.of_customer(lists),
-        *of_customer.fields(lists, shown_customer),
-        *(value.of_customer(lists) if "orders" in lists.nouns else ()),
-        *(overview.of_customer(lists) if {view.name for view in OVERVIEW} <= set(lists.nouns) else ()),
-        *(lists.field(view, of_customer=True) for view in LISTS if view in lists.nouns),
-        *_returns(lists),
+        *one(lists, "profile", profiles.view, "customer_id", "What the customer is to the company."),
+        *one(lists, "quality", data_quality.view, "customer_id", "What is missing of the customer, and does not work."),
+        *lists.parts(PARTS),
+        *(_own(lists, view) for view in LISTS if view in lists.nouns),
     ]
 
 
-def _returns(lists: Lists) -> list[StrawberryField]:
-    """The list of returns; `returns` is how many there were, on the card."""
-    if "returns" not in lists.nouns:
-        return []
-    field = lists.field("returns", of_customer=True)
-    field.graphql_name = "returnRequests"
-    return [field]
+def _own(lists: Lists, view: str) -> StrawberryField:
+    field = lists.field(view, of_customer=True)
+    field.graphql_name = CALLED.get(view, field.graphql_name)
+    return field
 
 
 noun = Noun(
@@ -146,7 +144,6 @@ def questions(lists: Lists) -> list[StrawberryField]:
             "customer", "Customer | None", sentence_of(customer_360.CustomerCard), _find, arguments, within=lists.types
         ),
         duplicates.make(lists, shown_customer),
-        *(overview.questions(lists, recognised) if {view.name for view in OVERVIEW} <= set(lists.nouns) else ()),
     ]
 
 

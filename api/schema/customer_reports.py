@@ -8,7 +8,6 @@ from strawberry.types.field import StrawberryField
 from api.schema.context import Info, Shown
 from api.schema.shapes import answered
 from api.schema.views import Lists
-from projections.figures.cubes import CUBES
 from projections.figures.reports import CUSTOMER, REPORTS, Report
 
 
@@ -21,9 +20,7 @@ class OfCustomer:
 
 
 def of_customer(lists: Lists) -> list[StrawberryField]:
-    """`Customer.reports`, if the cubes are there that they ask."""
-    if not {cube.facts.name for cube in CUBES.values()} <= set(lists.nouns):
-        return []
+    """`Customer.reports`."""
     words = "The reports that open from this customer's page, with the parameters to open them with."
     return [answered("reports", "list[CustomerReport]", words, _theirs, within=lists.types)]
 

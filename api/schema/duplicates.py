@@ -84,7 +84,7 @@ async def _pairs(
     return [Shown(pair, moment) for pair in found]
 
 
-def of_customer(lists: Lists) -> StrawberryField:
+def of_customer(lists: Lists) -> list[StrawberryField]:
     """`Customer.duplicates`."""
 
     async def theirs(root: Shown[Any], info: Info) -> list[Shown[DuplicateCandidate]]:
@@ -94,4 +94,4 @@ def of_customer(lists: Lists) -> StrawberryField:
         return [Shown(pair, moment) for pair in found or ()]
 
     words = f"Who may be the same customer as this one, the surest first, {OF_ONE} at most."
-    return answered("duplicates", "list[DuplicateCandidate]", words, theirs, within=lists.types)
+    return [answered("duplicates", "list[DuplicateCandidate]", words, theirs, within=lists.types)]

@@ -90,7 +90,7 @@ def questions(lists: Lists) -> list[StrawberryField]:
     return [answered("explain", "Explanation | None", words, answer, arguments, within=within)]
 
 
-def of_customer(lists: Lists) -> StrawberryField:
+def of_customer(lists: Lists) -> list[StrawberryField]:
     """`Customer.explain(field)`: of the line in the list, or of the card."""
     homes = [(view, {camel(column.name): column.name for column in view.columns}) for view in SHOWN]
 
@@ -106,9 +106,8 @@ def of_customer(lists: Lists) -> StrawberryField:
         return explained(found, field)
 
     words = "Why a field of this customer is what it is."
-    return answered(
-        "explain", "Explanation | None", words, answer, (Argument("field", str, "Which one."),), within=lists.types
-    )
+    which = (Argument("field", str, "Which one."),)
+    return [answered("explain", "Explanation | None", words, answer, which, within=lists.types)]
 
 
 def key_of(view: View[Any], given: list[str]) -> Key:

@@ -1,6 +1,5 @@
-"""What else is known of a customer: consent, standing, relationships, entitlements, and what is missing."""
+"""What else is known of a customer: to what they agreed, and how they are related to others."""
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -9,49 +8,19 @@ from uuid import UUID
 from strawberry.types.field import StrawberryField
 
 from api.schema.context import Info, Shown
+from api.schema.duplicates import Find
 from api.schema.shapes import Argument, answered, output, sentence_of, shown
 from api.schema.views import Lists
 from domain.consent import Purpose
 from domain.relationship import RelationshipKind
 from domain.values import Channel, must_know_zone
-from projections.customers import data_quality, profiles
 from projections.customers.consents import ConsentProof, consent_at
 from projections.customers.relationships import MAX_RELATED, Related, related
-from projections.view import View
-
-Find = Callable[[Info, UUID | None, Any], Awaitable[Shown[Any] | None]]
-"""How a customer is found by id, as of the moment from which something else is looked at."""
 
 
-def fields(lists: Lists, find: Find) -> list[StrawberryField]:
-    """The fields of Customer that these views give, of those that are there."""
-    made = []
-    if "consents" in lists.nouns:
-        register = lists.field("consents", of_customer=True)
-        register.graphql_name = "consentRegister"  # `consents` is what the card says in short
-        made += [_consent_at(lists), register]
-    if "relationships" in lists.nouns:
-        made.append(_relationships(lists, find))
-    if "entitlements" in lists.nouns:
-        made.append(lists.field("entitlements", of_customer=True))
-    if "profiles" in lists.nouns:
-        made.append(_part(lists, profiles.view, "profile", "What the customer is to the company."))
-    if "data_quality" in lists.nouns:
-        made.append(_part(lists, data_quality.view, "quality", "What is missing of the customer, and does not work."))
-    return made
+def consent(lists: Lists) -> list[StrawberryField]:
+    """`Customer.consentAt(purpose, channel, at)`."""
 
-
-def _part(lists: Lists, view: View[Any], name: str, words: str) -> StrawberryField:
-    """A view of which a customer has one row, as a part of the customer."""
-
-    async def read(root: Shown[Any], info: Info) -> Shown[Any] | None:
-        row = await info.context.row(view, root.row.customer_id, root.as_of)
-        return None if row is None else Shown(row, root.as_of)
-
-    return answered(name, f"{lists.nouns[view.name].type} | None", words, read, within=lists.types)
-
-
-def _consent_at(lists: Lists) -> StrawberryField:
     async def read(
         root: Shown[Any], info: Info, *, purpose: Purpose, channel: Channel | None = None, at: datetime | None = None
     ) -> ConsentProof | None:
@@ -71,10 +40,12 @@ def _consent_at(lists: Lists) -> StrawberryField:
     )
     lists.shapes.output(ConsentProof)
     words = "Whether the customer permits something, and the event that says so; null if they have never said."
-    return answered("consent_at", "ConsentProof | None", words, read, arguments, within=lists.types)
+    return [answered("consent_at", "ConsentProof | None", words, read, arguments, within=lists.types)]
 
 
-def _relationships(lists: Lists, find: Find) -> StrawberryField:
+def relationships(lists: Lists, find: Find) -> list[StrawberryField]:
+    """`Customer.relationships`, and the type of what it answers with."""
+
     async def other(root: Shown[Related], info: Info) -> Shown[Any] | None:
         return await find(info, root.row.other_id, root)
 
@@ -100,4 +71,4 @@ def _relationships(lists: Lists, find: Find) -> StrawberryField:
         ],
     )
     words = f"What the customer is of others, and others of them: those that hold first, at most {MAX_RELATED}."
-    return answered("relationships", "list[Related]", words, theirs, within=within)
+    return [answered("relationships", "list[Related]", words, theirs, within=within)]

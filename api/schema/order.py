@@ -39,7 +39,7 @@ def _fields(lists: Lists) -> list[StrawberryField]:
 
 def _settlement(lists: Lists) -> list[StrawberryField]:
     """What became of the money: in each currency, and summed up in the base currency of the order."""
-    if invoices.view.name not in lists.nouns or payments.view.name not in lists.nouns:
+    if not lists.show((invoices.view, payments.view)):
         return []
 
     async def settled(root: Shown[Any], info: Info) -> list[Settlement]:

@@ -12,8 +12,9 @@ from api.schema.moments import AS_OF, AsOf, moment_of
 from api.schema.shapes import Argument, answered, sentence_of
 from api.schema.views import Lists
 from projections.buckets import BUSINESS_ZONE
+from projections.customers import benefits, data_quality, profiles
 from projections.customers.eligibility import BenefitEligibility
-from projections.customers.open_requests import OpenRequest
+from projections.customers.open_requests import QUERIES, OpenRequest
 from projections.customers.overview import (
     FavouriteCategory,
     Habits,
@@ -26,6 +27,21 @@ from projections.customers.overview import (
 )
 from projections.customers.recommending import Recommendation
 from projections.customers.screen_pop import ScreenPop, screen_pop
+from projections.selling import opportunities, products
+from projections.value import loyalty, programmes
+from projections.view import View
+
+VIEWS: tuple[View[Any], ...] = (
+    benefits.view,
+    loyalty.view,
+    opportunities.view,
+    products.view,
+    programmes.view,
+    profiles.view,
+    data_quality.view,
+    *(view for view, _ in QUERIES.values()),
+)
+"""What the overview of a customer is put together from."""
 
 Find = Callable[[Context, str], Awaitable[UUID | None]]
 """How a customer is recognised by an id or an identifier."""

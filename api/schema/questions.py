@@ -1,9 +1,6 @@
 """What the schema shows besides its lists: how views are shown that are more than their columns, and what else is asked."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
-
-from strawberry.types.field import StrawberryField
+from collections.abc import Sequence
 
 from api.schema import (
     agenda,
@@ -27,6 +24,7 @@ from api.schema import (
     loyalty,
     opportunity,
     order,
+    overview,
     pipeline,
     planning,
     quote,
@@ -39,12 +37,11 @@ from api.schema import (
     timeline,
     value,
 )
-from api.schema.views import Lists
+from api.schema.views import Part
 from projections.figures import kpi_definitions
 from projections.figures.cubes import CUBES
 from projections.selling import opportunities, orders
 from projections.value import loyalty as accounts
-from projections.view import View
 
 NOUNS = (
     customer.noun,
@@ -104,9 +101,10 @@ NOUNS = (
 PARTS = ("customer_360", "identities")
 """Views that are shown as a part of something else."""
 
-QUESTIONS: Sequence[tuple[Sequence[View[Any]], Callable[[Lists], list[StrawberryField]]]] = (
+QUESTIONS: Sequence[Part] = (
     ((), lambda lists: [events.question(lists.shapes), standing.question(lists.shapes)]),
     ((customer.noun.view,), customer.questions),
+    ((customer.noun.view, *overview.VIEWS), lambda lists: overview.questions(lists, customer.recognised)),
     ((customer.noun.view, orders.view), lambda lists: value.questions(lists, customer.shown_customer)),
     ((orders.view,), planning.questions),
     ((accounts.view,), loyalty.questions),

@@ -1,6 +1,6 @@
 """Lists: every view as a type with filters, an order and a Relay connection, made from its row class."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic
 from uuid import UUID
@@ -22,7 +22,7 @@ from projections.grouping import COUNT, Aggregate, Group, grouped, summary_of_ea
 from projections.lists import Page
 from projections.of_each import page_of_each
 from projections.selecting import Clause, Order
-from projections.view import Column, R
+from projections.view import Column, R, View
 
 
 @strawberry.type(description="Where a page stands in its list.")
@@ -109,6 +109,14 @@ class Lists:
             *(self.field(view) for view in self.nouns),
             *(self.groupings.field(noun) for noun in self.nouns.values()),
         ]
+
+    def parts(self, of: "Iterable[Part]") -> list[StrawberryField]:
+        """The fields of those parts whose views are all shown."""
+        return [field for needed, make in of if self.show(needed) for field in make(self)]
+
+    def show(self, needed: Iterable[View[Any]]) -> bool:
+        """Whether all of these views are shown."""
+        return all(view.name in self.nouns for view in needed)
 
     def column(self, noun: Noun, column: Column) -> StrawberryField:
         """A column as a field."""
@@ -229,6 +237,10 @@ class Lists:
         ]
         made = output(f"{noun.type}Connection", f"A page of {noun.type}.", connection)
         self.types[f"{noun.type}Connection"] = made
+
+
+Part = tuple[Sequence[View[Any]], Callable[[Lists], list[StrawberryField]]]
+"""Fields that are made by hand, and which views must be shown for them."""
 
 
 def _part(first: int | None, after: str | None, last: int | None, before: str | None) -> dict[str, Any]:
