@@ -18,6 +18,7 @@ from domain.customer import CustomerRegistered
 from domain.order import OrderPlaced
 from eventstore.envelope import Recorded
 from projections import VIEWS
+from projections.customers import consents, customers
 from projections.engine import Engine
 from projections.lists import Lists
 from projections.view import Row, View
@@ -306,3 +307,13 @@ def test_a_view_that_is_only_a_row_class_becomes_a_list(shop: None, house: House
         ("11", 2**40, ["new"], False),
     ]
     assert uuid.UUID(nodes[0]["customerId"])
+
+
+def test_what_needs_a_view_that_is_not_there_is_not_shown(house: House):
+    made = build_schema(house.commands.classes, [customers.view, consents.view])._schema
+    shown = set(made.type_map["Customer"].fields)
+    assert {"name", "revenue", "duplicates", "consentAt", "consentRegister"} <= shown
+    lacking = {"profile", "quality", "relationships", "customerValue", "openRequests", "reports", "returnRequests"}
+    assert not lacking & shown
+    assert "customer" in made.query_type.fields
+    assert not {"screenPop", "churn", "consentCoverage"} & set(made.query_type.fields)
