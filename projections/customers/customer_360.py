@@ -42,7 +42,7 @@ from domain.restriction import ContactRestrictionLifted, ContactRestrictionSet
 from domain.values import EXACT, empty
 from eventstore.envelope import Recorded
 from projections.buckets import BUSINESS_ZONE
-from projections.customers.customers import is_own, later
+from projections.customers.customers import later, told
 from projections.takings import take
 from projections.view import Row, View
 
@@ -104,12 +104,12 @@ view = View("customer_360", CustomerCard, version=3, indexes=("(revenue desc, cu
 def welcome(card: CustomerCard, registered: CustomerRegistered, at: Recorded) -> None:
     if card.since is None or at.occurred_at < card.since:
         card.since = at.occurred_at
-    card.timezone = (registered.timezone or card.timezone) if is_own(at) else (card.timezone or registered.timezone)
+    told(card, registered, at, ("timezone",))
 
 
 @view.on(CustomerProfileChanged)
 def move(card: CustomerCard, changed: CustomerProfileChanged, at: Recorded) -> None:
-    card.timezone = (changed.timezone or card.timezone) if is_own(at) else (card.timezone or changed.timezone)
+    told(card, changed, at, ("timezone",))
 
 
 @view.on(IdentifierVerified)
