@@ -10,9 +10,9 @@ from api.schema.context import Info, Shown
 from api.schema.customer import customer_of, shown_customer
 from api.schema.moments import AS_OF, AT_LEAST, AsOf, moment_of, reached
 from api.schema.noun import Noun
+from api.schema.relation import told
 from api.schema.shapes import Argument, answered
 from api.schema.views import Lists
-from domain.consent import ConsentGranted
 from domain.values import must_know_zone
 from eventstore.reader import NOW
 from projections.customers import (
@@ -25,7 +25,6 @@ from projections.customers import (
     suspicions,
 )
 from projections.customers.consent_coverage import ConsentCoverage
-from projections.customers.consents import ConsentEntry
 from projections.customers.data_quality import CustomerQuality, QualityDimension, customer_quality
 from projections.customers.duplicates import DuplicateRate, duplicate_rate
 from projections.customers.relationships import RelationshipEntry
@@ -38,14 +37,8 @@ INNER = {"profiles": ("assigned", "own"), "data_quality": ("held", "proved")}
 
 
 def _consent(lists: Lists) -> list[StrawberryField]:
-    async def evidence(root: Shown[ConsentEntry], info: Info) -> str | None:
-        if root.row.granted_position is None:
-            return None
-        happened = await info.context.personal(root.row.granted_position)
-        return happened.event.evidence if happened and isinstance(happened.event, ConsentGranted) else None
-
     words = "How the agreement can be shown."
-    return [customer_of(lists), answered("evidence", str | None, words, evidence, within=lists.types)]
+    return [customer_of(lists), told(lists, "evidence", str | None, "granted_position", words)]
 
 
 def _both(lists: Lists) -> list[StrawberryField]:
