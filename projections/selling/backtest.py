@@ -17,6 +17,7 @@ from eventstore.reader import NOW, AsOf, Reader
 from projections.buckets import BUSINESS_ZONE, Granularity
 from projections.history import past
 from projections.lists import Lists
+from projections.periods import first_day
 from projections.selling import opportunities
 from projections.selling.deals import (
     EVERYTHING,
@@ -176,21 +177,6 @@ def looks_of(
         for day in [after - timedelta(days=days) for days in days_before] or [first]:
             yield first, after - timedelta(days=1), datetime.combine(day, time(), ZoneInfo(zone))
         first = after
-
-
-def first_day(day: date, granularity: Granularity) -> date:
-    """The first day of the period in which a day is."""
-    match granularity:
-        case Granularity.WEEK:
-            return day - timedelta(days=day.weekday())
-        case Granularity.MONTH:
-            return day.replace(day=1)
-        case Granularity.QUARTER:
-            return day.replace(month=day.month - (day.month - 1) % 3, day=1)
-        case Granularity.YEAR:
-            return day.replace(month=1, day=1)
-        case _:
-            return day
 
 
 def outcomes(

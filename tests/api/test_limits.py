@@ -157,6 +157,10 @@ def test_counters_stop_instead_of_growing_without_end():
     ("text", "cost"),
     [
         ("{ customers(first: 10) { nodes { name } } }", 10),
+        ("{ customers { nodes { name } } }", 20),
+        ("{ customers(last: 30) { nodes { name } } }", 30),
+        ("{ customers(first: 3, last: 30) { nodes { name } } }", 30),
+        ("query($n: Int! = 40) { customers(last: $n) { nodes { name } } }", 40),
         ("{ customers { nodes { name } edges { node { name } } } }", 20),
         ("{ customers(first: 10) { nodes { orders(first: 5) { nodes { lines { sku } } } } } }", 10 + 50 + 500),
         ("{ a: customers(first: 7) { totalCount } b: customers(first: 8) { totalCount } }", 15),

@@ -31,8 +31,9 @@ from projections.buckets import Granularity
 from projections.customers import profiles, timeline
 from projections.engine import Engine
 from projections.lists import Lists
+from projections.periods import first_day
 from projections.selling import opportunities, pipelines
-from projections.selling.backtest import backtest, first_day
+from projections.selling.backtest import backtest
 from projections.selling.deals import MAX_SCOPE_VALUES, Axis, Scope
 from projections.selling.forecast import Quota, forecast
 from projections.selling.funnel import funnel
