@@ -380,9 +380,7 @@ class Reader:
         }
         if not holders:
             return
-        with (
-            self.pool.connection() as db
-        ):  # given back before the keys are asked for: nobody holds one and waits for another
+        with self.pool.connection() as db:  # given back before keys are asked for: nobody holds one and waits
             values = self._rows(
                 db,
                 "select position, slot, subject_id, key_id, nonce, ciphertext from es.personal where position = any(%s)",
