@@ -7,9 +7,10 @@ from enum import StrEnum
 from typing import assert_never
 from uuid import UUID
 
-from domain.kernel import Command, Decider, Event, Refused
+from domain.consent import Purpose
+from domain.kernel import Command, Decider, Event, Refused, as_asked
 from domain.references import CustomerId, FollowUpId, InvitationId
-from domain.values import must_know_zone, must_say
+from domain.values import Channel, must_know_zone, must_say
 
 
 class FollowUpStatus(StrEnum):
@@ -27,20 +28,29 @@ class FollowUpStatus(StrEnum):
 
 
 class ActionKind(StrEnum):
-    """What there is to do."""
+    """What there is to do: send something, or ACT, which is what the policy does itself when the time has come."""
 
     SEND_SURVEY = "SEND_SURVEY"
     REMIND_SURVEY = "REMIND_SURVEY"
     EXPIRE_SURVEY = "EXPIRE_SURVEY"
+    SEND_MESSAGE = "SEND_MESSAGE"
+    ACT = "ACT"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """What to do, with which survey, on which invitation."""
+    """What to do: with which survey, on which invitation, by which template; `about` is the noun's id that it is about.
+
+    `purpose` and `channel` say by which consent it goes; without a purpose, it is nothing that consent is asked for.
+    """
 
     kind: ActionKind
-    survey: str
-    invitation_id: InvitationId
+    survey: str | None = None
+    invitation_id: InvitationId | None = None
+    template: str | None = None
+    purpose: Purpose | None = None
+    channel: Channel | None = None
+    about: UUID | None = None
 
 
 # What can be asked.
@@ -50,7 +60,7 @@ class ScheduleFollowUp(Command):
     """Promise to act at `due_at` because of `trigger`; `wanted_at` is when it would have been but for quiet hours."""
 
     follow_up_id: FollowUpId
-    customer_id: CustomerId
+    customer_id: CustomerId | None
     policy: str
     policy_version: int
     step: str
@@ -65,7 +75,7 @@ class SuppressFollowUp(Command):
     """Note that something is not done, and why: a code such as NO_CONSENT, CAPPED, COALESCED or NO_ADDRESS."""
 
     follow_up_id: FollowUpId
-    customer_id: CustomerId
+    customer_id: CustomerId | None
     policy: str
     policy_version: int
     step: str
@@ -139,7 +149,7 @@ class CompleteFollowUp(Command):
 class FollowUpScheduled(Event, stored_as="follow_up.scheduled.v1"):
     """The company promised itself to act; `wanted_at` is when it would have been but for quiet hours."""
 
-    customer_id: CustomerId
+    customer_id: CustomerId | None
     policy: str
     policy_version: int
     step: str
@@ -153,7 +163,7 @@ class FollowUpScheduled(Event, stored_as="follow_up.scheduled.v1"):
 class FollowUpSuppressed(Event, stored_as="follow_up.suppressed.v1"):
     """It was not done, for a reason."""
 
-    customer_id: CustomerId
+    customer_id: CustomerId | None
     policy: str
     policy_version: int
     step: str
@@ -272,30 +282,12 @@ def decide(asked: Asked, known: FollowUp) -> Iterator[Event]:
             must_know_zone(asked.due_at, "due_at")
             must_know_zone(asked.wanted_at, "wanted_at")
             if known.status is None:
-                yield FollowUpScheduled(
-                    customer_id=asked.customer_id,
-                    policy=asked.policy,
-                    policy_version=asked.policy_version,
-                    step=asked.step,
-                    trigger=asked.trigger,
-                    trigger_position=asked.trigger_position,
-                    action=asked.action,
-                    due_at=asked.due_at,
-                    wanted_at=asked.wanted_at,
-                )
+                yield as_asked(FollowUpScheduled, asked)
         case SuppressFollowUp():
             must_be_of(known, asked)
             must_say(asked.reason, "The reason", "reason")
             if known.status in (None, FollowUpStatus.SCHEDULED):
-                yield FollowUpSuppressed(
-                    customer_id=asked.customer_id,
-                    policy=asked.policy,
-                    policy_version=asked.policy_version,
-                    step=asked.step,
-                    trigger=asked.trigger,
-                    trigger_position=asked.trigger_position,
-                    reason=asked.reason,
-                )
+                yield as_asked(FollowUpSuppressed, asked)
             elif not is_closed(known):
                 raise Refused("This follow-up is already on its way.")
         case CancelFollowUp(reason=reason):

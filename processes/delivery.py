@@ -31,7 +31,8 @@ from processes import points
 from processes.clock import Now
 from processes.decisions import Decisions
 from processes.letters import Stationery, Unwritable
-from processes.policy import Letter, Memories, Policy
+from processes.memories import Memories
+from processes.policy import Letter, Policy
 from processes.runner import correlations_of, pause
 from processes.transports import Answer, Deferred, Rejected, Taken, Transport, Unclear
 from projections.engine import Engine
@@ -146,8 +147,8 @@ class Delivery:
     def _known(self, row: Due, position: int) -> tuple[Policy[Any], Any]:
         """The policy that promised it, and what it knows of the customer at a position."""
         policy = self._policies[row.policy]
-        customers = [row.customer_id] if row.customer_id is not None else []
-        return policy, Memories(policy, self.log.reader, customers, position).of(row.customer_id, position)
+        subject = policy.subject_of_due(row)
+        return policy, Memories(policy, self.log.reader, [subject], position).of(subject, position)
 
     def _attempt(self, db: Connection, row: Due, now: datetime) -> tuple[int, Letter] | bool:
         """Decides on all that is known of the customer at this moment, and writes down that an attempt begins.
@@ -167,7 +168,7 @@ class Delivery:
                     cancel = CancelFollowUp(follow_up_id=row.follow_up_id, reason=reason)
                     return self._append(db, row, attempt, [cancel], now, known=position)
                 letter = policy.write(row, known)
-                if (allowed := letter.hours.allowed(now)) > now:
+                if letter.hours is not None and (allowed := letter.hours.allowed(now)) > now:
                     self._rest(row, allowed)
                     return False
                 points.reached("delivery: decided")
@@ -261,12 +262,17 @@ def _outcome(row: Due, attempt: int, answer: Answer, letter: Letter, now: dateti
         case Taken(reference=reference):
             return RecordFollowUpDelivered(follow_up_id=row.follow_up_id, provider_ref=reference)
         case Deferred(error=error):
-            retry_at = letter.hours.allowed(now + retry_after(attempt)) if attempt < MAX_ATTEMPTS else None
+            retry_at = _again(letter, now + retry_after(attempt)) if attempt < MAX_ATTEMPTS else None
             return RecordFollowUpFailed(follow_up_id=row.follow_up_id, error=error, retry_at=retry_at)
         case Rejected(error=error):
             return RecordFollowUpFailed(follow_up_id=row.follow_up_id, error=error)
         case Unclear(reason=reason):
             return RecordFollowUpUncertain(follow_up_id=row.follow_up_id, reason=reason)
+
+
+def _again(letter: Letter, moment: datetime) -> datetime:
+    """The first moment from then on at which the letter may go."""
+    return moment if letter.hours is None else letter.hours.allowed(moment)
 
 
 def retry_after(attempt: int) -> timedelta:

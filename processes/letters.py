@@ -48,7 +48,8 @@ class Stationery:
     def message(self, follow_up_id: UUID, letter: Letter, now: datetime) -> EmailMessage:
         """The e-mail. The first line of a text template is the subject. Raises `Unwritable`."""
         to = address(letter.to, letter.name or "")
-        link = f"{self._base_url}/s/{token(self._secret, letter.invitation_id)}"
+        place, id = ("u", follow_up_id) if letter.invitation_id is None else ("s", letter.invitation_id)
+        link = f"{self._base_url}/{place}/{token(self._secret, id)}"
         values = {
             "company": self.company,
             "name": one_line(letter.name or ""),

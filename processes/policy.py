@@ -1,16 +1,16 @@
 """A policy: what the company does by itself when something happens, as pure functions of what is known."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from heapq import merge
+from enum import StrEnum
 from typing import Any, Generic, TypeVar, cast
 from uuid import UUID
 
+from domain.follow_up import Action, CancelFollowUp, CompleteFollowUp, ScheduleFollowUp, SuppressFollowUp
 from domain.kernel import Command, Event, derived
-from eventstore.codec import Codec
-from eventstore.envelope import Happened, Recorded
-from eventstore.reader import AsOf, Reader
+from domain.values import Channel
+from eventstore.envelope import Recorded
 from processes.calendar import Calendar
 from projections.touchpoints.due import Due
 
@@ -22,21 +22,34 @@ H = TypeVar("H", bound=Callable[..., object])
 class Letter:
     """What is to be sent: a template with its values, and what is to be recorded once it was delivered.
 
-    `hours` are those in which it may go. `invitation_id` is what its links lead to.
+    `hours` are those in which it may go; without them, at any. `invitation_id` is what its links lead to, if there is
+    something to answer; else they lead to the withdrawal of what the customer agreed to.
     """
 
     to: str
     name: str | None
     language: str
     template: str
-    invitation_id: UUID
-    hours: Calendar
+    hours: Calendar | None
+    invitation_id: UUID | None = None
+    channel: Channel = Channel.EMAIL
     values: Mapping[str, str] = field(default_factory=dict)
     then: tuple[Command, ...] = ()
 
 
+class Subject(StrEnum):
+    """Of whom a policy remembers things: of the customer, or of the noun that it is about (a lead, a case)."""
+
+    CUSTOMER = "CUSTOMER"
+    NOUN = "NOUN"
+
+
+NOT_CONCERNED = "NOT_CONCERNED"
+"""Why nothing is promised for a trigger of which a policy found that it is nothing to it."""
+
 Remember = Callable[..., object]
 React = Callable[[Any, Recorded, Any], Iterator[Command]]
+Matches = Callable[[Any], bool]
 Decide = Callable[[Due, datetime, Any], Iterator[Command]]
 Objection = Callable[[Due, datetime, Any], str | None]
 Write = Callable[[Due, Any], Letter]
@@ -46,20 +59,28 @@ Write = Callable[[Due, Any], Letter]
 class Policy(Generic[M]):
     """A named policy. Its version is not part of any id, so revising it never repeats what was done.
 
-    `memory` makes an empty memory; what is remembered is folded from the customer's own events, and from the streams in
-    `also`. `needs` are commands that are done once, when the policy is activated. Unless `include_imported`, only what
-    happens live sets it off.
+    `memory` makes an empty memory of one `subject`; what is remembered is folded from the subject's own events, and from
+    the streams in `also`. With `shared`, which makes an empty memory of the whole company (who works there, when it is
+    open), `memory` is given that: see `learn`. `streams_of` says which streams tell of a noun, besides its own. `needs`
+    are commands that are done once, when the policy is activated. Unless `include_imported`, only what happens live sets
+    it off.
     """
 
     name: str
     version: int
-    memory: Callable[[], M]
+    memory: Callable[..., M]
+    subject: Subject = Subject.CUSTOMER
+    shared: Callable[[], Any] | None = None
+    streams_of: Callable[[UUID], tuple[UUID, ...]] = lambda noun_id: (noun_id,)
     include_imported: bool = False
     needs: tuple[Command, ...] = ()
     also: tuple[UUID, ...] = ()
     remembering: dict[type[Event], Remember] = field(default_factory=dict)
+    learning: dict[type[Event], Remember] = field(default_factory=dict)
     disclosed: list[type[Event]] = field(default_factory=list)
     reactions: dict[type[Event], React] = field(default_factory=dict)
+    triggers: dict[type[Event], Matches] = field(default_factory=dict)
+    abouts: dict[type[Event], str] = field(default_factory=dict)
     decisions: list[Decide] = field(default_factory=list)
     objections: list[Objection] = field(default_factory=list)
     writers: list[Write] = field(default_factory=list)
@@ -68,6 +89,8 @@ class Policy(Generic[M]):
     def actor(self) -> str:
         """Who it is in the log."""
         return f"policy:{self.name}"
+
+    # How a policy is written.
 
     def remember(self, *events: type[Event], disclose: bool = False) -> Callable[[H], H]:
         """Registers `(known, event, at)`: how events change the memory. `disclose`: with their personal values."""
@@ -83,10 +106,26 @@ class Policy(Generic[M]):
 
         return register
 
-    def on(self, *events: type[Event]) -> Callable[[H], H]:
+    def learn(self, *events: type[Event]) -> Callable[[H], H]:
+        """Registers `(shared, event, at)`: how events, whoever they are of, change what all its memories share.
+
+        What is learnt twice is learnt once: what a policy decided is learnt at once, and again as it is in the log.
+        """
+
+        def register(handler: H) -> H:
+            for event in events:
+                if event in self.learning:
+                    raise ValueError(f"{self.name} already learns from {event.__name__}.")
+                self.learning[event] = handler
+            return handler
+
+        return register
+
+    def on(self, *events: type[Event], about: str | None = None) -> Callable[[H], H]:
         """Registers `(event, at, known)`: what is asked for when something happens.
 
-        The memory is that of the event's customer, up to and with the event.
+        The memory is that of the event's customer, or of the noun, up to and with the event. `about` is the field that
+        holds the noun's id; without it, the noun is the one that the event happened to.
         """
 
         def register(handler: H) -> H:
@@ -94,7 +133,23 @@ class Policy(Generic[M]):
                 if event in self.reactions:
                     raise ValueError(f"{self.name} already reacts to {event.__name__}.")
                 self.reactions[event] = cast(React, handler)
+                if about is not None:
+                    self.abouts[event] = about
             return handler
+
+        return register
+
+    def trigger(self, *events: type[Event], when: Matches | None = None, about: str | None = None) -> Callable[[H], H]:
+        """Registers a reaction, as `on` does, to what the policy exists for: each such event has a row in the ledger.
+
+        `when` says of the event alone whether it is one of them; the others are nothing to the policy and leave no
+        trace. If the reaction promises and suppresses nothing, the row says NOT_CONCERNED.
+        """
+
+        def register(handler: H) -> H:
+            for event in events:
+                self.triggers[event] = when or always
+            return self.on(*events, about=about)(handler)
 
         return register
 
@@ -115,6 +170,20 @@ class Policy(Generic[M]):
         self.writers.append(handler)
         return handler
 
+    # What a policy says.
+
+    def react(self, event: Event, at: Recorded, known: M) -> Iterator[Command]:
+        """What is asked for because of an event; a trigger never goes without a row in the ledger."""
+        matches = self.triggers.get(type(event))
+        if matches is not None and not matches(event):
+            return
+        rows = 0
+        for command in self.reactions[type(event)](event, at, known):
+            rows += isinstance(command, ScheduleFollowUp | SuppressFollowUp)
+            yield command
+        if matches is not None and not rows:
+            yield self.pass_over(at, NOT_CONCERNED)
+
     def decide(self, due: Due, now: datetime, known: M) -> Iterator[Command]:
         """What is to be done about a follow-up that is due."""
         for handler in self.decisions:
@@ -128,55 +197,94 @@ class Policy(Generic[M]):
         """What is to be sent for a follow-up."""
         return self.writers[0](due, known)
 
+    def subject_of(self, event: Event, at: Recorded) -> UUID | None:
+        """Whose memory an event calls for."""
+        if self.subject is Subject.CUSTOMER:
+            return at.customer_id
+        field = self.abouts.get(type(event))
+        return at.stream_id if field is None else cast("UUID | None", getattr(event, field))
+
+    def subject_of_due(self, due: Due) -> UUID | None:
+        """Whose memory a follow-up calls for."""
+        return due.customer_id if self.subject is Subject.CUSTOMER else due.about or due.trigger
+
     def follow_up_id(self, trigger: UUID, step: str) -> UUID:
         """The id of what is promised because of a trigger: the same trigger and step promise the same thing."""
         return derived("follow-up", self.name, trigger, step)
 
+    def promise(
+        self,
+        at: Recorded,
+        step: str,
+        action: Action,
+        due_at: datetime,
+        *,
+        wanted_at: datetime | None = None,
+        trigger: UUID | None = None,
+    ) -> ScheduleFollowUp:
+        """A promise because of an event. `trigger` is what the step is done once for: the event's noun, mostly.
 
-class Memories(Generic[M]):
-    """What a policy remembers of many customers, each up to a position that only ever grows."""
+        Where a noun may set the same step off several times, it is `occasion(at)`.
+        """
+        trigger = at.stream_id if trigger is None else trigger
+        return ScheduleFollowUp(
+            follow_up_id=self.follow_up_id(trigger, step),
+            customer_id=at.customer_id,
+            policy=self.name,
+            policy_version=self.version,
+            step=step,
+            trigger=trigger,
+            trigger_position=at.position,
+            action=action,
+            due_at=due_at,
+            wanted_at=due_at if wanted_at is None else wanted_at,
+        )
 
-    def __init__(self, policy: Policy[M], reader: Reader, customers: Sequence[UUID], position: int) -> None:
-        """Reads the whole history of these customers up to a position, in one query."""
-        names, disclosed = _names(policy, reader.codec)
-        own: dict[UUID | None, list[Happened]] = {}
-        if customers and names:
-            for happened in reader.customers(
-                list(set(customers)), types=names, as_of=AsOf(position=position), disclose=disclosed or False
-            ):
-                own.setdefault(happened.at.customer_id, []).append(happened)
-        shared = [each for each in reader.streams(policy.also) if each.at.position <= position] if policy.also else []
-        shared.sort(key=_position)
-        self._policy = policy
-        self._same_as = reader.canonical(customers, position)
-        self._own = own
-        self._shared = shared
-        self._waiting: dict[UUID | None, list[Happened]] = {}
-        self._known: dict[UUID | None, M] = {}
+    def pass_over(self, at: Recorded, reason: str, step: str = "none", trigger: UUID | None = None) -> SuppressFollowUp:
+        """Notes why nothing is promised because of an event, as a code."""
+        trigger = occasion(at) if trigger is None else trigger
+        return SuppressFollowUp(
+            follow_up_id=self.follow_up_id(trigger, step),
+            customer_id=at.customer_id,
+            policy=self.name,
+            policy_version=self.version,
+            step=step,
+            trigger=trigger,
+            trigger_position=at.position,
+            reason=reason,
+        )
 
-    def of(self, customer_id: UUID | None, position: int) -> M:
-        """What is remembered of a customer, and of whoever is taken to be the same, up to a position."""
-        customer_id = self._canonical(customer_id)
-        if customer_id not in self._known:
-            self._known[customer_id] = self._policy.memory()
-            self._waiting[customer_id] = list(merge(self._own.get(customer_id, ()), self._shared, key=_position))[::-1]
-        waiting = self._waiting[customer_id]
-        while waiting and waiting[-1].at.position <= position:
-            self.note(customer_id, *waiting.pop())
-        return self._known[customer_id]
-
-    def note(self, customer_id: UUID | None, event: Event, at: Recorded) -> None:
-        """Something more to remember."""
-        if (handler := self._policy.remembering.get(type(event))) is not None:
-            handler(self._known[self._canonical(customer_id)], event, at)
-
-    def _canonical(self, customer_id: UUID | None) -> UUID | None:
-        return None if customer_id is None else self._same_as.get(customer_id, customer_id)
+    def suppress(self, due: Due | ScheduleFollowUp, reason: str) -> SuppressFollowUp:
+        """Notes why what was promised, or would be, is not done, as a code."""
+        assert due.trigger is not None
+        return SuppressFollowUp(
+            follow_up_id=due.follow_up_id,
+            customer_id=due.customer_id,
+            policy=due.policy,
+            policy_version=due.policy_version,
+            step=due.step,
+            trigger=due.trigger,
+            trigger_position=due.trigger_position,
+            reason=reason,
+        )
 
 
-def _position(happened: Happened) -> int:
-    return happened.at.position
+def always(event: Event) -> bool:
+    """Every event of the type is a trigger."""
+    return True
 
 
-def _names(policy: Policy[Any], codec: Codec) -> tuple[list[str], list[str]]:
-    return codec.names(policy.remembering), codec.names(policy.disclosed)
+def occasion(at: Recorded) -> UUID:
+    """The id of one event as what set something off, for nouns that may set the same thing off again."""
+    return derived("occasion", at.stream_id, at.version)
+
+
+def cancel(reason: str, *follow_up_ids: UUID) -> Iterator[Command]:
+    """Takes back what is still only promised, or waits to be sent."""
+    for follow_up_id in follow_up_ids:
+        yield CancelFollowUp(follow_up_id=follow_up_id, reason=reason)
+
+
+def done(due: Due, outcome: str) -> CompleteFollowUp:
+    """Notes that what a policy does itself is done, and what came of it, as a code."""
+    return CompleteFollowUp(follow_up_id=due.follow_up_id, outcome=outcome)

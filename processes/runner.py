@@ -3,7 +3,8 @@
 import logging
 import random
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,7 +21,8 @@ from eventstore.envelope import Draft, Happened, Origin, Recorded, Request
 from eventstore.log import Conflict, Log, Outdated
 from processes import points
 from processes.decisions import Decisions
-from processes.policy import Memories, Policy
+from processes.memories import Memories, Shared
+from processes.policy import Policy
 from projections.engine import Engine
 from projections.table import Table
 from projections.touchpoints import due
@@ -58,6 +60,10 @@ class Runner:
         self.policies = tuple(policies)
         self._by_name = {policy.name: policy for policy in policies}
         self._sheet: Table[Due] = Table(due.view)
+        self._shared = {
+            (policy.name, turn): Shared(policy, log.reader)
+            for policy in policies if policy.shared is not None for turn in ("react", "fire")
+        }  # fmt: skip
 
     def activate(self) -> None:
         """Lets new policies begin at the present head: they do not react to the past. Does what they need, once."""
@@ -168,12 +174,13 @@ class Runner:
     def _decide(self, db: Connection, policy: Policy[Any], triggers: Sequence[Happened]) -> Decisions:
         if not triggers:
             return Decisions(self.log)
-        customers = [at.customer_id for _, at in triggers if at.customer_id is not None]
-        memories = Memories(policy, self.log.reader, customers, triggers[-1].at.position)
+        subjects = [policy.subject_of(event, at) for event, at in triggers]
+        shared = self._shared.get((policy.name, "react"))
+        memories = Memories(policy, self.log.reader, subjects, triggers[-1].at.position, shared)
         asked: list[tuple[Command, Request]] = []
-        for event, at in triggers:
-            known = memories.of(at.customer_id, at.position)
-            for step, command in enumerate(policy.reactions[type(event)](event, at, known)):
+        for subject, (event, at) in zip(subjects, triggers, strict=True):
+            known = memories.of(subject, at.position)
+            for step, command in enumerate(policy.react(event, at, known)):
                 asked.append((command, _because_of(policy, at, step)))
         decisions = Decisions(self.log, self.log.done([_id(request) for _, request in asked]))
         decisions.learn_for(command for command, request in asked if request.command_id not in decisions.done)
@@ -193,9 +200,13 @@ class Runner:
                     with self.log.pool.connection() as db:
                         batch = self._fire(db, now)
                 except (Outdated, UniqueViolation):  # more is known of somebody than was: decide again
+                    self._forget()
                     tries += 1
                     time.sleep(pause())
                     continue
+                except Exception:
+                    self._forget()
+                    raise
             tries = 0
             if not batch:
                 break
@@ -207,6 +218,8 @@ class Runner:
             rows = self._claim(db, now)
             if not rows:
                 return 0
+            alone = self._alone(db, {row.policy for row in rows})
+            rows = [row for row in rows if row.policy in alone]
             points.reached("firing: claimed")
             head = self.log.reader.head()
             decisions = self._decide_due(db, rows, now, head, ())
@@ -228,6 +241,22 @@ class Runner:
         ).format(self._sheet.selected, self._sheet.identifier)
         return self._sheet.select(db, query, [now, list(self._by_name), FOLLOW_UPS_PER_BATCH])
 
+    def _alone(self, db: Connection, names: set[str]) -> set[str]:
+        """Those policies at which nobody else is: whose memories share something, only one worker decides for at a time."""
+        sharing = sorted(name for name in names if (name, "fire") in self._shared)
+        if not sharing:
+            return names
+        rows = db.execute(
+            "select name from unnest(%s::text[]) as name where pg_try_advisory_xact_lock(hashtextextended(name, 1))",
+            [sharing],
+        ).fetchall()
+        return names - set(sharing) | {row[0] for row in rows}
+
+    def _forget(self) -> None:
+        """What was decided did not come to be, so what was learnt of it is forgotten."""
+        for shared in self._shared.values():
+            shared.forget()
+
     def _decide_due(
         self, db: Connection, rows: Sequence[Due], now: datetime, head: int, already: Iterable[UUID]
     ) -> Decisions:
@@ -237,16 +266,19 @@ class Runner:
         streams |= {row.invitation_id: invitation.decider for row in rows if row.invitation_id is not None}
         decisions.learn(streams)
         memories = {}
-        for name in {row.policy for row in rows}:
-            customers = [row.customer_id for row in rows if row.policy == name and row.customer_id is not None]
-            memories[name] = Memories(self._by_name[name], self.log.reader, customers, head)
+        for name in sorted({row.policy for row in rows}):
+            policy, shared = self._by_name[name], self._shared.get((name, "fire"))
+            subjects = [policy.subject_of_due(row) for row in rows if row.policy == name]
+            memories[name] = Memories(policy, self.log.reader, subjects, head, shared)
         correlations = correlations_of(db, rows)
+        decisions.learn_for(self._foreseen(rows, now, head, memories))
         for row in rows:
             stands = decisions.state(row.follow_up_id)
             if stands.status is not FollowUpStatus.SCHEDULED or stands.due_at != row.due_at:
                 continue  # the sheet is behind the log: the log counts
             policy, memory = self._by_name[row.policy], memories[row.policy]
-            known = memory.of(row.customer_id, head)
+            subject = policy.subject_of_due(row)
+            known = memory.of(subject, head)
             try:
                 asked = list(policy.decide(row, now, known))
             except Exception:
@@ -254,8 +286,8 @@ class Runner:
                     "%s cannot decide about follow-up %s. The others go on.", policy.name, row.follow_up_id
                 )
                 continue
-            for command in asked:
-                meaning = ("due", row.follow_up_id, _iso(row.due_at), type(command).__name__)
+            for step, command in enumerate(asked):
+                meaning = ("due", row.follow_up_id, _iso(row.due_at), type(command).__name__, step)
                 request = Request(
                     actor=policy.actor,
                     occurred_at=now,
@@ -264,8 +296,18 @@ class Runner:
                     because=row.trigger_position or None,
                 )
                 for n, draft in enumerate(decisions.take(command, request), 1):
-                    memory.note(row.customer_id, draft.event, as_recorded(draft, head + n))
+                    memory.note(subject, draft.event, as_recorded(draft, head + n))
         return decisions
+
+    def _foreseen(
+        self, rows: Sequence[Due], now: datetime, head: int, memories: Mapping[str, Memories[Any]]
+    ) -> Iterator[Command]:
+        """What will be asked, as far as can be said before anything is decided: so that its states are read in one go."""
+        for row in rows:
+            policy, memory = self._by_name[row.policy], memories[row.policy]
+            known = memory.of(policy.subject_of_due(row), head)
+            with suppress(Exception):  # it is told when it is this one's turn
+                yield from list(policy.decide(row, now, known))
 
 
 def correlations_of(db: Connection, rows: Sequence[Due]) -> dict[UUID, UUID]:

@@ -3,6 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
+from domain.consent import Purpose
 from domain.follow_up import (
     ActionKind,
     FollowUpAttempted,
@@ -17,6 +18,7 @@ from domain.follow_up import (
     FollowUpStatus,
     FollowUpSuppressed,
 )
+from domain.values import Channel
 from eventstore.envelope import Recorded
 from projections.view import GONE, Gone, Row, View
 
@@ -34,6 +36,10 @@ class Due(Row, key="follow_up_id"):
     action: ActionKind | None = None
     survey: str | None = None
     invitation_id: UUID | None = None
+    template: str | None = None
+    purpose: Purpose | None = None
+    channel: Channel | None = None
+    about: UUID | None = None
     status: FollowUpStatus = FollowUpStatus.SCHEDULED
     due_at: datetime | None = None
     wanted_at: datetime | None = None
@@ -43,7 +49,7 @@ class Due(Row, key="follow_up_id"):
 view = View(
     "due",
     Due,
-    version=2,
+    version=3,
     beside_log=True,
     key=lambda _, at: at.stream_id,
     follows="stream_id",
@@ -62,6 +68,10 @@ def schedule(due: Due, scheduled: FollowUpScheduled, at: Recorded) -> None:
     due.action = scheduled.action.kind
     due.survey = scheduled.action.survey
     due.invitation_id = scheduled.action.invitation_id
+    due.template = scheduled.action.template
+    due.purpose = scheduled.action.purpose
+    due.channel = scheduled.action.channel
+    due.about = scheduled.action.about
     due.due_at = scheduled.due_at
     due.wanted_at = scheduled.wanted_at
 

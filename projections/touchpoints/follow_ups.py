@@ -3,6 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
+from domain.consent import Purpose
 from domain.follow_up import (
     ActionKind,
     FollowUpAttempted,
@@ -17,6 +18,7 @@ from domain.follow_up import (
     FollowUpStatus,
     FollowUpSuppressed,
 )
+from domain.values import Channel
 from eventstore.envelope import Recorded
 from projections.view import Row, View
 
@@ -32,6 +34,10 @@ class LedgerEntry(Row, key="follow_up_id"):
     trigger: UUID | None = None
     trigger_position: int = 0
     action: ActionKind | None = None
+    template: str | None = None
+    purpose: Purpose | None = None
+    channel: Channel | None = None
+    about: UUID | None = None
     status: FollowUpStatus = FollowUpStatus.SCHEDULED
     reason: str | None = None
     wanted_at: datetime | None = None
@@ -50,10 +56,10 @@ class LedgerEntry(Row, key="follow_up_id"):
 view = View(
     "follow_ups",
     LedgerEntry,
-    version=2,
+    version=3,
     key=lambda _, at: at.stream_id,
     follows="stream_id",
-    indexes=("(customer_id, due_at)", "(policy, status)", "(trigger)"),
+    indexes=("(customer_id, due_at)", "(policy, status)", "(trigger)", "(policy, trigger_position)"),
 )
 
 
@@ -66,6 +72,10 @@ def schedule(entry: LedgerEntry, scheduled: FollowUpScheduled, at: Recorded) -> 
     entry.trigger = scheduled.trigger
     entry.trigger_position = scheduled.trigger_position
     entry.action = scheduled.action.kind
+    entry.template = scheduled.action.template
+    entry.purpose = scheduled.action.purpose
+    entry.channel = scheduled.action.channel
+    entry.about = scheduled.action.about
     entry.wanted_at = scheduled.wanted_at
     entry.due_at = scheduled.due_at
     entry.scheduled_at = at.occurred_at

@@ -35,12 +35,21 @@ def told(line: dict[str, Any]) -> Event:
     return event
 
 
+def still_says(now: Any, then: Any) -> bool:
+    """Whether all that was said is said in the same words; what has been added since, at any depth, may stand beside it."""
+    if isinstance(now, dict) and isinstance(then, dict):
+        return all(name in now and still_says(now[name], value) for name, value in then.items())
+    if isinstance(now, list) and isinstance(then, list):
+        return len(now) == len(then) and all(map(still_says, now, then))
+    return type(now) is type(then) and bool(now == then)
+
+
 @pytest.mark.parametrize("line", LINES, ids=[line["type"] for line in LINES])
 def test_every_version_that_was_ever_stored_is_still_read(line: dict[str, Any]) -> None:
     event = told(line)
     body, personal = CODEC.encode(event)
     if event.stored_as == line["type"]:
-        assert orjson.loads(body).items() >= line["body"].items()
+        assert still_says(orjson.loads(body), line["body"])
         assert [[field.name, orjson.loads(value)] for field, value in personal] == line["personal"]
 
 

@@ -32,7 +32,8 @@ from eventstore.log import Log
 from eventstore.personal import KeyRing
 from processes import POLICIES, points, post_purchase_survey, runner
 from processes.decisions import Decisions
-from processes.policy import Memories, Policy
+from processes.memories import Memories
+from processes.policy import Policy
 from projections.touchpoints.due import Due
 from tests.conftest import KEK, House
 from tests.processes.shop import Shop, moment
