@@ -1,6 +1,12 @@
 """What the company does by itself: policies that react to what happens, and the clock that keeps its promises."""
 
-from processes import post_purchase_survey
+from processes import (
+    consent_guard,
+    post_purchase_survey,
+)
 
-POLICIES = (post_purchase_survey.policy,)
+POLICIES = (
+    consent_guard.policy,
+    post_purchase_survey.policy,
+)
 """Every policy. To add one: write its file, and its name here."""
