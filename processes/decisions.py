@@ -1,15 +1,19 @@
 """Many commands, decided against the states of their streams and appended together in a transaction of the caller's."""
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
+import random
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from psycopg import Connection
 
 from domain.kernel import Command, Decider, Refused
-from eventstore.envelope import Draft, Request
+from eventstore.envelope import Draft, Recorded, Request
 from eventstore.log import Log, decide
+from projections.touchpoints.due import Due
+
+MAX_BACKOFF_S = 0.05
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +69,30 @@ class Decisions:
         """Those of the commands that led to something whose ids are in the log before it was appended."""
         return self.log.done({draft.command_id for draft in self.drafts})
 
-    def append(self, db: Connection, known: int | None = None) -> int:
+    def append(self, db: Connection, known: int | None = None, streams: Collection[UUID] = ()) -> int:
         """Appends what was decided, last in a transaction on `db`. Raises `Outdated` and `UniqueViolation`."""
-        return self.log.append_within(db, self.drafts, known=known)
+        return self.log.append_within(db, self.drafts, known=known, streams=streams)
+
+
+def correlations_of(db: Connection, rows: Sequence[Due]) -> dict[UUID, UUID]:
+    """The chain that each follow-up belongs to, as its first event says."""
+    if not rows:
+        return {}
+    found = db.execute(
+        "select stream_id, correlation_id from es.event where stream_id = any(%s) and version = 1",
+        [[row.follow_up_id for row in rows]],
+    ).fetchall()
+    return dict(found)
+
+
+def as_recorded(draft: Draft, position: int) -> Recorded:
+    """A draft as it will be read, but for its position."""
+    return Recorded(
+        position, draft.stream_id, draft.version, draft.event.stored_as, draft.customer_id, draft.occurred_at,
+        draft.occurred_at, draft.actor, draft.origin, draft.command_id, draft.correlation_id, draft.because,
+    )  # fmt: skip
+
+
+def pause() -> float:
+    """How long to wait before trying again, in seconds; not the same for everyone who tries."""
+    return random.uniform(0, MAX_BACKOFF_S)  # noqa: S311  # no secret

@@ -29,11 +29,10 @@ from eventstore.envelope import Request
 from eventstore.log import Log, Outdated
 from processes import points
 from processes.clock import Now
-from processes.decisions import Decisions
+from processes.decisions import Decisions, correlations_of, pause
 from processes.letters import Stationery, Unwritable
 from processes.memories import Memories
 from processes.policy import Letter, Policy
-from processes.runner import correlations_of, pause
 from processes.transports import Answer, Deferred, Rejected, Taken, Transport, Unclear
 from projections.engine import Engine
 from projections.table import Table

@@ -9,6 +9,7 @@ from domain.kernel import Event
 from eventstore.envelope import Happened, Recorded
 from eventstore.reader import AsOf, Reader
 from processes.policy import Policy, Subject
+from processes.triggers import is_reaction
 
 M = TypeVar("M")
 
@@ -62,29 +63,33 @@ class Memories(Generic[M]):
         subjects: Iterable[UUID | None],
         position: int,
         shared: Shared | None = None,
+        *,
+        reacted: tuple[int, int] | None = None,
     ) -> None:
-        """Reads the whole history of these subjects up to a position, in one query. `shared` is made if it is needed."""
-        wanted = list({each for each in subjects if each is not None})
-        names = reader.codec.names(policy.remembering)
-        disclosed = reader.codec.names(policy.disclosed) or False
-        as_of = AsOf(position=position)
+        """Reads the whole history of these subjects up to a position, in one query. `shared` is made if it is needed.
+
+        `reacted` is for a policy that reacts to something of before: what it decided itself, reacting, between these two
+        positions counts from the event that it reacted to, whenever that was.
+        """
         self._policy = policy
+        self._reader = reader
         self._shared = shared or (Shared(policy, reader) if policy.shared is not None else None)
         self._own: dict[UUID | None, list[Happened]] = {}
         self._same_as: dict[UUID, UUID] = {}
-        if wanted and policy.subject is Subject.CUSTOMER:
-            self._same_as = reader.canonical(wanted, position)
-            found = reader.customers(wanted, types=names, as_of=as_of, disclose=disclosed) if names else []
-            for happened in found:
-                self._own.setdefault(happened.at.customer_id, []).append(happened)
-        elif wanted:
-            whose = {stream: noun for noun in wanted for stream in policy.streams_of(noun)}
-            for happened in reader.of_streams(list(whose), types=names, as_of=as_of, disclose=disclosed):
-                self._own.setdefault(whose[happened.at.stream_id], []).append(happened)
+        self._wanted = {each for each in subjects if each is not None}
+        self._nouns: dict[UUID, list[UUID]] = {}
+        self._reacted = reacted
+        if self._wanted and policy.remembering:
+            self._read(position)
         also = [each for each in reader.streams(policy.also) if each.at.position <= position] if policy.also else []
         self._also = sorted(also, key=_position)
         self._waiting: dict[UUID | None, list[Happened]] = {}
         self._known: dict[UUID | None, M] = {}
+
+    @property
+    def streams(self) -> set[UUID]:
+        """The streams that tell of the nouns, if it is nouns that are remembered."""
+        return set(self._nouns)
 
     def of(self, subject: UUID | None, position: int) -> M:
         """What is remembered of a subject, and of whoever is taken to be the same, up to a position."""
@@ -98,11 +103,77 @@ class Memories(Generic[M]):
             self._remember(subject, *waiting.pop())
         return self._known[subject]
 
-    def note(self, subject: UUID | None, event: Event, at: Recorded) -> None:
-        """Something that was decided just now, to be remembered of a subject, and to be known to all."""
-        self._remember(self._canonical(subject), event, at)
+    def note(self, event: Event, at: Recorded, position: int) -> None:
+        """Something that was decided just now on what stands at a position, to be remembered as the log will tell it."""
+        if self._policy.subject is Subject.NOUN:
+            subjects: list[UUID] = self._nouns.get(at.stream_id, [])
+        else:
+            subject = self._canonical(at.customer_id)
+            subjects = [] if subject is None or subject not in self._wanted else [subject]
+        for each in subjects:
+            self.of(each, position)
+            self._remember(each, event, at)
         if self._shared is not None:
             self._shared.note(event, at)
+
+    def _read(self, position: int) -> None:
+        policy, reader, wanted = self._policy, self._reader, list(self._wanted)
+        names = reader.codec.names(policy.remembering)
+        disclosed = reader.codec.names(policy.disclosed) or False
+        as_of = AsOf(position=position)
+        if policy.subject is Subject.CUSTOMER:
+            self._same_as = reader.canonical(wanted, position)
+            self._wanted = {self._same_as.get(each, each) for each in wanted}
+            found = reader.customers(wanted, types=names, as_of=as_of, disclose=disclosed)
+        else:
+            for noun in wanted:
+                for stream in policy.streams_of(noun):
+                    self._nouns.setdefault(stream, []).append(noun)
+            found = reader.of_streams(list(self._nouns), types=names, as_of=as_of, disclose=disclosed)
+        for each in self._counted(found, position):
+            if policy.subject is Subject.CUSTOMER:
+                self._own.setdefault(each.at.customer_id, []).append(each)
+            else:
+                for noun in self._nouns[each.at.stream_id]:
+                    self._own.setdefault(noun, []).append(each)
+
+    def _counted(self, found: list[Happened], position: int) -> list[Happened]:
+        """The events in the order in which they count."""
+        if self._reacted is None:
+            return found
+        after, head = self._reacted
+        later = [] if head <= position else self._decided_later(position, head)
+        ours = self._policy.actor
+        since = [each for each in found if each.at.position > after and each.at.actor == ours]
+        moved = {each.at.position: each.at.because or 0 for each in since if is_reaction(self._policy, each.at)}
+        if not moved and not later:
+            return found
+        placed = [
+            Happened(each.event, each.at._replace(position=moved[each.at.position]))
+            if each.at.position in moved
+            else each
+            for each in found
+        ]
+        return sorted([*placed, *later], key=_position)
+
+    def _decided_later(self, position: int, head: int) -> list[Happened]:
+        """What the policy decided, reacting to what stands up to a position, that came to stand after it."""
+        with self._reader.pool.connection() as db:
+            rows = db.execute(
+                "select position from es.event where position > %s and position <= %s and actor = %s and because <= %s "
+                "   and type = any(%s)",
+                [position, head, self._policy.actor, position, self._reader.codec.names(self._policy.remembering)],
+            ).fetchall()
+        if not rows:
+            return []
+        read = self._reader.personal([row[0] for row in rows])
+        found = self._reader.as_known([read[place] for place in sorted(read)], position)
+        return [
+            Happened(event, at._replace(position=at.because or 0))
+            for event, at in found
+            if is_reaction(self._policy, at)
+            and (at.stream_id in self._nouns if self._policy.subject is Subject.NOUN else at.customer_id in self._wanted)
+        ]
 
     def _remember(self, subject: UUID | None, event: Event, at: Recorded) -> None:
         if (handler := self._policy.remembering.get(type(event))) is not None:

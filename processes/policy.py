@@ -46,6 +46,8 @@ class Subject(StrEnum):
 
 NOT_CONCERNED = "NOT_CONCERNED"
 """Why nothing is promised for a trigger of which a policy found that it is nothing to it."""
+ALREADY_PROMISED = "ALREADY_PROMISED"
+"""Why nothing is promised for a trigger: the same step was promised because of an earlier one of the same noun."""
 
 Remember = Callable[..., object]
 React = Callable[[Any, Recorded, Any], Iterator[Command]]
@@ -171,6 +173,11 @@ class Policy(Generic[M]):
         return handler
 
     # What a policy says.
+
+    def is_trigger(self, event: Event) -> bool:
+        """Whether an event must have a row in the ledger."""
+        matches = self.triggers.get(type(event))
+        return matches is not None and matches(event)
 
     def react(self, event: Event, at: Recorded, known: M) -> Iterator[Command]:
         """What is asked for because of an event; a trigger never goes without a row in the ledger."""

@@ -52,6 +52,7 @@ class Worker:
                 self.runner.activate()
                 self._ready = True
             went_on, failures = False, list[Exception]()
+            ready: set[str] = set()  # who has reacted to all there is may decide about what is due
             for policy in self.runner.policies:
                 try:
                     step = self.runner.react(policy)
@@ -63,7 +64,9 @@ class Worker:
                     failures.append(failure)
                 else:
                     went_on |= step.appended > 0 or not step.at_head
-            went_on |= self.runner.fire(self._now()) > 0
+                    if step.at_head and not step.taken:
+                        ready.add(policy.name)
+            went_on |= self.runner.fire(self._now(), ready) > 0
             went_on |= self.delivery.deliver(self._now) > 0
             if failures:
                 raise failures[0]
