@@ -172,7 +172,9 @@ class Memories(Generic[M]):
             Happened(event, at._replace(position=at.because or 0))
             for event, at in found
             if is_reaction(self._policy, at)
-            and (at.stream_id in self._nouns if self._policy.subject is Subject.NOUN else at.customer_id in self._wanted)
+            and (
+                at.stream_id in self._nouns if self._policy.subject is Subject.NOUN else at.customer_id in self._wanted
+            )
         ]
 
     def _remember(self, subject: UUID | None, event: Event, at: Recorded) -> None:

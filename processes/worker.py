@@ -1,6 +1,7 @@
 """A worker: reacts, keeps promises and sends letters, for as long as it is asked to."""
 
 import logging
+import time
 from collections.abc import Sequence
 from threading import Event as Signal
 from threading import Lock
@@ -10,12 +11,17 @@ from eventstore.database import Unavailable
 from eventstore.follower import Bell
 from eventstore.log import Log
 from processes.clock import Clock, Now, wall_clock
+from processes.completeness import Completeness
 from processes.delivery import Delivery
 from processes.letters import Stationery
 from processes.policy import Policy
 from processes.runner import Runner
 from processes.transports import Transport
 from projections.engine import Engine
+from projections.touchpoints import follow_ups
+
+CHECK_EVERY_S = 1.0
+"""How often at least it is looked whether the ledger is complete; whenever there is nothing else to do as well."""
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +44,8 @@ class Worker:
     ) -> None:
         self.runner = Runner(log, engine, policies)
         self.delivery = Delivery(log, engine, policies, transport, stationery)
+        self.completeness = Completeness(log, engine, policies) if follow_ups.view in engine.views else None
+        self._checked = 0.0
         self._now = now
         self._busy = Lock()
         self._ready = False
@@ -68,9 +76,16 @@ class Worker:
                         ready.add(policy.name)
             went_on |= self.runner.fire(self._now(), ready) > 0
             went_on |= self.delivery.deliver(self._now) > 0
+            if not went_on or time.monotonic() - self._checked > CHECK_EVERY_S:
+                self._check()
             if failures:
                 raise failures[0]
             return went_on
+
+    def _check(self) -> None:
+        if self.completeness is not None:
+            self.completeness.go_on()
+            self._checked = time.monotonic()
 
     def run(self) -> None:
         """Steps until there is nothing to do at this moment."""
