@@ -34,10 +34,7 @@ class Gap:
 
     def sentence(self) -> str:
         """What happened, what it means, what to do."""
-        return (
-            f"{self.policy} was set off by event {self.position} and the ledger has no row for it: nothing was promised, "
-            "and nobody said why. Rebuild the ledger (bitacora rebuild follow_ups); if it stays, report it as a defect."
-        )
+        return sentence(self.policy, self.position)
 
 
 class Completeness:
@@ -63,7 +60,7 @@ class Completeness:
                 end = min(end, start + EVENTS_PER_CHECK)
                 missing = list(self.missing(policy, start, end))
                 for position in missing:
-                    logger.error("%s", Gap(policy.name, position, datetime.min).sentence())
+                    logger.error("%s", sentence(policy.name, position))
                 self._keep(policy, start, end, missing)
                 found += len(missing)
             return found
@@ -176,3 +173,11 @@ def gaps(log: Log) -> list[Gap]:
             [MAX_GAPS_SHOWN],
         ).fetchall()
     return [Gap(*row) for row in rows]
+
+
+def sentence(policy: str, position: int) -> str:
+    """What happened, what it means, what to do."""
+    return (
+        f"{policy} was set off by event {position} and the ledger has no row for it: nothing was promised, and nobody "
+        "said why. Rebuild the ledger (bitacora rebuild follow_ups); if it stays, report it as a defect."
+    )

@@ -56,14 +56,18 @@ class Decisions:
         try:
             drafts, state = decide(noun, command, state, version, request, request.command_id)
         except Refused as refused:
-            logger.warning("%s asked for %s and was refused: %s", request.actor, type(command).__name__, refused.reason)
-            self.refused.append((command, refused))
+            self.refuse(command, request, refused)
             return []
         if drafts:
             self._states[stream_id] = (state, drafts[-1].version)
             self.drafts += drafts
             self.done.add(request.command_id)
         return drafts
+
+    def refuse(self, command: Command, request: Request, refused: Refused) -> None:
+        """Notes a refusal, and tells the operator."""
+        logger.warning("%s asked for %s and was refused: %s", request.actor, type(command).__name__, refused.reason)
+        self.refused.append((command, refused))
 
     def already(self) -> set[UUID]:
         """Those of the commands that led to something whose ids are in the log before it was appended."""

@@ -1,6 +1,6 @@
 """Memories: what policies remember, folded from the log up to a position that only ever grows."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Sequence
 from heapq import merge
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -19,9 +19,11 @@ PAGE_EVENTS = 2_000
 class Shared:
     """What all memories of a policy share, kept from one batch to the next: only what is new is read."""
 
-    def __init__(self, policy: Policy[Any], reader: Reader) -> None:
+    def __init__(self, policy: Policy[Any], reader: Reader, without: Container[int] = ()) -> None:
+        """`without` are the positions of events that do not count; they may become more."""
         self._policy = policy
         self._reader = reader
+        self._without = without
         self._types = reader.codec.names(policy.learning)
         self.forget()
 
@@ -39,7 +41,9 @@ class Shared:
         self._position = position
         while True:
             while self._coming and self._coming[-1].at.position <= position:
-                self.note(*self._coming.pop())
+                event, at = self._coming.pop()
+                if at.position not in self._without:
+                    self.note(event, at)
             if self._coming or self._read >= position:
                 return self.known
             page = self._reader.page(self._read, PAGE_EVENTS, types=self._types) if self._types else []
@@ -65,11 +69,14 @@ class Memories(Generic[M]):
         shared: Shared | None = None,
         *,
         reacted: tuple[int, int] | None = None,
+        without: Container[int] = (),
+        imagined: Sequence[Happened] = (),
     ) -> None:
         """Reads the whole history of these subjects up to a position, in one query. `shared` is made if it is needed.
 
         `reacted` is for a policy that reacts to something of before: what it decided itself, reacting, between these two
-        positions counts from the event that it reacted to, whenever that was.
+        positions counts from the event that it reacted to, whenever that was. `without` are positions of events that do
+        not count, and may become more; `imagined` are events that count as if they were in the log.
         """
         self._policy = policy
         self._reader = reader
@@ -79,8 +86,9 @@ class Memories(Generic[M]):
         self._wanted = {each for each in subjects if each is not None}
         self._nouns: dict[UUID, list[UUID]] = {}
         self._reacted = reacted
+        self._without = without
         if self._wanted and policy.remembering:
-            self._read(position)
+            self._read(position, imagined)
         also = [each for each in reader.streams(policy.also) if each.at.position <= position] if policy.also else []
         self._also = sorted(also, key=_position)
         self._waiting: dict[UUID | None, list[Happened]] = {}
@@ -100,7 +108,9 @@ class Memories(Generic[M]):
             self._waiting[subject] = list(merge(self._own.get(subject, ()), self._also, key=_position))[::-1]
         waiting = self._waiting[subject]
         while waiting and waiting[-1].at.position <= position:
-            self._remember(subject, *waiting.pop())
+            event, at = waiting.pop()
+            if at.position not in self._without:
+                self._remember(subject, event, at)
         return self._known[subject]
 
     def note(self, event: Event, at: Recorded, position: int) -> None:
@@ -116,13 +126,14 @@ class Memories(Generic[M]):
         if self._shared is not None:
             self._shared.note(event, at)
 
-    def _read(self, position: int) -> None:
+    def _read(self, position: int, imagined: Sequence[Happened]) -> None:
         policy, reader, wanted = self._policy, self._reader, list(self._wanted)
         names = reader.codec.names(policy.remembering)
         disclosed = reader.codec.names(policy.disclosed) or False
         as_of = AsOf(position=position)
         if policy.subject is Subject.CUSTOMER:
-            self._same_as = reader.canonical(wanted, position)
+            told = {each.at.customer_id for each in imagined if each.at.customer_id is not None}
+            self._same_as = reader.canonical([*wanted, *(told - self._wanted)], position)
             self._wanted = {self._same_as.get(each, each) for each in wanted}
             found = reader.customers(wanted, types=names, as_of=as_of, disclose=disclosed)
         else:
@@ -130,9 +141,12 @@ class Memories(Generic[M]):
                 for stream in policy.streams_of(noun):
                     self._nouns.setdefault(stream, []).append(noun)
             found = reader.of_streams(list(self._nouns), types=names, as_of=as_of, disclose=disclosed)
-        for each in self._counted(found, position):
+        found = self._counted(found, position)
+        if more := [each for each in imagined if self._concerns(each.at)]:
+            found = sorted([*found, *more], key=_position)
+        for each in found:
             if policy.subject is Subject.CUSTOMER:
-                self._own.setdefault(each.at.customer_id, []).append(each)
+                self._own.setdefault(self._canonical(each.at.customer_id), []).append(each)
             else:
                 for noun in self._nouns[each.at.stream_id]:
                     self._own.setdefault(noun, []).append(each)
@@ -171,11 +185,14 @@ class Memories(Generic[M]):
         return [
             Happened(event, at._replace(position=at.because or 0))
             for event, at in found
-            if is_reaction(self._policy, at)
-            and (
-                at.stream_id in self._nouns if self._policy.subject is Subject.NOUN else at.customer_id in self._wanted
-            )
+            if is_reaction(self._policy, at) and self._concerns(at)
         ]
+
+    def _concerns(self, at: Recorded) -> bool:
+        """Whether an event tells of one of the subjects."""
+        if self._policy.subject is Subject.NOUN:
+            return at.stream_id in self._nouns
+        return self._canonical(at.customer_id) in self._wanted
 
     def _remember(self, subject: UUID | None, event: Event, at: Recorded) -> None:
         if (handler := self._policy.remembering.get(type(event))) is not None:

@@ -166,7 +166,7 @@ class Runner:
             drafts: list[Draft] = []
             for command, id in zip(commands, steps, strict=True):
                 drafts += decisions.take(command, because_of(policy, at, id))
-            if policy.is_trigger(event) and before.isdisjoint((row, *steps)) and not any(map(_is_row, drafts)):
+            if policy.is_trigger(event) and before.isdisjoint((row, *steps)) and not any(map(is_row, drafts)):
                 drafts += decisions.take(policy.pass_over(at, ALREADY_PROMISED), because_of(policy, at, row))
             for draft in drafts:
                 memories.note(draft.event, as_recorded(draft, at.position), at.position)
@@ -217,5 +217,6 @@ def _turns(policy: Policy[Any], triggers: Sequence[Happened]) -> Iterator[list[H
     yield turn
 
 
-def _is_row(draft: Draft) -> bool:
+def is_row(draft: Draft) -> bool:
+    """Whether this is a row in the ledger for what set the policy off."""
     return isinstance(draft.event, FollowUpScheduled | FollowUpSuppressed)
