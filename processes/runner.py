@@ -50,7 +50,7 @@ class Runner:
         self.firing = Firing(log, engine, policies)
         self._shared = {policy.name: Shared(policy, log.reader) for policy in policies if policy.shared is not None}
 
-    def activate(self) -> None:
+    def activate(self, now: datetime | None = None) -> None:
         """Lets new policies begin at the present head: they do not react to the past. Does what they need, once."""
         with reachable():
             for policy in self.policies:
@@ -69,7 +69,10 @@ class Runner:
             for command in policy.needs:
                 stream_id = self.log.deciders[type(command)].stream_of(command)
                 request = Request(
-                    actor=policy.actor, command_id=derived("needed", policy.name, stream_id), expected_version=0
+                    actor=policy.actor,
+                    occurred_at=now,
+                    command_id=derived("needed", policy.name, stream_id),
+                    expected_version=0,
                 )
                 try:
                     self.log.do(command, request)

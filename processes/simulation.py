@@ -2,9 +2,9 @@
 
 The rule of time. An event of the log happens at its position. The clock stands at the latest time at which anything up to
 there happened (what was imported moves it only if it is to count). A policy reacts to an event at its position. A promise
-is decided when it is due, on all that had happened before that moment; but where the log shows that a worker decided the
-very same promise with the same due time, it is decided at the position and by the clock at which the worker did it, because
-a worker may have been away; and if the worker has not come to it by the end, it stays open. So what a policy decided live
+is decided when it is due, on all that had happened before that moment. But a worker may have been away: where the log holds
+the very same promise with the same due time, it is decided at the position and by the clock at which the worker decided it;
+not before that at which it ended otherwise; and if it was open in the end, not at all. So what a policy decided live
 comes out again exactly, and what it would have decided otherwise comes out as by a worker that is never away.
 
 The policy's own decisions of that time are not looked at, but for when they were taken: the simulated ones are remembered
@@ -113,7 +113,9 @@ class _Play:
         """The last position of something that did happen."""
         self.open: dict[UUID, datetime] = {}
         self.kept: dict[tuple[UUID, datetime], int] = {}
-        self.at_work: dict[int, tuple[UUID, datetime]] = {}
+        self.ended: dict[tuple[UUID, datetime], int] = {}
+        self.then: dict[int, tuple[UUID, datetime]] = {}
+        """What was decided live, at which position, or ended otherwise there."""
         self.dispatched: set[UUID] = set()
         self.promised: set[UUID] = set()
         self.delivered: tuple[datetime, bool] | None = None
@@ -177,9 +179,10 @@ class _Play:
             self.promised.add(id)
             self.sheet.apply([happened])
             self.outcome.stood(happened)
-        elif ours and id in self.open and not is_reaction(self.policy, at):
-            self.kept[id, self.open[id]] = at.position
-            self.at_work[at.position] = (id, self.open[id])
+        elif id in self.open:
+            decided = ours and not is_reaction(self.policy, at)
+            (self.kept if decided else self.ended)[id, self.open[id]] = at.position
+            self.then[at.position] = (id, self.open[id])
         if isinstance(event, FollowUpScheduled | FollowUpPostponed):
             self.open[id] = event.due_at
         else:
@@ -204,14 +207,17 @@ class _Play:
         if counts and at.occurred_at > self.now:
             self._keep_until(lambda due_at: due_at < at.occurred_at)
             self.now = at.occurred_at
-        if at.position in self.without:
-            if (kept := self.at_work.get(at.position)) is not None:
-                del self.kept[kept]
-                self._keep(*kept, at.occurred_at)
-            return
-        if not self._did_happen(event, at):
-            self.without.add(at.position)
-            return
+        if at.position not in self.without:
+            if self._did_happen(event, at):
+                self._happens(happened, sets_off)
+            else:
+                self.without.add(at.position)
+        if (promise := self.then.get(at.position)) is not None:
+            self._as_the_worker(*promise, at)
+        self._keep_until(lambda due_at: due_at <= self.now)
+
+    def _happens(self, happened: Happened, sets_off: bool) -> None:
+        event, at = happened
         self.place = self.decisions.position = at.position
         self.decisions.happened(event, at)
         if at.stream_id in self.promised:
@@ -219,7 +225,13 @@ class _Play:
             self.outcome.happened(happened)
         if sets_off:
             self._react(event, at)
-        self._keep_until(lambda due_at: due_at <= self.now)
+
+    def _as_the_worker(self, id: UUID, due_at: datetime, at: Recorded) -> None:
+        """A worker decided about a promise here, or would have found it open had it not ended otherwise."""
+        if self.kept.pop((id, due_at), None) is not None:
+            self._keep(id, due_at, at.occurred_at)
+        elif self.ended.pop((id, due_at), None) is not None and due_at <= self.now:
+            self._keep(id, due_at, self.now)
 
     def _did_happen(self, event: Event, at: Recorded) -> bool:
         """Whether something that happened to the policy's promises, or came of sending them, would have happened, too."""
@@ -256,7 +268,8 @@ class _Play:
         """Decides about the promises that are due, but for those that a worker decided at another moment, or not yet."""
         while self.agenda and past(self.agenda[0][0]):
             wakes_at, _, id, due_at = heappop(self.agenda)
-            if (id, due_at) not in self.kept and self.open.get(id) != due_at:
+            promise = (id, due_at)
+            if promise not in self.kept and promise not in self.ended and self.open.get(id) != due_at:
                 self._keep(id, due_at, wakes_at)
 
     def _keep(self, id: UUID, due_at: datetime, now: datetime) -> None:

@@ -57,7 +57,7 @@ class Worker:
         """
         with self._busy:
             if not self._ready:
-                self.runner.activate()
+                self.runner.activate(self._now())
                 self._ready = True
             went_on, failures = False, list[Exception]()
             ready: set[str] = set()  # who has reacted to all there is may decide about what is due
