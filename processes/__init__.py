@@ -2,11 +2,13 @@
 
 from processes import (
     consent_guard,
+    order_progress,
     post_purchase_survey,
 )
 
 POLICIES = (
     consent_guard.policy,
+    order_progress.policy,
     post_purchase_survey.policy,
 )
 """Every policy. To add one: write its file, and its name here."""
