@@ -3,6 +3,7 @@
 from processes import (
     campaign_execution,
     consent_guard,
+    objective_watch,
     order_progress,
     post_purchase_survey,
 )
@@ -10,6 +11,7 @@ from processes import (
 POLICIES = (
     campaign_execution.policy,
     consent_guard.policy,
+    objective_watch.policy,
     order_progress.policy,
     post_purchase_survey.policy,
 )
