@@ -115,7 +115,7 @@ def test_the_same_light_is_told_once_and_a_worse_one_again(shop: Shop) -> None:
     assert len(tasks(shop)) == 3
 
 
-def test_back_on_pace_the_tasks_that_are_open_are_called_off(shop: Shop) -> None:
+def test_back_on_pace_the_tasks_that_are_open_are_called_off(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
     objective(shop)
     shop.until("2026-03-02 07:00")
     opened = [at.stream_id for event, at in shop.events() if isinstance(event, ActivityScheduled)]
@@ -123,6 +123,7 @@ def test_back_on_pace_the_tasks_that_are_open_are_called_off(shop: Shop) -> None
     sell(shop, 2, pieces=20)
     shop.until("2026-03-03 07:00")
     assert [at.stream_id for event, at in shop.events() if isinstance(event, ActivityCancelled)] == opened[1:]
+    assert "refused" not in caplog.text  # what was done is not called off
 
 
 @pytest.mark.parametrize(("pieces", "kind"), [(62, ObjectiveAchieved), (61, ObjectiveMissed)])
