@@ -24,6 +24,7 @@ from processes.decisions import Decisions, as_recorded, correlations_of, pause
 from processes.memories import Memories, Shared
 from processes.policy import Policy
 from projections.engine import Engine
+from projections.lists import Lists
 from projections.table import Table
 from projections.touchpoints import due
 from projections.touchpoints.due import Due
@@ -42,7 +43,8 @@ class Firing:
         self.engine = engine
         self._by_name = {policy.name: policy for policy in policies}
         self._sheet: Table[Due] = Table(due.view)
-        self._shared = {policy.name: Shared(policy, log.reader) for policy in policies if policy.shared is not None}
+        lists = Lists(log, engine.pool)
+        self._shared = {each.name: Shared(each, log.reader, lists) for each in policies if each.shared is not None}
 
     def fire(self, now: datetime, only: Collection[str] | None = None) -> int:
         """Decides about every follow-up that is due, until none is left; returns how many events that came to.
@@ -56,6 +58,7 @@ class Firing:
         while names and tries < MAX_TRIES:
             with reachable():
                 self.engine.catch_up([due.view])
+                self._count(now, names)
                 try:
                     with self.log.pool.connection() as db:
                         batch = self._fire(db, now, names, waiting | passed)
@@ -99,6 +102,22 @@ class Firing:
         self.log.flush(db)
         batch.appended = len(decisions.drafts)
         return batch
+
+    def _count(self, now: datetime, names: Collection[str]) -> None:
+        """Brings up what policies count from of which something is due: before a row is locked, so that nobody waits."""
+        counting = [policy for policy in self._by_name.values() if policy.views and policy.name in names]
+        if not counting:
+            return
+        query = sql.SQL(
+            "select distinct policy from {} where status = 'SCHEDULED' and due_at <= %s and policy = any(%s)"
+        ).format(self._sheet.identifier)
+        with self.log.pool.connection() as db:
+            found = {row[0] for row in db.execute(query, [now, [policy.name for policy in counting]])}
+        for policy in counting:
+            if policy.name in found:
+                head = self.log.reader.head()
+                self.engine.catch_up(policy.views)
+                self._shared[policy.name].counted = head
 
     def _claim(self, db: Connection, now: datetime, names: Sequence[str], apart_from: Collection[UUID]) -> list[Due]:
         query = sql.SQL(

@@ -12,6 +12,7 @@ from processes.decisions import Decisions, as_recorded
 from processes.memories import Memories, Shared
 from processes.policy import Policy, Subject
 from processes.triggers import corrected_between
+from projections.lists import Lists
 
 
 class Imagined(Decisions):
@@ -64,11 +65,15 @@ class Imagined(Decisions):
 class ImaginedMemories:
     """What a policy would have remembered: the log up to a position but for some events, and what it would have decided."""
 
-    def __init__(self, policy: Policy[Any], log: Log, without: set[int], start: int, end: int) -> None:
+    def __init__(
+        self, policy: Policy[Any], log: Log, lists: Lists | None, without: set[int], start: int, end: int
+    ) -> None:
         self._policy = policy
         self._reader = log.reader
         self._without = without
-        self._shared = Shared(policy, log.reader, without) if policy.shared is not None else None
+        self._shared = Shared(policy, log.reader, lists, without) if policy.shared is not None else None
+        if self._shared is not None:
+            self._shared.counted = end
         self._imagined: dict[UUID | None, list[Happened]] = {}
         self._by_stream: dict[UUID, list[Memories[Any]]] = {}
         self._books: dict[UUID | None, Memories[Any]] = {}
@@ -128,11 +133,14 @@ class ImaginedMemories:
         if self._policy.subject is Subject.NOUN:
             self._imagined.setdefault(draft.stream_id, []).append(happened)
             books = self._by_stream.get(draft.stream_id, [])
+            if isinstance(draft.event, self._policy.with_customer):
+                self._imagined.setdefault(None, []).append(happened)
+                books = list(self._books.values())
         else:
             self._imagined.setdefault(draft.customer_id, []).append(happened)
             found = [self._books.get(each) for each in {draft.customer_id, self.canonical(draft.customer_id)}]
-            books = list({id(book): book for book in found if book is not None}.values())
-        for book in books:
+            books = [book for book in found if book is not None]
+        for book in {id(book): book for book in books}.values():
             book.note(draft.event, happened.at, position)
         if not books and self._shared is not None:
             self._shared.note(draft.event, happened.at)
@@ -141,7 +149,9 @@ class ImaginedMemories:
     def _told_of(self, subjects: set[UUID | None]) -> list[Happened]:
         """What was imagined of these subjects, or of whom they may be taken to be, in its order."""
         if self._policy.subject is Subject.NOUN:
-            keys: set[UUID | None] = {stream for each in subjects if each is not None for stream in self._policy.streams_of(each)}
+            keys: set[UUID | None] = {None} | {
+                stream for each in subjects if each is not None for stream in self._policy.streams_of(each)
+            }
         elif self._touched is not None and not subjects.isdisjoint(self._touched):
             keys = {*subjects, *self._touched} - {None}
         else:

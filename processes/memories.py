@@ -10,6 +10,7 @@ from eventstore.envelope import Happened, Recorded
 from eventstore.reader import AsOf, Reader
 from processes.policy import Policy, Subject
 from processes.triggers import is_reaction
+from projections.lists import Lists
 
 M = TypeVar("M")
 
@@ -17,11 +18,18 @@ PAGE_EVENTS = 2_000
 
 
 class Shared:
-    """What all memories of a policy share, kept from one batch to the next: only what is new is read."""
+    """What all memories of a policy share, kept from one batch to the next: only what is new is read.
 
-    def __init__(self, policy: Policy[Any], reader: Reader, without: Container[int] = ()) -> None:
-        """`without` are the positions of events that do not count; they may become more."""
+    `counted` is the position up to which the views have come that the policy counts from. `without` are the positions of
+    events that do not count; they may become more.
+    """
+
+    def __init__(
+        self, policy: Policy[Any], reader: Reader, lists: Lists | None = None, without: Container[int] = ()
+    ) -> None:
         self._policy = policy
+        self._lists = lists
+        self.counted = 0
         self._reader = reader
         self._without = without
         self._types = reader.codec.names(policy.learning)
@@ -29,7 +37,8 @@ class Shared:
 
     def forget(self) -> None:
         """Begins anew: what was learnt of a decision may not have come to be."""
-        self.known = self._policy.shared() if self._policy.shared is not None else None
+        given = (self._lists,) if self._policy.views else ()
+        self.known = self._policy.shared(*given) if self._policy.shared is not None else None
         self._position = 0
         self._coming: list[Happened] = []
         self._read = 0
@@ -39,6 +48,8 @@ class Shared:
         if position < self._position:
             self.forget()
         self._position = position
+        if self.known is not None and self._policy.views:
+            self.known.position = min(position, self.counted)
         while True:
             while self._coming and self._coming[-1].at.position <= position:
                 event, at = self._coming.pop()
@@ -85,6 +96,7 @@ class Memories(Generic[M]):
         self._same_as: dict[UUID, UUID] = {}
         self._wanted = {each for each in subjects if each is not None}
         self._nouns: dict[UUID, list[UUID]] = {}
+        self._links: dict[UUID | None, dict[UUID, int]] = {}
         self._reacted = reacted
         self._without = without
         if self._wanted and policy.remembering:
@@ -116,7 +128,9 @@ class Memories(Generic[M]):
     def note(self, event: Event, at: Recorded, position: int) -> None:
         """Something that was decided just now on what stands at a position, to be remembered as the log will tell it."""
         if self._policy.subject is Subject.NOUN:
-            subjects: list[UUID] = self._nouns.get(at.stream_id, [])
+            subjects: list[UUID | None] = [*self._nouns.get(at.stream_id, ())]
+            if isinstance(event, self._policy.with_customer):
+                subjects = [noun for noun, whose in self._links.items() if at.customer_id in whose]
         else:
             subject = self._canonical(at.customer_id)
             subjects = [] if subject is None or subject not in self._wanted else [subject]
@@ -136,20 +150,31 @@ class Memories(Generic[M]):
             self._same_as = reader.canonical([*wanted, *(told - self._wanted)], position)
             self._wanted = {self._same_as.get(each, each) for each in wanted}
             found = reader.customers(wanted, types=names, as_of=as_of, disclose=disclosed)
-        else:
-            for noun in wanted:
-                for stream in policy.streams_of(noun):
-                    self._nouns.setdefault(stream, []).append(noun)
-            found = reader.of_streams(list(self._nouns), types=names, as_of=as_of, disclose=disclosed)
-        found = self._counted(found, position)
-        if more := [each for each in imagined if self._concerns(each.at)]:
-            found = sorted([*found, *more], key=_position)
-        for each in found:
-            if policy.subject is Subject.CUSTOMER:
+            for each in self._told(found, [each for each in imagined if self._concerns(each.at)], position):
                 self._own.setdefault(self._canonical(each.at.customer_id), []).append(each)
-            else:
-                for noun in self._nouns[each.at.stream_id]:
-                    self._own.setdefault(noun, []).append(each)
+            return
+        for noun in wanted:
+            for stream in policy.streams_of(noun):
+                self._nouns.setdefault(stream, []).append(noun)
+        found = reader.of_streams(list(self._nouns), types=names, as_of=as_of, disclose=disclosed)
+        for each in self._told(found, [each for each in imagined if self._concerns(each.at)], position):
+            for noun in self._nouns[each.at.stream_id]:
+                self._own.setdefault(noun, []).append(each)
+        if policy.with_customer:
+            self._links = {noun: _whose(of_noun) for noun, of_noun in self._own.items()}
+            customers = {each for whose in self._links.values() for each in whose}
+            types = reader.codec.names(policy.with_customer)
+            found = reader.customers(list(customers), types=types, as_of=as_of, disclose=disclosed) if customers else []
+            more = [each for each in imagined if isinstance(each.event, policy.with_customer)]
+            of_customers = self._told(found, [each for each in more if each.at.customer_id in customers], position)
+            self._own |= {
+                noun: _with_customer(self._own[noun], self._links[noun], of_customers) for noun in self._links
+            }
+
+    def _told(self, found: list[Happened], imagined: list[Happened], position: int) -> list[Happened]:
+        """What was found and what was imagined, in the order in which it counts."""
+        found = self._counted(found, position)
+        return sorted([*found, *imagined], key=_position) if imagined else found
 
     def _counted(self, found: list[Happened], position: int) -> list[Happened]:
         """The events in the order in which they count."""
@@ -204,3 +229,22 @@ class Memories(Generic[M]):
 
 def _position(happened: Happened) -> int:
     return happened.at.position
+
+
+def _whose(of_noun: Iterable[Happened]) -> dict[UUID, int]:
+    """Whose a noun was said to be, and the position at which that became known."""
+    links: dict[UUID, int] = {}
+    for _, at in of_noun:
+        if at.customer_id is not None:
+            links.setdefault(at.customer_id, at.position)
+    return links
+
+
+def _with_customer(of_noun: list[Happened], links: dict[UUID, int], found: Iterable[Happened]) -> list[Happened]:
+    """What tells of a noun and of its customer; what was before it was known whose the noun is comes just after that."""
+    told = [(each.at.position, 0, each) for each in of_noun]
+    for each in found:
+        since = links.get(each.at.customer_id) if each.at.customer_id is not None else None
+        if since is not None:
+            told.append((max(since, each.at.position), each.at.position, each))
+    return [each for *_, each in sorted(told, key=lambda known: known[:2])]

@@ -22,6 +22,7 @@ from processes.memories import Memories, Shared
 from processes.policy import ALREADY_PROMISED, Policy
 from processes.triggers import apart, corrected_between, next_of, reaction_id
 from projections.engine import Engine
+from projections.lists import Lists
 
 TRIGGERS_PER_STEP = 500
 MAX_TRIES = 20
@@ -48,7 +49,8 @@ class Runner:
         self.engine = engine
         self.policies = tuple(policies)
         self.firing = Firing(log, engine, policies)
-        self._shared = {policy.name: Shared(policy, log.reader) for policy in policies if policy.shared is not None}
+        lists = Lists(log, engine.pool)
+        self._shared = {each.name: Shared(each, log.reader, lists) for each in policies if each.shared is not None}
 
     def activate(self, now: datetime | None = None) -> None:
         """Lets new policies begin at the present head: they do not react to the past. Does what they need, once."""

@@ -42,6 +42,7 @@ from processes.runner import activated, because_of, is_row
 from processes.simulated import Outcome, Simulation
 from processes.triggers import ends_of_long_chains, is_reaction, may_set_off, reaction_id
 from projections.fold import Fold
+from projections.lists import Lists
 from projections.touchpoints import due as sheet
 from projections.touchpoints.due import Due
 
@@ -60,17 +61,19 @@ def simulate(
     since: datetime | None = None,
     until: datetime | None = None,
     *,
+    lists: Lists | None = None,
     imported: bool = False,
     progress: Tell = lambda done, of: None,
 ) -> Simulation:
     """What a policy would have decided between two moments; over its own live time what it did decide.
 
     Without `since` it begins where the policy was activated (or at the beginning, if it never was), without `until` it goes
-    to the end of the log. `imported`: what was imported counts as if it had happened live, in the order of the log.
+    to the end of the log. A policy that counts from views needs the `lists`. `imported`: what was imported counts as if it
+    had happened live, in the order of the log.
     """
     policy = replace(policy, include_imported=True) if imported else policy
     start, end = _reach(log, policy, since, until)
-    return _Play(log, policy, start, end, until, progress).play()
+    return _Play(log, policy, lists, start, end, until, progress).play()
 
 
 def _reach(log: Log, policy: Policy[Any], since: datetime | None, until: datetime | None) -> tuple[int, int]:
@@ -98,7 +101,14 @@ class _Play:
     """One run of a simulation."""
 
     def __init__(
-        self, log: Log, policy: Policy[Any], start: int, end: int, until: datetime | None, progress: Tell
+        self,
+        log: Log,
+        policy: Policy[Any],
+        lists: Lists | None,
+        start: int,
+        end: int,
+        until: datetime | None,
+        progress: Tell,
     ) -> None:
         self.log, self.policy, self.start, self.end, self.until = log, policy, start, end, until
         self.progress = progress
@@ -121,7 +131,7 @@ class _Play:
         self.delivered: tuple[datetime, bool] | None = None
         self.now = self._begins_at()
         self._look_ahead()
-        self.memories = ImaginedMemories(policy, log, self.without, start, end)
+        self.memories = ImaginedMemories(policy, log, lists, self.without, start, end)
 
     def play(self) -> Simulation:
         """Goes through the log once."""

@@ -1,6 +1,7 @@
 """The life of a shop by chance: customers who buy, change their minds, move, turn out to be one, and a worker that is away."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
@@ -29,7 +30,7 @@ class Life:
     orders: list[UUID] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.chance = Random(self.seed)  # noqa: S311  # no secret
+        self.chance = Random(self.seed)  # no secret
         self.merged: list[UUID] = []
         self.seen = 0
 
@@ -55,10 +56,8 @@ class Life:
             email = f"c{len(self.customers)}@shop.test" if self.chance.random() < 0.9 else None
             self.customers.append(self.shop.customer(email=email))
         what = self.chance.choices([each for each, _ in WHAT], [weight for _, weight in WHAT])[0]
-        try:
+        with suppress(Refused):
             what(self, self.chance.choice(self.customers), at)
-        except Refused:
-            pass
 
     # What may happen.
 

@@ -26,9 +26,7 @@ def by_id(rows: list[LedgerEntry]) -> dict[Any, LedgerEntry]:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_over_its_own_live_time_it_equals_the_ledger(
-    shop: Shop, seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_over_its_own_live_time_it_equals_the_ledger(shop: Shop, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "TRIGGERS_PER_STEP", 3)  # a worker that was away has much to catch up with
     Life(shop, seed).go_on(150)
     ledger, head = by_id(shop.ledger()), shop.log.reader.head()
