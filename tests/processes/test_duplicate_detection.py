@@ -106,7 +106,7 @@ def test_only_if_it_is_on_are_sure_pairs_with_a_verified_identifier_merged(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, on: bool, verified: int, sure: bool
 ) -> None:
     monkeypatch.setattr(duplicate_detection, "AUTO_MERGE", on)
-    both = [person(shop, email=EMAIL), person(shop, email=EMAIL)]
+    both = [person(shop, email=EMAIL), person(shop, "Ana Ruiz" if sure else "Luz Gil", email=EMAIL)]
     for id in both[:verified]:
         shop.do(VerifyIdentifier(customer_id=id, type=IdentifierType.EMAIL, value=EMAIL, method="link"))
     for id in both if sure else ():
@@ -115,6 +115,8 @@ def test_only_if_it_is_on_are_sure_pairs_with_a_verified_identifier_merged(
     merged = on and verified == 1 and sure
     assert len(happened(shop, CustomersMerged)) == merged
     assert bool(happened(shop, ActivityScheduled)) is not merged
+    assert all(0.75 <= each.score for each in happened(shop, DuplicateSuspected))  # type: ignore[attr-defined]
+    assert happened(shop, DuplicateSuspected)
 
 
 def test_a_phone_alone_is_not_sure_enough(shop: Shop) -> None:
