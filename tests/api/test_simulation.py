@@ -12,11 +12,13 @@ from typer.testing import CliRunner
 
 from api.cli import app
 from api.house import House
+from api.settings import Settings
 from domain.customer import RegisterCustomer
 from domain.kernel import derived
 from domain.order import OrderLine, PlaceOrder
 from eventstore.envelope import Request
 from eventstore.log import Log
+from tests.conftest import KEK
 from tests.processes.shop import moment
 
 SIMULATE = """
@@ -84,6 +86,10 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def run(dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    settings = Settings(home=tmp_path / "home")
+    settings.key_file.parent.mkdir(parents=True, exist_ok=True)
+    settings.key_file.write_bytes(KEK)
+    settings.key_file.chmod(0o600)
     monkeypatch.setenv("BITACORA_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("BITACORA_DSN", dsn)
     monkeypatch.setenv("COLUMNS", "200")
