@@ -271,7 +271,9 @@ class _Play:
         for command in commands:
             drafts += self.decisions.take(command, because_of(policy, at, self._new_id()))
         if policy.is_trigger(event) and not any(map(is_row, drafts)):
-            drafts += self.decisions.take(policy.pass_over(at, ALREADY_PROMISED), because_of(policy, at, self._new_id()))
+            drafts += self.decisions.take(
+                policy.pass_over(at, ALREADY_PROMISED), because_of(policy, at, self._new_id())
+            )
         for draft in drafts:
             self._note(draft)
 

@@ -77,9 +77,7 @@ def thanking() -> Policy[Known]:
 
     @policy.trigger(OrderPlaced)
     def promise(placed: OrderPlaced, at: Recorded, known: Known) -> Iterator[Command]:
-        action = Action(
-            kind=ActionKind.SEND_MESSAGE, template="thanks", purpose=Purpose.SERVICE, channel=Channel.EMAIL
-        )
+        action = Action(kind=ActionKind.SEND_MESSAGE, template="thanks", purpose=Purpose.SERVICE, channel=Channel.EMAIL)
         yield policy.promise(at, "thank", action, at.occurred_at + DAY)
 
     @policy.due
@@ -109,7 +107,9 @@ def run() -> Iterator[Figure]:
         yield from reacting(dsn, log, pool)
 
 
-def hired(log: Log, pool: ConnectionPool, policies: list[Policy[Any]], now: Callable[[], datetime] = lambda: NOW) -> Worker:
+def hired(
+    log: Log, pool: ConnectionPool, policies: list[Policy[Any]], now: Callable[[], datetime] = lambda: NOW
+) -> Worker:
     """A worker on an engine that has what it needs, and who sends nothing."""
     engine = Engine(log, pool, [due.view])
     engine.prepare()
@@ -155,7 +155,9 @@ def waiting(log: Log, pool: ConnectionPool) -> Figure:
         began = time.perf_counter()
         assert worker.runner.fire(NOW) == 0
         took.append(1_000 * (time.perf_counter() - began))
-    return Figure("a look at a million that are not due: limit / median", IDLE_LIMIT_MS, statistics.median(took), "ms", 1)
+    return Figure(
+        "a look at a million that are not due: limit / median", IDLE_LIMIT_MS, statistics.median(took), "ms", 1
+    )
 
 
 def reacting(dsn: str, log: Log, pool: ConnectionPool) -> Iterator[Figure]:
