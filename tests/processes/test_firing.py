@@ -16,7 +16,7 @@ from domain.interaction import InteractionLogged, LogInteraction
 from domain.kernel import Command, derived
 from domain.opportunity import OpenOpportunity, OpportunityAmountRevised, OpportunityOpened, ReviseOpportunityAmount
 from domain.order import OrderPlaced
-from domain.staff import HireStaff, StaffHired
+from domain.staff import AddStaff, StaffAdded
 from domain.values import Channel
 from eventstore.envelope import Recorded
 from processes import firing, points, runner
@@ -51,8 +51,8 @@ def sharing_out() -> Policy[Known]:
     """Each order is a task for whoever has fewest."""
     policy = Policy("sharing-out", version=1, memory=Known, shared=Desks)
 
-    @policy.learn(StaffHired)
-    def hired(shared: Desks, event: StaffHired, at: Recorded) -> None:
+    @policy.learn(StaffAdded)
+    def hired(shared: Desks, event: StaffAdded, at: Recorded) -> None:
         shared.staff.add(at.stream_id)
 
     @policy.learn(ActivityScheduled)
@@ -76,7 +76,7 @@ def sharing_out() -> Policy[Known]:
 def office(house: House, tmp_path: Path, people: int = 3) -> Shop:
     shop = Shop(house.log, tmp_path / "mail", policies=[sharing_out()])
     for n in range(people):
-        shop.do(HireStaff(staff_id=derived("staff", n), name=f"S{n}", email=f"s{n}@shop.test"))
+        shop.do(AddStaff(staff_id=derived("staff", n), name=f"S{n}", email=f"s{n}@shop.test"))
     return shop
 
 
@@ -173,7 +173,7 @@ def following_up() -> Policy[Deal]:
 
     @policy.remember(OpportunityOpened, OpportunityAmountRevised)
     def worth(known: Deal, event: OpportunityOpened | OpportunityAmountRevised, at: Recorded) -> None:
-        known.amount = event.amount
+        known.amount = event.amount.amount if event.amount is not None else None
 
     @policy.remember(InteractionLogged)
     def heard(known: Deal, event: InteractionLogged, at: Recorded) -> None:
