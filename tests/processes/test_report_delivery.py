@@ -88,6 +88,7 @@ def test_everybody_reads_it_in_their_language(shop: Shop) -> None:
 def test_with_another_schedule_the_old_one_ends(shop: Shop) -> None:
     schedule(shop)
     schedule(shop, "2026-03-01 13:00", frequency=ReportFrequency.DAILY, on=None)
+    shop.until(MONDAY)
     shop.until("2026-03-03 08:30")
     assert len(shop.mails()) == 2
     assert ("CANCELLED", "RESCHEDULED", "2026-03-02 08:30") in rows(shop)
