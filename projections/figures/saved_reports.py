@@ -8,7 +8,6 @@ from uuid import UUID
 
 from psycopg import sql
 
-from domain.kernel import Refused
 from domain.report import ReportFrequency, ReportSaved, ReportScheduled
 from domain.values import empty
 from eventstore.envelope import Recorded
@@ -81,7 +80,7 @@ def found(lists: Lists, name: str, given: Mapping[str, Any], today: date) -> tup
     with lists.reading(view) as (db, _):
         saved = table.select(db, query, [name])
     if not saved:
-        raise Refused(f"There is no report {name[:60]!r}: `reports` and `savedReports` list them.", "name")
+        return known(name, REPORTS, "name"), {}
     return asked(saved[0].base, saved[0].parameters, saved[0].last_days, given, today)
 
 
