@@ -21,6 +21,8 @@ POOL_TIMEOUT_S = 10
 STATEMENT_TIMEOUT_S = 30
 LOCK_TIMEOUT_S = 10
 IDLE_IN_TRANSACTION_TIMEOUT_S = 60
+PREPARED_STATEMENTS = 300
+"""How many a connection keeps: each view is read and written by three or four."""
 
 LOG_SCHEMA = Path(__file__).parent / "schema"
 KEYS_SCHEMA = Path(__file__).parent / "schema_keys"
@@ -71,6 +73,7 @@ def open_pool(dsn: str, *, size: int = 16, statement_timeout_s: int = STATEMENT_
 
 def _configure(db: Connection) -> None:
     """Views hold much as JSON, and reading it with the standard library takes five times as long."""
+    db.prepared_max = PREPARED_STATEMENTS
     set_json_loads(orjson.loads, db)
 
 
