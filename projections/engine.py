@@ -203,9 +203,10 @@ class Engine:
                 [names, start, page[-1].at.position],
             ).fetchall()
             ours = {name: set(parked or ()) for name, parked in rows}
-            for view in views:
-                if view.name in ours:
-                    self._fold_view(db, view, read, ours[view.name])
+            with db.pipeline():  # what is written is waited for in the end
+                for view in views:
+                    if view.name in ours:
+                        self._fold_view(db, view, read, ours[view.name])
             return bool(ours)
 
     def _fold_view(self, db: Connection, view: View[Any], page: Page, parked: set[str]) -> None:
