@@ -48,13 +48,13 @@ class Fold(Generic[R]):
     def apply(self, page: Iterable[Happened]) -> None:
         """Folds a page in."""
         handlers, rows, make, tracking = self.view.handlers, self.rows, self._make, self.tracking
-        versions = self.versions
+        versions, appends = self.versions, self.view.appends
         for event, at in page:
             for key_of, handle in handlers.get(type(event), ()):
                 key = at.customer_id if key_of is None else key_of(event, at)
                 if key is None or (self.parked and key in self.parked):
                     continue
-                row = rows.get(key)
+                row = None if appends else rows.get(key)
                 if row is None:
                     row = rows[key] = make(key)
                 if tracking:

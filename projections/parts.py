@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -102,18 +102,23 @@ def build_anew(reader: Reader, db: Connection, builds: Sequence[Stored[Any]], he
         events = fold_into(reader, db, builds, head, None, progress, frozen=True)
         for build in builds:
             build.index(db, keyed=False)
+    for build in builds:
+        build.analyze(db)
     return events
 
 
 @contextmanager
 def unhurried(db: Connection) -> Iterator[None]:
-    """Without a limit to how long a statement takes, without waiting for the disk until the tables are swapped, and with
-    one process for each index: the others have their own."""
+    """Without limits to how long a statement takes and the next one is waited for, and without waiting for the disk until
+    the tables are swapped; with one process for each index, since the others have their own, and with a look at fewer
+    rows for the planner."""
     settings = {
         "statement_timeout": "0",
+        "idle_in_transaction_session_timeout": "0",
         "synchronous_commit": "off",
         "maintenance_work_mem": "256MB",
         "max_parallel_maintenance_workers": "0",
+        "default_statistics_target": "50",
     }
     for name, value in settings.items():
         db.execute("select set_config(%s, %s, false)", [name, value])
@@ -139,21 +144,28 @@ def worth_parts(views: Sequence[View[Any]], head: int) -> bool:
 
 
 def shares(views: Sequence[View[Any]], counts: Mapping[str, int], names: Names, of: int) -> list[list[View[Any]]]:
-    """The views in shares that cost about the same: by how many events each folds, and more where each makes a row.
+    """The views in shares that cost about the same: by how many events each folds, what it writes for one, and how many
+    have to be read that its share would not read without it.
 
     The first share has all that hold personal values, whose keys are not handed to other processes.
     """
     found: list[list[View[Any]]] = [[] for _ in range(of)]
+    read: list[set[str]] = [set() for _ in range(of)]
     costs = [0] * of
 
-    def cost(view: View[Any]) -> int:
-        events = sum(counts.get(name, 0) for name in names(view.events))
-        return events * (1 + 2 * view.appends + 2 * len(view.facts) + 2 * view.history + 2 * bool(view.personal))
+    def events(stored_as: Iterable[str]) -> int:
+        return sum(counts.get(name, 0) for name in stored_as)
 
-    for view in sorted(views, key=lambda view: (not view.personal, -cost(view))):
-        share = 0 if view.personal else costs.index(min(costs))
+    def own(view: View[Any]) -> int:
+        return events(names(view.events)) * (2 + view.appends + 5 * len(view.facts) + 6 * view.history)
+
+    for view in sorted(views, key=lambda view: (not view.personal, -own(view))):
+        wanted = set(names(view.events))
+        with_it = [cost + own(view) + events(wanted - known) for cost, known in zip(costs, read, strict=True)]
+        share = 0 if view.personal else with_it.index(min(with_it))
+        costs[share] = with_it[share]
         found[share].append(view)
-        costs[share] += cost(view)
+        read[share] |= wanted
     return [share for share in found if share]
 
 

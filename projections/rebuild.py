@@ -135,6 +135,7 @@ def _built(
         builds[0].create(db, keyed=False)
         events = fold_apart([work(views, number, of) for number in range(of)], progress)
         builds[0].index(db, keyed=False)
+        builds[0].analyze(db)
         return events
     first, *others = shares(views, reader.counts(), reader.codec.names, processors())
     with ThreadPoolExecutor(1, thread_name_prefix="shares") as beside:

@@ -46,8 +46,12 @@ class Stored(Generic[R]):
             if not keyed:
                 table.add_key(db)
             table.index(db)
-            if not keyed:
-                db.execute(sql.SQL("analyze {}").format(table.identifier))
+
+    def analyze(self, db: Connection) -> None:
+        """Tells the planner what is in the tables. Not in the transaction that filled them: its rows would count as not
+        yet looked at, and the server would do it once more."""
+        for table in self.tables:
+            db.execute(sql.SQL("analyze {}").format(table.identifier))
 
     def drop(self, db: Connection) -> None:
         """Removes them, if they are there."""
