@@ -110,12 +110,13 @@ def build_anew(reader: Reader, db: Connection, builds: Sequence[Stored[Any]], he
 @contextmanager
 def unhurried(db: Connection) -> Iterator[None]:
     """Without limits to how long a statement takes and the next one is waited for, and without waiting for the disk until
-    the tables are swapped; with one process for each index, since the others have their own, and with a look at fewer
-    rows for the planner."""
+    the tables are swapped; with one process for each index, since the others have their own, with a look at fewer rows for
+    the planner, and, where the server keeps a minimal log, with nothing in it of tables that are more than a few pages."""
     settings = {
         "statement_timeout": "0",
         "idle_in_transaction_session_timeout": "0",
         "synchronous_commit": "off",
+        "wal_skip_threshold": "64kB",
         "maintenance_work_mem": "256MB",
         "max_parallel_maintenance_workers": "0",
         "default_statistics_target": "50",
