@@ -1,13 +1,17 @@
 """What the company does by itself: policies that react to what happens, and the clock that keeps its promises."""
 
 from processes import (
+    assignment,
     consent_guard,
+    lead_response,
     order_progress,
     post_purchase_survey,
 )
 
 POLICIES = (
+    assignment.policy,
     consent_guard.policy,
+    lead_response.policy,
     order_progress.policy,
     post_purchase_survey.policy,
 )
