@@ -2,6 +2,7 @@
 
 from processes import (
     assignment,
+    campaign_execution,
     consent_guard,
     lead_response,
     order_progress,
@@ -10,6 +11,7 @@ from processes import (
 
 POLICIES = (
     assignment.policy,
+    campaign_execution.policy,
     consent_guard.policy,
     lead_response.policy,
     order_progress.policy,
