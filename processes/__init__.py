@@ -5,6 +5,7 @@ from processes import (
     campaign_execution,
     consent_guard,
     lead_response,
+    opportunity_hygiene,
     order_progress,
     post_purchase_survey,
 )
@@ -14,6 +15,7 @@ POLICIES = (
     campaign_execution.policy,
     consent_guard.policy,
     lead_response.policy,
+    opportunity_hygiene.policy,
     order_progress.policy,
     post_purchase_survey.policy,
 )

@@ -38,6 +38,46 @@ MANAGERS = (StaffRole.SALES_MANAGER, StaffRole.DIRECTOR)
 
 
 @dataclass(slots=True)
+class Floor:
+    """The company and its office, and who is told what there."""
+
+    company: Company = field(default_factory=Company)
+    office: Office = field(default_factory=Office)
+
+    def manager_of(self, staff_id: UUID | None) -> UUID | None:
+        """Who sees to it if somebody does not: who leads them, or else a sales manager or a director."""
+        above = self.company.manager_of(staff_id) if staff_id is not None else None
+        return above or next((each for each in self.company.with_role(*MANAGERS) if each != staff_id), None)
+
+    def task(
+        self,
+        due: Due,
+        now: datetime,
+        subject: str,
+        staff_id: UUID | None,
+        noun: str,
+        *,
+        kind: ActivityKind = ActivityKind.TASK,
+        occasion: UUID | None = None,
+    ) -> ScheduleActivity:
+        """Something for somebody to do about the noun of a follow-up, within `TASK_WITHIN_DAYS`.
+
+        It is the same one for the same follow-up, unless there are several occasions.
+        """
+        return ScheduleActivity(
+            activity_id=derived("activity", due.follow_up_id, *filter(None, [occasion])),
+            kind=kind,
+            subject=subject,
+            customer_id=due.customer_id,
+            staff_id=staff_id,
+            due_at=self.office.after_days(now, TASK_WITHIN_DAYS, self.company.calendar_of(staff_id)),
+            related_noun=noun,
+            related_id=due.about,
+            origin_policy=due.policy,
+        )
+
+
+@dataclass(slots=True)
 class Deal:
     """An opportunity: who has it, what it is about (a code), and whether it was won; None as long as it is open."""
 
@@ -90,41 +130,10 @@ class Sales:
 
 
 @dataclass(slots=True)
-class SalesFloor:
+class SalesFloor(Floor):
     """What the memories of a policy of sales share."""
 
-    company: Company = field(default_factory=Company)
-    office: Office = field(default_factory=Office)
     sales: Sales = field(default_factory=Sales)
-
-    def manager_of(self, staff_id: UUID | None) -> UUID | None:
-        """Who sees to it if somebody does not: who leads them, or else a sales manager or a director."""
-        above = self.company.manager_of(staff_id) if staff_id is not None else None
-        return above or next((each for each in self.company.with_role(*MANAGERS) if each != staff_id), None)
-
-    def task(
-        self,
-        due: Due,
-        now: datetime,
-        subject: str,
-        staff_id: UUID | None,
-        noun: str,
-        *,
-        kind: ActivityKind = ActivityKind.TASK,
-        customer_id: UUID | None = None,
-    ) -> ScheduleActivity:
-        """Something for somebody to do about the noun of a follow-up, within `TASK_WITHIN_DAYS`; done once for each."""
-        return ScheduleActivity(
-            activity_id=derived("activity", due.follow_up_id),
-            kind=kind,
-            subject=subject,
-            customer_id=customer_id or due.customer_id,
-            staff_id=staff_id,
-            due_at=self.office.after_days(now, TASK_WITHIN_DAYS, self.company.calendar_of(staff_id)),
-            related_noun=noun,
-            related_id=due.about,
-            origin_policy=due.policy,
-        )
 
 
 class KnowsSales(Protocol):
@@ -133,10 +142,15 @@ class KnowsSales(Protocol):
     sales: Sales
 
 
-def learns_sales_floor(policy: Policy[Any]) -> None:
-    """Lets a policy know the sales floor: what its memories share must be one."""
+def learns_floor(policy: Policy[Any]) -> None:
+    """Lets a policy know the company and its office: what its memories share must be a `Floor`."""
     learns_company(policy)
     learns_office(policy)
+
+
+def learns_sales_floor(policy: Policy[Any]) -> None:
+    """Lets a policy know the sales floor: what its memories share must be one."""
+    learns_floor(policy)
     learns_leads(policy)
     learns_deals(policy)
 
