@@ -8,6 +8,7 @@ from processes import (
     opportunity_hygiene,
     order_progress,
     post_purchase_survey,
+    quote_follow_up,
 )
 
 POLICIES = (
@@ -18,5 +19,6 @@ POLICIES = (
     opportunity_hygiene.policy,
     order_progress.policy,
     post_purchase_survey.policy,
+    quote_follow_up.policy,
 )
 """Every policy. To add one: write its file, and its name here."""
