@@ -135,6 +135,11 @@ class Company:
         """The innermost territory that a place belongs to."""
         return next(iter(self.territories_of(place)), None)
 
+    def calendar_at(self, place: Place) -> str | None:
+        """The key of the business calendar of a place: its innermost territory's, which need not be defined."""
+        found = self.territory_of(place)
+        return self._key(found) or None if found is not None else None
+
     def owner_of(self, place: Place) -> UUID | None:
         """Who answers for a place: for the innermost of its territories for which somebody who works here does."""
         owners = (self.territories[each].staff_id for each in self.territories_of(place))

@@ -8,11 +8,7 @@ import pytest
 from domain.activity import ActivityScheduled
 from domain.customer import ChangeCustomerProfile
 from domain.kernel import derived
-from domain.lead import (
-    DisqualifyLead,
-    LeadAssigned,
-    RecycleLead,
-)
+from domain.lead import CaptureLead, ConvertLead, DisqualifyLead, LeadAssigned, QualifyLead, RecycleLead
 from domain.opportunity import LoseOpportunity, OpportunityAssigned, ReopenOpportunity
 from domain.staff import LeaveStaff, SetCapacity, StaffRole
 from eventstore.envelope import Origin
@@ -163,13 +159,14 @@ def test_fifteen_points_for_whoever_has_nothing_to_do(shop: Shop, capacity: int 
 def test_what_somebody_has_is_what_is_open(shop: Shop) -> None:
     person(shop, "eva", capacity=10)
     away(shop, "eva", "2026-01-01 00:00", "2026-01-16 12:00")
-    leads = [lead(shop, key=f"has {number}", language="fr") for number in range(4)]
+    leads = [lead(shop, key=f"has {number}", language="fr") for number in range(5)]
     for each in leads:
         give(shop, each, "eva")
-    opportunity(shop, key="sale", staff_id=id_of("eva"))  # 5 points of 10
+    opportunity(shop, key="sale", staff_id=id_of("eva"))  # 6 points of 10
     shop.do(DisqualifyLead(lead_id=leads[0], reason="NO_BUDGET"))
     shop.do(RecycleLead(lead_id=leads[1], until=moment("2026-06-01 09:00")))
     give(shop, leads[2], "leo")
+    shop.do(ConvertLead(lead_id=leads[4], customer_id=shop.customer()))
     lead(shop, language="fr")
     assert score(shop) == Decimal("14.5")  # two of ten
     shop.do(LoseOpportunity(opportunity_id=derived("opportunity", "sale"), reason="PRICE"))
@@ -178,6 +175,9 @@ def test_what_somebody_has_is_what_is_open(shop: Shop) -> None:
     shop.do(ReopenOpportunity(opportunity_id=derived("opportunity", "sale")))
     lead(shop, key="a third", language="fr")
     assert score(shop) == Decimal("11.5")
+    shop.do(QualifyLead(lead_id=leads[1]))  # which had been put aside
+    lead(shop, key="a fourth", language="fr")
+    assert score(shop) == Decimal("8.5")
 
 
 def test_up_to_five_points_for_the_win_rate_among_those_who_sold_the_same(shop: Shop) -> None:
@@ -326,8 +326,6 @@ def test_what_somebody_has_meanwhile_or_what_is_over_is_not_assigned(shop: Shop,
 
 def test_an_imported_lead_is_not_assigned(shop: Shop) -> None:
     person(shop, "eva")
-    from domain.lead import CaptureLead
-
     shop.do(CaptureLead(lead_id=derived("lead", "old"), name="Ana", source="FAIR"), origin=Origin.IMPORT)
     shop.worker.run()
     assert shop.ledger() == []
