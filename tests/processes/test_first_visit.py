@@ -390,7 +390,7 @@ def test_what_is_no_visit_to_the_customer_does_not_count(shop: Shop, what: str) 
 
 
 def test_a_second_answer_is_no_second_visit_until_it_has_been_a_while(shop: Shop) -> None:
-    customer = answer(shop)
+    customer = answer(shop, on="2026-01-16 16:58")
     answer(shop, customer, "2026-01-16 16:59")
     assert outcomes(shop) == [("DONE", "PLANNED"), ("SUPPRESSED", "VISIT_PLANNED")]
     shop.until("2026-02-06 12:00")
