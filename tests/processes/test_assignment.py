@@ -263,7 +263,9 @@ def test_several_leads_of_a_moment_go_round_too(shop: Shop) -> None:
 # When there is nobody, or nothing to do any more.
 
 
-def test_where_nobody_is_eligible_it_waits_and_a_manager_is_told_once(shop: Shop) -> None:
+def test_where_nobody_is_eligible_it_waits_and_a_manager_is_told_once(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
     person(shop, "boss", StaffRole.DIRECTOR), person(shop, "zora", StaffRole.SALES_MANAGER), person(shop, "eva")
     away(shop, "eva", "2026-01-12 00:00", "2026-01-21 00:00")
     id = lead(shop)
@@ -279,6 +281,7 @@ def test_where_nobody_is_eligible_it_waits_and_a_manager_is_told_once(shop: Shop
     shop.until("2026-01-21 09:00")
     assert name_of(assigned(shop).staff_id) == "eva"
     assert len(tasks(shop)) == 1
+    assert caplog.text == ""  # nor asked for again, and refused
 
 
 def test_who_leads_the_territory_is_told(shop: Shop) -> None:
