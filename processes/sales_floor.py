@@ -60,10 +60,12 @@ class Floor:
         kind: ActivityKind = ActivityKind.TASK,
         occasion: UUID | None = None,
     ) -> ScheduleActivity:
-        """Something for somebody to do about the noun of a follow-up, within `TASK_WITHIN_DAYS`.
+        """Something for somebody to do about the noun of a follow-up, within `TASK_WITHIN_DAYS`; if they left, for a manager.
 
         It is the same one for the same follow-up, unless there are several occasions.
         """
+        if staff_id is not None and self.company.has_left(staff_id):
+            staff_id = self.manager_of(staff_id)
         return ScheduleActivity(
             activity_id=derived("activity", due.follow_up_id, *filter(None, [occasion])),
             kind=kind,

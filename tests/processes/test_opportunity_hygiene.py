@@ -21,7 +21,7 @@ from domain.opportunity import (
     WinOpportunity,
 )
 from domain.pipeline import DefinePipeline, PipelineStage, StageKind, pipeline_id
-from domain.staff import StaffRole
+from domain.staff import LeaveStaff, StaffRole
 from domain.values import Channel
 from eventstore.envelope import Origin
 from processes import opportunity_hygiene
@@ -168,6 +168,13 @@ def test_the_task_is_for_whoever_has_it_then(shop: Shop) -> None:
     hand(shop, id, "zoe", "2026-01-20 12:00")
     days(shop, "01-30 12:00")
     assert [who for who, *_ in tasks(shop)] == ["zoe"]
+
+
+def test_the_task_of_whoever_left_is_their_manager_s(shop: Shop) -> None:
+    opened(shop)
+    shop.do(LeaveStaff(staff_id=id_of("eva")))
+    days(shop, "01-30 12:00")
+    assert [who for who, *_ in tasks(shop)] == ["leo"]
 
 
 @pytest.mark.parametrize("seen", ["at once", "when it is due"])
