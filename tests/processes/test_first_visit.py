@@ -1,15 +1,14 @@
 """P02: whoever answers to a letter is visited in the owner's first free hour."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from domain.activity import (
-    ActivityCancelled,
     ActivityKind,
-    ActivityScheduled,
     CancelActivity,
     CompleteActivity,
     DeclineActivity,
@@ -19,20 +18,13 @@ from domain.activity import (
     ScheduleActivity,
 )
 from domain.business_calendar import CalendarDay, DefineBusinessCalendar, ExtraOpening, OpeningHours
-from domain.campaign import PlanCampaign
 from domain.campaign_member import (
     CampaignResponseKind,
     DispatchCampaignMessage,
-    OptOutMember,
-    RecordCampaignResponse,
     TargetMember,
 )
-from domain.campaign_plan import CampaignKind
-from domain.consent import GrantConsent, Purpose, WithdrawConsent
 from domain.customer import ChangeCustomerProfile
 from domain.kernel import derived
-from domain.merging import MergeCustomers
-from domain.restriction import ContactRestrictionKind, SetContactRestriction
 from domain.staff import LeaveStaff, StaffRole
 from domain.values import Channel, Period
 from eventstore.envelope import Origin
@@ -40,64 +32,14 @@ from processes import first_visit
 from processes.agendas import Agendas
 from processes.company import Company
 from tests.conftest import House
-from tests.processes.sales import away, happened, id_of, person, territory
+from tests.processes.sales import away, id_of, person, territory
 from tests.processes.shop import Shop, local, moment
-
-LETTERS, MAILS = derived("campaign", "letters"), derived("campaign", "mails")
-SPAIN = derived("territory", "spain")
-FRIDAY = "2026-01-16 17:00"
+from tests.processes.visits import FRIDAY, LETTERS, MAILS, answer, busy, outcomes, planned, slots, visiting
 
 
 @pytest.fixture
-def shop(house: House, tmp_path: Any) -> Shop:
-    """A shop that only plans visits, on a Friday at five; Eva answers for Spain."""
-    shop = Shop(house.log, tmp_path / "mail", policies=(first_visit.policy,), now=moment(FRIDAY))
-    territory(shop, "spain", person(shop, "eva"), countries=("ES",))
-    for campaign, kind in ((LETTERS, CampaignKind.DIRECT_MAIL), (MAILS, CampaignKind.EMAIL)):
-        shop.do(
-            PlanCampaign(
-                campaign_id=campaign,
-                key=f"c{kind}",
-                title="Winter letters",
-                kind=kind,
-                starts_at=moment("2026-01-10 09:00"),
-            )
-        )
-    return shop
-
-
-def answer(
-    shop: Shop, customer: UUID | None = None, on: str = FRIDAY, campaign: UUID = LETTERS, origin: Origin = Origin.LIVE,
-    kind: CampaignResponseKind = CampaignResponseKind.REPLY,
-) -> UUID:  # fmt: skip
-    """A customer answers to a campaign."""
-    customer = customer or shop.customer()
-    shop.do(TargetMember(campaign_id=campaign, customer_id=customer), origin=origin)
-    shop.do(RecordCampaignResponse(campaign_id=campaign, customer_id=customer, kind=kind, response_ref=on), on, origin)
-    return customer
-
-
-def planned(shop: Shop) -> list[ActivityScheduled]:
-    """The visits that the policy planned."""
-    shop.worker.run()
-    return [each for each in happened(shop, ActivityScheduled) if each.origin_policy == "first-visit"]
-
-
-def slots(shop: Shop) -> list[str | None]:
-    return [local(each.starts_at) for each in planned(shop)]
-
-
-def outcomes(shop: Shop) -> list[tuple[str, str | None]]:
-    shop.worker.run()
-    return [(each.status.value, each.reason) for each in shop.ledger()]
-
-
-def busy(shop: Shop, start: str, hours: float = 1, key: str = "", who: str = "eva", **said: Any) -> UUID:
-    """Somebody has something to do."""
-    id = derived("activity", start, key)
-    asked = {"kind": ActivityKind.MEETING, "subject": "Meeting", "duration_s": int(hours * 3600), **said}
-    shop.do(ScheduleActivity(activity_id=id, staff_id=id_of(who), starts_at=moment(start), **asked))
-    return id
+def shop(house: House, tmp_path: Path) -> Shop:
+    return visiting(house, tmp_path)
 
 
 def test_the_visit_is_in_the_owner_s_agenda_at_once(shop: Shop) -> None:
@@ -289,121 +231,6 @@ def test_the_owner_may_be_anybody_who_answers_for_the_customer_s_territory(shop:
     shop.do(ChangeCustomerProfile(customer_id=customer, sector="Toys"))
     answer(shop, customer)
     assert [each.staff_id for each in planned(shop)] == [id_of("leo")]
-
-
-# When there is no visit.
-
-
-OPT_OUTS = {
-    "OPTED_OUT": lambda who: OptOutMember(campaign_id=LETTERS, customer_id=who),
-    "NO_CONSENT": lambda who: WithdrawConsent(customer_id=who, purpose=Purpose.MARKETING),
-    "RESTRICTED": lambda who: SetContactRestriction(customer_id=who, kind=ContactRestrictionKind.DO_NOT_CONTACT),
-}
-
-
-@pytest.mark.parametrize("why", list(OPT_OUTS))
-def test_who_opted_out_is_not_visited(shop: Shop, why: str) -> None:
-    customer = answer(shop)
-    shop.do(OPT_OUTS[why](customer))
-    assert outcomes(shop)[0] == ("SUPPRESSED", why)
-    assert planned(shop) == []
-
-
-def test_who_opted_out_of_something_else_is_visited(shop: Shop) -> None:
-    customer = answer(shop)
-    shop.do(TargetMember(campaign_id=MAILS, customer_id=customer))
-    shop.do(OptOutMember(campaign_id=MAILS, customer_id=customer))
-    shop.do(WithdrawConsent(customer_id=customer, purpose=Purpose.SURVEY))
-    shop.do(WithdrawConsent(customer_id=customer, purpose=Purpose.MARKETING, channel=Channel.EMAIL))
-    shop.do(SetContactRestriction(customer_id=customer, kind=ContactRestrictionKind.DO_NOT_MAIL))
-    assert len(planned(shop)) == 1
-
-
-@pytest.mark.parametrize("why", list(OPT_OUTS))
-def test_who_opts_out_before_the_visit_is_not_visited_and_after_it_nothing_is_undone(shop: Shop, why: str) -> None:
-    customer = answer(shop)
-    assert len(planned(shop)) == 1
-    shop.do(OPT_OUTS[why](customer), "2026-01-19 12:00")
-    shop.until("2026-01-19 12:00")
-    assert len(happened(shop, ActivityCancelled)) == 1
-    other = answer(shop, shop.customer(email="bo@shop.test"), "2026-01-19 12:00")
-    assert len(planned(shop)) == 2
-    shop.do(OPT_OUTS[why](other), "2026-01-21 12:00")
-    shop.until("2026-01-21 12:00")
-    assert len(happened(shop, ActivityCancelled)) == 1
-
-
-@pytest.mark.parametrize("what", ["another policy's", "done", "agreed"])
-def test_only_its_own_visits_that_are_still_to_come_are_called_off(shop: Shop, what: str) -> None:
-    customer = answer(shop)
-    planned(shop)
-    [id] = [at.stream_id for event, at in shop.events() if isinstance(event, ActivityScheduled)]
-    match what:
-        case "another policy's":
-            busy(shop, "2026-03-20 09:00", kind=ActivityKind.VISIT, customer_id=customer)
-        case "done":
-            shop.do(CompleteActivity(activity_id=id, outcome="DONE"))
-        case "agreed":
-            shop.do(GrantConsent(customer_id=customer, purpose=Purpose.MARKETING, channel=Channel.VISIT))
-    if what == "agreed":
-        shop.do(WithdrawConsent(customer_id=customer, purpose=Purpose.SURVEY), "2026-01-19 12:00")
-    else:
-        shop.do(WithdrawConsent(customer_id=customer, purpose=Purpose.MARKETING), "2026-01-19 12:00")
-    shop.until("2026-01-19 12:00")
-    cancelled = [at.stream_id for event, at in shop.events() if isinstance(event, ActivityCancelled)]
-    assert cancelled == ([id] if what == "another policy's" else [])
-
-
-@pytest.mark.parametrize(
-    ("other", "outcome"),
-    [
-        ("2026-01-06 09:00", ("SUPPRESSED", "VISIT_PLANNED")),  # fourteen days before
-        ("2026-01-06 08:59", ("DONE", "PLANNED")),
-        ("2026-02-03 09:00", ("SUPPRESSED", "VISIT_PLANNED")),  # and after
-        ("2026-02-03 09:01", ("DONE", "PLANNED")),
-    ],
-)
-def test_nobody_is_visited_within_fourteen_days_of_another_visit(
-    shop: Shop, other: str, outcome: tuple[str, str]
-) -> None:
-    customer = shop.customer()
-    busy(shop, other, who="leo", kind=ActivityKind.VISIT, customer_id=customer)
-    answer(shop, customer)
-    assert outcomes(shop) == [outcome]
-
-
-@pytest.mark.parametrize("what", ["cancelled", "missed", "moved", "no visit", "another's"])
-def test_what_is_no_visit_to_the_customer_does_not_count(shop: Shop, what: str) -> None:
-    customer, other = shop.customer(), shop.customer(email="bo@shop.test")
-    kind = ActivityKind.CALL if what == "no visit" else ActivityKind.VISIT
-    whose = other if what == "another's" else customer
-    id = busy(shop, "2026-01-22 09:00", who="leo", kind=kind, customer_id=whose)
-    match what:
-        case "cancelled":
-            shop.do(CancelActivity(activity_id=id))
-        case "missed":
-            shop.do(MissActivity(activity_id=id))
-        case "moved":
-            shop.do(RescheduleActivity(activity_id=id, starts_at=moment("2026-03-20 09:00")))
-    answer(shop, customer)
-    assert outcomes(shop) == [("DONE", "PLANNED")]
-
-
-def test_a_second_answer_is_no_second_visit_until_it_has_been_a_while(shop: Shop) -> None:
-    customer = answer(shop, on="2026-01-16 16:58")
-    answer(shop, customer, "2026-01-16 16:59")
-    assert outcomes(shop) == [("DONE", "PLANNED"), ("SUPPRESSED", "VISIT_PLANNED")]
-    shop.until("2026-02-06 12:00")
-    answer(shop, customer, "2026-02-06 12:00")
-    assert slots(shop) == ["2026-01-20 09:00", "2026-02-10 09:00"]
-
-
-def test_a_visit_to_whom_the_customer_was_taken_to_be_is_a_visit_to_the_customer(shop: Shop) -> None:
-    customer, other = shop.customer(), shop.customer(email="bo@shop.test")
-    busy(shop, "2026-01-22 09:00", who="leo", kind=ActivityKind.VISIT, customer_id=other)
-    shop.do(MergeCustomers(customer_id=other, survivor_id=customer))
-    answer(shop, customer)
-    assert outcomes(shop) == [("SUPPRESSED", "VISIT_PLANNED")]
 
 
 def test_imported_answers_set_nothing_off(shop: Shop) -> None:
