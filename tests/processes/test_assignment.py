@@ -13,6 +13,7 @@ from domain.opportunity import LoseOpportunity, OpportunityAssigned, ReopenOppor
 from domain.staff import LeaveStaff, SetCapacity, StaffRole
 from eventstore.envelope import Origin
 from processes import assignment
+from processes.memories import Shared
 from tests.conftest import House
 from tests.processes.sales import (
     away,
@@ -332,6 +333,27 @@ def test_an_imported_lead_is_not_assigned(shop: Shop) -> None:
     shop.do(CaptureLead(lead_id=derived("lead", "old"), name="Ana", source="FAIR"), origin=Origin.IMPORT)
     shop.worker.run()
     assert shop.ledger() == []
+
+
+def test_what_is_learnt_twice_is_learnt_once(shop: Shop) -> None:
+    person(shop, "eva", capacity=10), person(shop, "leo")
+    closed(shop, "eva", "wine", won=2, lost=1)
+    sale = derived("opportunity", "eva wine 0")
+    shop.do(ReopenOpportunity(opportunity_id=sale))
+    hand(shop, sale, "leo")
+    shop.do(LoseOpportunity(opportunity_id=sale, reason="PRICE"))
+    leads = [lead(shop, key=str(number)) for number in range(5)]
+    shop.worker.run()
+    shop.do(DisqualifyLead(lead_id=leads[0], reason="NO_BUDGET"))
+    shop.do(RecycleLead(lead_id=leads[1], until=moment("2026-06-01 09:00")))
+    shop.do(ConvertLead(lead_id=leads[2], customer_id=shop.customer()))
+    once, twice = (Shared(assignment.policy, shop.log.reader) for _ in range(2))
+    for each in (once, twice):
+        each.at(shop.log.reader.head())
+    assert {name_of(who): once.known.sales.load(who) for who in once.known.sales.open} == {"eva": 0, "leo": 2}
+    for event, at in shop.events():
+        twice.note(event, at)
+    assert once.known == twice.known
 
 
 def test_twice_is_the_same_as_once_and_two_workers_are_the_same_as_one(shop: Shop) -> None:
