@@ -1,11 +1,13 @@
 """What the company does by itself: policies that react to what happens, and the clock that keeps its promises."""
 
 from processes import (
+    case_sla,
     consent_guard,
     post_purchase_survey,
 )
 
 POLICIES = (
+    case_sla.policy,
     consent_guard.policy,
     post_purchase_survey.policy,
 )
