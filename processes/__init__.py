@@ -3,12 +3,14 @@
 from processes import (
     case_sla,
     consent_guard,
+    order_progress,
     post_purchase_survey,
 )
 
 POLICIES = (
     case_sla.policy,
     consent_guard.policy,
+    order_progress.policy,
     post_purchase_survey.policy,
 )
 """Every policy. To add one: write its file, and its name here."""

@@ -81,6 +81,12 @@ class Memories(Generic[M]):
             whose = {stream: noun for noun in wanted for stream in policy.streams_of(noun)}
             for happened in reader.of_streams(list(whose), types=names, as_of=as_of, disclose=disclosed):
                 self._own.setdefault(whose[happened.at.stream_id], []).append(happened)
+            if policy.with_customer:
+                told = {noun: _whose(of_noun) for noun, of_noun in self._own.items()}
+                customers = list({each for links in told.values() for each in links})
+                found = reader.customers(customers, types=names, as_of=as_of, disclose=disclosed) if customers else []
+                for noun, links in told.items():
+                    self._own[noun] = _with_customer(self._own[noun], links, found)
         also = [each for each in reader.streams(policy.also) if each.at.position <= position] if policy.also else []
         self._also = sorted(also, key=_position)
         self._waiting: dict[UUID | None, list[Happened]] = {}
@@ -114,3 +120,30 @@ class Memories(Generic[M]):
 
 def _position(happened: Happened) -> int:
     return happened.at.position
+
+
+def _whose(of_noun: Iterable[Happened]) -> dict[UUID, int]:
+    """Whose a noun was said to be, and the position at which that became known."""
+    links: dict[UUID, int] = {}
+    for _, at in of_noun:
+        if at.customer_id is not None:
+            links.setdefault(at.customer_id, at.position)
+    return links
+
+
+def _with_customer(of_noun: list[Happened], links: dict[UUID, int], found: Iterable[Happened]) -> list[Happened]:
+    """What tells of a noun, with what tells of its customer, but for other nouns of the same kind.
+
+    What was before it was known whose the noun is comes just after that.
+    """
+    told = {each.at.position: (each.at.position, 0, each) for each in of_noun}
+    kinds = {_kind(each) for each in of_noun}
+    for each in found:
+        since = links.get(each.at.customer_id) if each.at.customer_id is not None else None
+        if since is not None and _kind(each) not in kinds:
+            told[each.at.position] = (max(since, each.at.position), each.at.position, each)
+    return [each for *_, each in sorted(told.values(), key=lambda known: known[:2])]
+
+
+def _kind(happened: Happened) -> str:
+    return happened.event.stored_as.partition(".")[0]

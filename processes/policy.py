@@ -61,9 +61,10 @@ class Policy(Generic[M]):
 
     `memory` makes an empty memory of one `subject`; what is remembered is folded from the subject's own events, and from
     the streams in `also`. With `shared`, which makes an empty memory of the whole company (who works there, when it is
-    open), `memory` is given that: see `learn`. `streams_of` says which streams tell of a noun, besides its own. `needs`
-    are commands that are done once, when the policy is activated. Unless `include_imported`, only what happens live sets
-    it off.
+    open), `memory` is given that: see `learn`. `streams_of` says which streams tell of a noun, besides its own. With
+    `with_customer`, what is remembered of its customer tells of it, too, as soon as it is known whose it is, but for what
+    tells of other such nouns. `needs` are commands that are done once, when the policy is activated. Unless
+    `include_imported`, only what happens live sets it off.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Policy(Generic[M]):
     subject: Subject = Subject.CUSTOMER
     shared: Callable[[], Any] | None = None
     streams_of: Callable[[UUID], tuple[UUID, ...]] = lambda noun_id: (noun_id,)
+    with_customer: bool = False
     include_imported: bool = False
     needs: tuple[Command, ...] = ()
     also: tuple[UUID, ...] = ()
