@@ -1,6 +1,7 @@
 """What the company does by itself: policies that react to what happens, and the clock that keeps its promises."""
 
 from processes import (
+    case_closure,
     case_sla,
     consent_guard,
     order_progress,
@@ -8,6 +9,7 @@ from processes import (
 )
 
 POLICIES = (
+    case_closure.policy,
     case_sla.policy,
     consent_guard.policy,
     order_progress.policy,
