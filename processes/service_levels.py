@@ -19,7 +19,6 @@ from domain.case_events import (
     CaseResumed,
     CaseWaitingOnCustomer,
     FirstResponseSent,
-    ManagementNotified,
 )
 from domain.case_sla import SlaBreached, SlaMilestone, SlaTargetSet
 from domain.kernel import derived
@@ -47,7 +46,8 @@ class CaseClock:
     """A case: whose it is, who has it, and since when its clock runs.
 
     It begins anew when the case is reopened: that is a new `cycle`. `occasion` is what its targets follow from: the
-    opening, another priority, or that it goes on after a wait; those before it are `past`.
+    opening, another priority, or that it goes on after a wait; those before it are `past`. `ladders` are what the escalation
+    of each milestone that was missed follows from: that it was, or that the case goes on.
     """
 
     shared: KnowsServiceLevels
@@ -66,7 +66,7 @@ class CaseClock:
     targets: dict[SlaMilestone, SlaTargetSet] = field(default_factory=dict)
     breached: set[SlaMilestone] = field(default_factory=set)
     level: int = 0
-    told: set[tuple[UUID, int]] = field(default_factory=set)
+    ladders: dict[SlaMilestone, UUID] = field(default_factory=dict)
 
     @property
     def over(self) -> str | None:
@@ -116,7 +116,7 @@ class CaseClock:
         self.cycle, self.cycle_began_at = occasion(at), at.occurred_at
         self.runs = [(at.occurred_at, None)]
         self.answered, self.level = False, 0
-        self.targets, self.breached, self.told = {}, set(), set()
+        self.targets, self.breached, self.ladders = {}, set(), {}
         self.set_anew(at)
 
     def set_anew(self, at: Recorded) -> None:
@@ -172,6 +172,7 @@ def remembers_clock(policy: Policy[Any]) -> None:
         known.status = CaseStatus.OPEN
         known.runs.append((at.occurred_at, None))
         known.set_anew(at)
+        known.ladders = {each: derived("ladder", occasion(at), each.value) for each in known.breached}
 
     @policy.remember(CaseReopened)
     def reopened(known: CaseClock, event: CaseReopened, at: Recorded) -> None:
@@ -186,18 +187,16 @@ def remembers_clock(policy: Policy[Any]) -> None:
     def promised(known: CaseClock, event: SlaTargetSet, at: Recorded) -> None:
         known.targets[event.milestone] = event
         known.breached.discard(event.milestone)
+        known.ladders.pop(event.milestone, None)
 
     @policy.remember(SlaBreached)
     def missed(known: CaseClock, event: SlaBreached, at: Recorded) -> None:
         known.breached.add(event.milestone)
+        known.ladders[event.milestone] = occasion(at)
 
     @policy.remember(CaseEscalated)
     def escalated(known: CaseClock, event: CaseEscalated, at: Recorded) -> None:
         known.level = event.level
-
-    @policy.remember(ManagementNotified)
-    def notified(known: CaseClock, event: ManagementNotified, at: Recorded) -> None:
-        known.told.add((event.staff_id, event.level))
 
 
 def learns_service_levels(policy: Policy[Any]) -> None:
