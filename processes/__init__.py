@@ -6,6 +6,7 @@ from processes import (
     case_escalation,
     case_sla,
     consent_guard,
+    detractor_recovery,
     order_progress,
     post_purchase_survey,
 )
@@ -16,6 +17,7 @@ POLICIES = (
     case_escalation.policy,
     case_sla.policy,
     consent_guard.policy,
+    detractor_recovery.policy,
     order_progress.policy,
     post_purchase_survey.policy,
 )
