@@ -9,6 +9,7 @@ from processes import (
     detractor_recovery,
     order_progress,
     post_purchase_survey,
+    queue_routing,
 )
 
 POLICIES = (
@@ -20,5 +21,6 @@ POLICIES = (
     detractor_recovery.policy,
     order_progress.policy,
     post_purchase_survey.policy,
+    queue_routing.policy,
 )
 """Every policy. To add one: write its file, and its name here."""
