@@ -21,6 +21,7 @@ from domain.follow_up import Action, ActionKind, CancelFollowUp
 from domain.kernel import Command, derived
 from domain.queueing import factors
 from domain.sla import DEFAULT, SlaDefined, seconds
+from domain.values import Channel
 from domain.work_item import QueueWorkItem
 from eventstore.envelope import Recorded
 from processes.office import Office, learns_office
@@ -31,6 +32,11 @@ from projections.touchpoints.due import Due
 
 QUEUE = "service"
 """The queue in which cases wait that nobody has."""
+
+ATTENDED = frozenset(
+    {Channel.PHONE, Channel.CHAT, Channel.WEB_COLLABORATION, Channel.VISIT, Channel.COUNTER, Channel.STORE}
+)
+"""Whoever opens a case during such a contact has the customer before them, so nobody need be found for it."""
 
 TARGETS, ROUTE = "targets", "route"
 WARN: Mapping[SlaMilestone, str] = MappingProxyType(
@@ -69,7 +75,7 @@ remembers_clock(policy)
 @policy.trigger(CaseOpened, CaseReopened)
 def begin(event: CaseOpened | CaseReopened, at: Recorded, known: CaseClock) -> Iterator[Command]:
     yield promise_targets(at)
-    if known.staff_id is None and (isinstance(event, CaseReopened) or event.interaction_id is None):
+    if known.staff_id is None and not (isinstance(event, CaseOpened) and is_attended(event)):
         yield policy.promise(at, ROUTE, about(at.stream_id), at.occurred_at, trigger=known.cycle)
 
 
@@ -180,6 +186,11 @@ def route(due: Due, known: CaseClock) -> Iterator[Command]:
         factors=parts,
     )
     yield done(due, "QUEUED")
+
+
+def is_attended(opened: CaseOpened) -> bool:
+    """Whether somebody was speaking with the customer when the case was opened."""
+    return opened.interaction_id is not None and opened.channel in ATTENDED
 
 
 def promise_targets(at: Recorded) -> Command:

@@ -298,12 +298,30 @@ def test_a_case_that_nobody_has_waits_in_the_queue(shop: Shop) -> None:
     assert outcomes(shop, "route") == [("DONE", "QUEUED")]
 
 
-def test_a_case_that_somebody_has_or_that_came_by_a_contact_is_not_queued(shop: Shop) -> None:
+@pytest.mark.parametrize(
+    ("channel", "contact", "queued"),
+    [
+        (Channel.PHONE, True, False),
+        (Channel.CHAT, True, False),
+        (Channel.PHONE, False, True),
+        (Channel.EMAIL, True, True),
+        (Channel.WEB, True, True),
+    ],
+)
+def test_a_case_that_is_opened_while_somebody_speaks_with_the_customer_is_not_queued(
+    shop: Shop, channel: Channel, contact: bool, queued: bool
+) -> None:
+    interaction = derived("interaction", 1) if contact else None
+    asked = OpenCase(case_id=derived("case", 1), type=CaseType.QUESTION, channel=channel, interaction_id=interaction)
+    at(shop, asked, "2026-03-10 10:00")
+    assert len(happened(shop, WorkItemQueued)) == len(shop.ledger("route")) == queued
+
+
+def test_a_case_that_somebody_has_is_not_queued(shop: Shop) -> None:
     case = derived("case", 1)
     asked = OpenCase(case_id=case, type=CaseType.QUESTION, channel=Channel.EMAIL)
     at(shop, asked, "2026-03-10 10:00", seen=False)
     at(shop, AssignCase(case_id=case, staff_id=derived("staff", 1)))
-    at(shop, replace(asked, case_id=derived("case", "call"), interaction_id=derived("interaction", 1)))
     assert happened(shop, WorkItemQueued) == []
     assert outcomes(shop, "route") == [("CANCELLED", "ASSIGNED")]
     resolve(shop, case, "2026-03-10 10:20")
