@@ -8,6 +8,7 @@ from uuid import UUID
 
 from domain.case_events import (
     CaseClosed,
+    CaseCustomerIdentified,
     CaseOpened,
     CasePriorityChanged,
     CaseReopened,
@@ -86,6 +87,14 @@ def promise_otherwise(event: CasePriorityChanged, at: Recorded, known: CaseClock
         yield policy.pass_over(at, reason, TARGETS)  # its targets are set when it goes on
     else:
         yield promise_targets(at)
+
+
+@policy.on(CaseCustomerIdentified)
+def promise_more(event: CaseCustomerIdentified, at: Recorded, known: CaseClock) -> Iterator[Command]:
+    if known.occasion == occasion(at):
+        yield from cancel("CUSTOMER_IDENTIFIED", *promised_because(known.past[-1:]))
+        if known.stands_still is None:
+            yield promise_targets(at)
 
 
 @policy.on(CaseWaitingOnCustomer)

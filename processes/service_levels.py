@@ -46,8 +46,9 @@ class CaseClock:
     """A case: whose it is, who has it, and since when its clock runs.
 
     It begins anew when the case is reopened: that is a new `cycle`. `occasion` is what its targets follow from: the
-    opening, another priority, or that it goes on after a wait; those before it are `past`. `ladders` are what the escalation
-    of each milestone that was missed follows from: that it was, or that the case goes on.
+    opening, another priority, a customer to whom more is promised, or that it goes on after a wait; those before it are
+    `past`. `ladders` are what the escalation of each milestone that was missed follows from: that it was, or that the case
+    goes on.
     """
 
     shared: KnowsServiceLevels
@@ -147,6 +148,8 @@ def remembers_clock(policy: Policy[Any]) -> None:
     @policy.remember(CaseCustomerIdentified)
     def identified(known: CaseClock, event: CaseCustomerIdentified, at: Recorded) -> None:
         known.customer_id = at.customer_id
+        if known.shared.tiers.of(at.customer_id):
+            known.set_anew(at)
 
     @policy.remember(CasePriorityChanged)
     def pressing(known: CaseClock, event: CasePriorityChanged, at: Recorded) -> None:

@@ -1,7 +1,7 @@
 """P09: by when a case is to be answered and resolved, and what is said of it in time."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,9 @@ from domain.case import (
     IdentifyCaseCustomer,
     OpenCase,
     RecordCustomerReply,
+    RecordFirstResponse,
     ResolveCase,
+    WaitOnCustomer,
 )
 from domain.case_events import CasePriority, CaseType
 from domain.case_sla import SlaTargetSet
@@ -184,6 +186,30 @@ def test_a_case_that_is_over_before_anybody_looked_gets_no_targets(shop: Shop) -
     assert outcomes(shop, "route") == [("CANCELLED", "RESOLVED")]
 
 
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("answered", "ANSWERED"),
+        ("resolved", "RESOLVED"),
+        ("waits", "WAITING_ON_CUSTOMER"),
+        ("another priority", "SET_ANEW"),
+    ],
+)
+def test_what_changed_is_seen_when_it_is_due_even_if_nobody_reacted_yet(shop: Shop, change: str, reason: str) -> None:
+    case = open_case(shop, "2026-03-10 10:00", HIGH)
+    asked = {
+        "answered": RecordFirstResponse(case_id=case, interaction_id=derived("interaction", 1)),
+        "resolved": ResolveCase(case_id=case),
+        "waits": WaitOnCustomer(case_id=case),
+        "another priority": ChangeCasePriority(case_id=case, priority=NORMAL),
+    }[change]
+    at(shop, asked, "2026-03-10 10:44", seen=False)
+    shop.now += timedelta(minutes=1)
+    shop.worker.runner.fire(shop.now)
+    assert said(shop, RESPONSE) == []
+    assert outcomes(shop, "warn-response") == [("CANCELLED", reason)]
+
+
 # The clock stops while the customer is waited for.
 
 
@@ -191,9 +217,9 @@ def test_the_time_that_the_customer_took_does_not_count(shop: Shop) -> None:
     case = open_case(shop, "2026-03-10 10:00", HIGH)
     respond(shop, case, "2026-03-10 10:10")
     wait(shop, case, "2026-03-10 11:00")  # an hour of eight is used
+    assert outcomes(shop, "warn-resolution") == [("CANCELLED", "WAITING_ON_CUSTOMER")]  # at once
     shop.until("2026-03-11 12:00")
     assert said(shop, RESOLUTION) == []
-    assert outcomes(shop, "warn-resolution") == [("CANCELLED", "WAITING_ON_CUSTOMER")]
     resume(shop, case, "2026-03-11 12:00")
     assert targets(shop, RESOLUTION) == ["2026-03-10 18:00", "2026-03-12 10:00"]  # seven hours more
     assert len(targets(shop, RESPONSE)) == 1  # it was answered
@@ -340,14 +366,27 @@ def test_a_case_that_is_reopened_and_that_nobody_has_is_queued_again(shop: Shop)
 # Who, and what not.
 
 
-def test_a_customer_who_is_known_later_has_the_targets_too(shop: Shop) -> None:
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_customer_who_is_known_later_has_the_targets_of_their_tier(shop: Shop, seen: bool) -> None:
     case, customer = derived("case", 1), member(shop, "PLATINUM")
     asked = OpenCase(case_id=case, type=CaseType.QUESTION, channel=Channel.EMAIL, priority=HIGH)
-    at(shop, asked, "2026-03-10 10:00", seen=False)
-    at(shop, IdentifyCaseCustomer(case_id=case, customer_id=customer))
+    at(shop, asked, "2026-03-10 10:00", seen=seen)
+    at(shop, IdentifyCaseCustomer(case_id=case, customer_id=customer), "2026-03-10 10:10" if seen else None)
     set_for = [e.customer_id for e, _ in happened(shop, SlaTargetSet) if isinstance(e, SlaTargetSet)]
-    assert set_for == [customer, customer]
-    assert targets(shop, RESPONSE) == ["2026-03-10 10:30"]
+    assert set_for == [*([None] * 2 if seen else []), customer, customer]
+    assert targets(shop, RESPONSE)[-1] == "2026-03-10 10:30"
+    shop.until("2026-03-10 10:30")
+    assert [word for word, _ in said(shop, RESPONSE)] == ["WARNED", "BREACHED"]
+    if seen:
+        assert outcomes(shop, "warn-response")[0] == ("CANCELLED", "CUSTOMER_IDENTIFIED")
+
+
+def test_a_customer_without_a_tier_changes_nothing(shop: Shop) -> None:
+    case = open_case(shop, "2026-03-10 10:00", HIGH)
+    at(shop, IdentifyCaseCustomer(case_id=case, customer_id=shop.customer()), "2026-03-10 10:10")
+    assert targets(shop, RESPONSE) == ["2026-03-10 11:00"]
+    shop.until("2026-03-10 10:45")
+    assert said(shop, RESPONSE) == [("WARNED", "2026-03-10 10:45")]
 
 
 def test_imported_cases_set_nothing_off(shop: Shop) -> None:
