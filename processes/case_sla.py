@@ -117,7 +117,6 @@ def answered(event: FirstResponseSent, at: Recorded, known: CaseClock) -> Iterat
 def end(event: CaseResolved | CaseClosed, at: Recorded, known: CaseClock) -> Iterator[Command]:
     reason = "RESOLVED" if isinstance(event, CaseResolved) else "CLOSED"
     yield from cancel(reason, *promised_because([known.occasion]))
-    yield from cancel(reason, *promised_because([known.cycle], ROUTE))
 
 
 # What is done when it is due.

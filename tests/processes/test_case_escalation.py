@@ -1,5 +1,6 @@
 """P10: what is about to be missed is told, what was missed climbs, and management hears of what stays unresolved."""
 
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -8,9 +9,9 @@ import pytest
 from domain.absence import AbsenceKind, PlanAbsence
 from domain.activity import ActivityScheduled
 from domain.business_calendar import CalendarDay, DefineBusinessCalendar, OpeningHours
-from domain.case import AssignCase, ChangeCasePriority, CloseCase
+from domain.case import AssignCase, ChangeCasePriority, CloseCase, RecordFirstResponse, ResolveCase, WaitOnCustomer
 from domain.case_events import CaseEscalated, CasePriority, ManagementNotified
-from domain.kernel import derived
+from domain.kernel import Command, derived
 from domain.staff import AddStaff, LeaveStaff, StaffRole
 from domain.team import DefineTeam, JoinTeam
 from eventstore.envelope import Origin
@@ -171,10 +172,30 @@ def test_nothing_climbs_that_was_answered_or_resolved_meanwhile(shop: Shop, end:
         at(shop, CloseCase(case_id=case, reason="DUPLICATE"), "2026-03-10 11:20", seen=seen)
     else:
         {"answered": respond, "resolved": resolve}[end](shop, case, "2026-03-10 11:20")
+    if seen:
+        assert outcomes(shop, "level-2") == [("CANCELLED", reason)]  # at once
     shop.until("2026-03-10 12:30")
     assert [level for level, _, _ in climbs(shop)] == [1]
     assert outcomes(shop, "level-2") == [("CANCELLED", reason)]
     assert outcomes(shop, "digest") == [("CANCELLED", reason)] if end != "answered" else [("SCHEDULED", None)]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"), [("answered", "ANSWERED"), ("resolved", "RESOLVED"), ("waits", "WAITING_ON_CUSTOMER")]
+)
+def test_what_changed_is_seen_when_it_is_due_even_if_nobody_reacted_yet(shop: Shop, change: str, reason: str) -> None:
+    case = assigned(shop)
+    shop.until("2026-03-10 11:00")
+    asked: dict[str, Command] = {
+        "answered": RecordFirstResponse(case_id=case, interaction_id=derived("interaction", 1)),
+        "resolved": ResolveCase(case_id=case),
+        "waits": WaitOnCustomer(case_id=case),
+    }
+    at(shop, asked[change], "2026-03-10 11:29", seen=False)
+    shop.now += timedelta(minutes=1)
+    shop.worker.runner.fire(shop.now)
+    assert [level for level, _, _ in climbs(shop)] == [1]
+    assert outcomes(shop, "level-2") == [("CANCELLED", reason)]
 
 
 def test_the_second_milestone_does_not_climb_where_the_case_is_already(shop: Shop) -> None:
@@ -193,15 +214,16 @@ def test_the_ladder_stands_still_while_the_customer_is_waited_for(shop: Shop) ->
     case = assigned(shop)
     shop.until("2026-03-10 11:00")
     wait(shop, case, "2026-03-10 11:10")
+    assert outcomes(shop, "level-2") == [("CANCELLED", "WAITING_ON_CUSTOMER")]  # at once
     shop.until("2026-03-11 12:00")
     assert [level for level, _, _ in climbs(shop)] == [1]
-    assert outcomes(shop, "level-2") == [("CANCELLED", "WAITING_ON_CUSTOMER")]
     resume(shop, case, "2026-03-11 12:00")
     shop.until("2026-03-11 12:19")
     assert len(climbs(shop)) == 1
     shop.until("2026-03-11 12:20")  # what was left of the half hour
     shop.until("2026-03-11 12:50")
     assert [(level, on) for level, _, on in climbs(shop)][1:] == [(2, "2026-03-11 12:20"), (3, "2026-03-11 12:50")]
+    assert outcomes(shop, "level-1") == [("DONE", "LEVEL_1")]
 
 
 def test_a_target_that_is_set_anew_stops_the_climb(shop: Shop) -> None:

@@ -292,6 +292,15 @@ def test_a_priority_by_which_it_would_be_late_already_is_missed_at_once(shop: Sh
     assert targets(shop, RESPONSE)[-1] == "2026-03-10 18:00"  # but now there is time again
 
 
+def test_a_target_may_lie_before_a_wait(shop: Shop) -> None:
+    case = open_case(shop, "2026-03-10 10:00", NORMAL)
+    wait(shop, case, "2026-03-10 12:00")
+    resume(shop, case, "2026-03-10 13:00")
+    at(shop, ChangeCasePriority(case_id=case, priority=URGENT), "2026-03-10 13:05")
+    assert targets(shop, RESPONSE)[-1] == "2026-03-10 10:15"
+    assert targets(shop, RESOLUTION)[-1] == "2026-03-10 15:00"
+
+
 def test_the_priority_of_a_case_that_waits_counts_when_it_goes_on(shop: Shop) -> None:
     case = open_case(shop, "2026-03-10 10:00", NORMAL)
     wait(shop, case, "2026-03-10 10:15")

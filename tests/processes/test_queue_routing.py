@@ -13,6 +13,7 @@ from domain.case import AssignCase, ChangeCasePriority, CloseCase
 from domain.case_events import CasePriority
 from domain.case_sla import SetSlaTarget, SlaMilestone
 from domain.kernel import derived
+from domain.merging import MergeCustomers
 from domain.queueing import OTHER_LOAD, factors, load, waiting_points
 from domain.staff import AddStaff, GrantSkill, SetCapacity, StaffRole
 from domain.values import Channel
@@ -139,6 +140,13 @@ def test_what_is_queued_is_scored_and_its_factors_are_kept(shop: Shop) -> None:
     right = item(shop, Channel.FAX, HIGH, score=300, factors={"priority": 300})
     assert len(scores(shop, right)) == 1
     assert outcomes(shop, "route") == [("DONE", "WAITS")] * 2
+
+
+def test_the_tier_of_who_is_taken_to_be_the_same_counts(shop: Shop) -> None:
+    customer, gold = shop.customer(), member(shop, "GOLD")
+    shop.do(MergeCustomers(customer_id=customer, survivor_id=gold))
+    waiting = item(shop, customer_id=customer)
+    assert scores(shop, waiting)[1:] == [{"priority": 200, "tier": 60}]
 
 
 def test_little_time_left_adds_to_the_score(house: House, tmp_path: Path) -> None:
