@@ -20,9 +20,9 @@ from tests.conftest import House
 from tests.processes.desk import at, happened, open_case, reopen, resolve, respond, resume, wait
 from tests.processes.shop import Shop, local, moment
 
-AGENT, LEAD, HEAD, DEPUTY, DIRECTOR = (
-    derived("staff", name) for name in ("agent", "lead", "head", "deputy", "director")
-)
+AGENT, LEAD, DIRECTOR = (derived("staff", name) for name in ("agent", "lead", "director"))
+DEPUTY, HEAD = sorted(derived("staff", name) for name in ("a manager", "another manager"))
+"""The head comes after the deputy by their ids, and before by their rank."""
 TEAM = derived("team", "support")
 HIGH = CasePriority.HIGH
 
