@@ -10,7 +10,7 @@ import pytest
 from domain.case import CloseCase, RecordCustomerReply, ReopenCase, ResolveCase
 from domain.case_events import CaseClosed, CaseReopened
 from domain.consent import GrantConsent, Purpose, WithdrawConsent
-from domain.invitation import AnswerSurvey, DeclineSurvey, SurveyExpired, SurveyInvitationSent
+from domain.invitation import AnswerSurvey, DeclineSurvey, SendInvitation, SurveyExpired, SurveyInvitationSent
 from domain.kernel import derived
 from domain.restriction import ContactRestrictionKind, SetContactRestriction
 from domain.survey import CASE_SATISFACTION, RetireSurvey
@@ -194,6 +194,18 @@ def test_nobody_is_asked_twice_within_ninety_days(shop: Shop) -> None:
         resolved(shop, on, customer)
         shop.until(shop.now + timedelta(days=1))
     assert outcomes(shop, "survey") == [("DELIVERED", None), ("SUPPRESSED", "CAPPED"), ("DELIVERED", None)]
+
+
+def test_a_survey_that_nobody_here_promised_counts_as_well(shop: Shop) -> None:
+    customer = shop.customer()
+    sent = SendInvitation(
+        invitation_id=derived("invitation", 1), customer_id=customer, survey="another", version=1, channel=Channel.SMS,
+        language="es", follow_up_id=derived("follow-up", 1),
+    )  # fmt: skip
+    at(shop, sent, "2026-03-01 12:00", origin=Origin.IMPORT)
+    resolved(shop, customer=customer)
+    shop.until("2026-03-11 12:00")
+    assert outcomes(shop, "survey") == [("SUPPRESSED", "CAPPED")]
 
 
 def test_two_cases_that_were_resolved_together_are_asked_about_once(shop: Shop) -> None:
