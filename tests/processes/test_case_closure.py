@@ -14,6 +14,7 @@ from domain.invitation import AnswerSurvey, DeclineSurvey, SendInvitation, Surve
 from domain.kernel import derived
 from domain.restriction import ContactRestrictionKind, SetContactRestriction
 from domain.survey import CASE_SATISFACTION, RetireSurvey
+from domain.values import Channel
 from eventstore.envelope import Origin, Request
 from processes import case_closure, case_sla, post_purchase_survey
 from processes.post_purchase_survey import invitation_id

@@ -110,6 +110,8 @@ def test_the_complaint_is_of_high_priority_and_about_what_was_asked(shop: Shop) 
     assert call.origin_policy == "detractor-recovery"
     [entry] = shop.ledger()
     assert (entry.status, entry.reason) == ("DONE", "COMPLAINT_OPENED")
+    assert call.related_id == derived("case", entry.follow_up_id)
+    assert shop.log.reader.stream(call.related_id)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """P12: what presses most goes to whoever is there and can take it; an offer stands for twenty seconds."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -229,6 +230,18 @@ def test_what_somebody_declines_goes_to_the_next(shop: Shop) -> None:
     at(shop, DeclineWorkItem(work_item_id=waiting, staff_id=first))
     assert offers(shop)[1:] == [(waiting, BEN if first == ANA else ANA)]
     assert sorted(outcomes(shop, "offer"))[0] == ("CANCELLED", "DECLINED")
+
+
+def test_an_offer_is_not_taken_back_for_the_one_before_it(shop: Shop) -> None:
+    comes(shop, ANA)
+    waiting = item(shop)
+    shop.now += timedelta(seconds=15)
+    at(shop, DeclineWorkItem(work_item_id=waiting, staff_id=ANA), seen=False)
+    at(shop, OfferWorkItem(work_item_id=waiting, staff_id=BEN), seen=False)
+    shop.now += timedelta(seconds=5)
+    shop.worker.runner.fire(shop.now)
+    assert outcomes(shop, "offer") == [("CANCELLED", "OFFERED_ANEW")]
+    assert offers(shop) == [(waiting, ANA), (waiting, BEN)]
 
 
 @pytest.mark.parametrize("how", ["offered", "transferred"])
