@@ -232,6 +232,22 @@ def test_what_somebody_declines_goes_to_the_next(shop: Shop) -> None:
     assert sorted(outcomes(shop, "offer"))[0] == ("CANCELLED", "DECLINED")
 
 
+def test_who_let_one_call_go_by_is_offered_the_next(shop: Shop) -> None:
+    comes(shop, ANA)
+    first = item(shop, Channel.PHONE)
+    second = item(shop, Channel.PHONE)
+    later(shop, seconds=20)
+    assert offers(shop) == [(first, ANA), (second, ANA)]
+
+
+def test_who_let_it_go_in_one_queue_may_be_offered_it_in_another(shop: Shop) -> None:
+    comes(shop, ANA)
+    waiting = item(shop)
+    later(shop, seconds=20)
+    at(shop, TransferWorkItem(work_item_id=waiting, queue="sales"))
+    assert offers(shop) == [(waiting, ANA)] * 2
+
+
 def test_an_offer_is_not_taken_back_for_the_one_before_it(shop: Shop) -> None:
     comes(shop, ANA)
     waiting = item(shop)
