@@ -221,6 +221,7 @@ def test_the_time_that_the_customer_took_does_not_count(shop: Shop) -> None:
     resume(shop, case, "2026-03-11 12:00")
     assert targets(shop, RESOLUTION) == ["2026-03-10 18:00", "2026-03-12 10:00"]  # seven hours more
     assert len(targets(shop, RESPONSE)) == 1  # it was answered
+    assert outcomes(shop, "warn-response") == [("CANCELLED", "ANSWERED")]
     shop.until("2026-03-11 16:59")
     assert said(shop, RESOLUTION) == []
     shop.until("2026-03-11 17:00")  # six hours of eight
