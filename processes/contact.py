@@ -14,7 +14,7 @@ from uuid import UUID
 from domain import consent as consents
 from domain import restriction as restrictions
 from domain.consent import ConsentGranted, ConsentWithdrawn, Matter, Purpose, permits
-from domain.customer import CustomerProfileChanged, CustomerRegistered
+from domain.customer import CustomerKind, CustomerProfileChanged, CustomerRegistered
 from domain.follow_up import (
     Action,
     CancelFollowUp,
@@ -84,6 +84,7 @@ class Contact:
     zone: str = HOME_ZONE
     country: str = HOME_COUNTRY
     language: str = "es"
+    kind: CustomerKind = CustomerKind.PERSON
     name: str | None = None
     told_by_itself: bool = False
     addresses: dict[tuple[UUID, int], tuple[IdentifierType, str | None]] = field(default_factory=dict)
@@ -125,6 +126,8 @@ def remembers(policy: Policy[Any]) -> None:
             contact.told_by_itself = True
         elif contact.told_by_itself:
             return  # somebody who was merged into this customer has no say about it
+        if isinstance(told, CustomerRegistered):
+            contact.kind = told.kind
         contact.name = told.name or contact.name
         contact.language = told.language or contact.language
         contact.zone = told.timezone or contact.zone
@@ -199,6 +202,17 @@ def standing(event: Any) -> FollowUpStatus:
     if isinstance(event, FollowUpFailed) and event.retry_at is not None:
         return FollowUpStatus.DISPATCHED
     return STANDING[type(event)]
+
+
+def pending(policy: Policy[Any], contact: Contact, about: UUID) -> list[UUID]:
+    """The follow-ups of a policy about a noun that nobody has begun to keep, or to send."""
+    return [
+        id
+        for id, promise in contact.promises.items()
+        if promise.policy == policy.name
+        and promise.action.about == about
+        and promise.status in (FollowUpStatus.SCHEDULED, FollowUpStatus.DISPATCHED)
+    ]
 
 
 # Whether the company may turn to a customer, and what becomes of a promise that is due.

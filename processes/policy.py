@@ -242,6 +242,32 @@ class Policy(Generic[M]):
             wanted_at=due_at if wanted_at is None else wanted_at,
         )
 
+    def promise_next(
+        self,
+        due: Due,
+        step: str,
+        action: Action,
+        due_at: datetime,
+        *,
+        wanted_at: datetime | None = None,
+        trigger: UUID | None = None,
+    ) -> ScheduleFollowUp:
+        """A promise because another one is being kept: it goes back to the same trigger, unless another one is given."""
+        trigger = due.trigger if trigger is None else trigger
+        assert trigger is not None
+        return ScheduleFollowUp(
+            follow_up_id=self.follow_up_id(trigger, step),
+            customer_id=due.customer_id,
+            policy=self.name,
+            policy_version=self.version,
+            step=step,
+            trigger=trigger,
+            trigger_position=due.trigger_position,
+            action=action,
+            due_at=due_at,
+            wanted_at=due_at if wanted_at is None else wanted_at,
+        )
+
     def pass_over(self, at: Recorded, reason: str, step: str = "none", trigger: UUID | None = None) -> SuppressFollowUp:
         """Notes why nothing is promised because of an event, as a code."""
         trigger = occasion(at) if trigger is None else trigger
