@@ -204,17 +204,6 @@ def standing(event: Any) -> FollowUpStatus:
     return STANDING[type(event)]
 
 
-def pending(policy: Policy[Any], contact: Contact, about: UUID) -> list[UUID]:
-    """The follow-ups of a policy about a noun that nobody has begun to keep, or to send."""
-    return [
-        id
-        for id, promise in contact.promises.items()
-        if promise.policy == policy.name
-        and promise.action.about == about
-        and promise.status in (FollowUpStatus.SCHEDULED, FollowUpStatus.DISPATCHED)
-    ]
-
-
 # Whether the company may turn to a customer, and what becomes of a promise that is due.
 
 

@@ -18,7 +18,7 @@ from domain.order import (
     OrderPlaced,
 )
 from domain.values import EXACT, Money
-from eventstore.envelope import Recorded
+from eventstore.envelope import Origin, Recorded
 from processes.calendar import Calendar
 from processes.policy import Policy
 
@@ -30,14 +30,16 @@ ORDER_EVENTS = (OrderPlaced, OrderDelivered, OrderCancelled, OrderLinesCancelled
 class Purchase:
     """An order: what it was worth, less what was called off or came back, and how many pieces were not called off.
 
-    `placed_at` is None of goods that came back from an unknown order. `left` is the pieces by article that did not come
-    back. `seen` are the versions of the stream that were counted, so that nothing counts twice.
+    `placed_at` is None of goods that came back from an unknown order; `live` is one that was not imported. `left` is the
+    pieces by article that did not come back. `seen` are the versions of the stream that were counted, so that nothing
+    counts twice.
     """
 
     customer_id: UUID | None
     total: Money
     worth: Decimal
     placed_at: datetime | None = None
+    live: bool = False
     position: int = 0
     cost: Decimal | None = None
     lines: tuple[OrderLine, ...] = ()
@@ -77,6 +79,7 @@ def note_order(orders: dict[UUID, Purchase], event: Any, at: Recorded) -> Purcha
                 at.stream_id,
                 Purchase(
                     customer_id=at.customer_id, total=event.total, worth=event.total.base, placed_at=at.occurred_at,
+                    live=at.origin == Origin.LIVE,
                     position=at.position, cost=event.cost, lines=event.lines, left=left, pieces=sum(left.values()),
                     number=event.number,
                 ),

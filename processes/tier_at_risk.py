@@ -19,7 +19,7 @@ from domain.programme import LoyaltyTier
 from domain.values import Channel
 from eventstore.envelope import Recorded
 from processes.company import Company, learns_company
-from processes.contact import Contact, keep, pending, remembers
+from processes.contact import Contact, keep, remembers
 from processes.memberships import (
     Membership,
     Programmes,
@@ -103,7 +103,10 @@ def take_up(accrued: PointsAccrued, at: Recorded, known: Known) -> Iterator[Comm
 
 @policy.on(MemberLeft)
 def end(left: MemberLeft, at: Recorded, known: Known) -> Iterator[Command]:
-    yield from cancel("MEMBER_LEFT", *pending(policy, known.contact, at.stream_id))
+    if (account := known.accounts.get(at.stream_id)) is not None:
+        year = year_of(at.stream_id, account, known.contact.calendar, at.occurred_at)
+        steps = [step for days in DAYS_BEFORE for step in (check(days), offer_step(check(days)))]
+        yield from cancel("MEMBER_LEFT", *(policy.follow_up_id(year.id, step) for step in steps))
 
 
 def promise_checks(at: Recorded, known: Known) -> Iterator[Command]:

@@ -17,7 +17,7 @@ from domain.points import PointsAccrued
 from domain.programme import ProgrammeDefined
 from eventstore.envelope import Recorded
 from processes.calendar import Months
-from processes.contact import Contact, pending, remembers
+from processes.contact import Contact, remembers
 from processes.memberships import (
     Membership,
     Programmes,
@@ -79,7 +79,9 @@ def look_up(accrued: PointsAccrued, at: Recorded, known: Known) -> Iterator[Comm
 
 @policy.on(MemberLeft)
 def end(left: MemberLeft, at: Recorded, known: Known) -> Iterator[Command]:
-    yield from cancel("MEMBER_LEFT", *pending(policy, known.contact, at.stream_id))
+    if (account := known.accounts.get(at.stream_id)) is not None:
+        year = year_of(at.stream_id, account, known.contact.calendar, at.occurred_at)
+        yield from cancel("MEMBER_LEFT", *(policy.follow_up_id(year.id, step) for step in (ANNIVERSARY, GRACE)))
 
 
 def promise_anniversary(at: Recorded, known: Known) -> Command:

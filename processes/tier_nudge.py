@@ -17,14 +17,14 @@ from domain.activity import ActivityCompleted, ActivityScheduled
 from domain.consent import Purpose
 from domain.follow_up import Action, ActionKind, CancelFollowUp, DispatchFollowUp
 from domain.kernel import Command, derived
-from domain.loyalty_account import MemberLeft, QualifyTier, TierBasis, TierDowngraded
+from domain.loyalty_account import QualifyTier, TierBasis, TierDowngraded
 from domain.offer import MakeOffer
 from domain.points import PointsAccrued
 from domain.programme import LoyaltyTier
 from domain.values import Channel
 from eventstore.envelope import Recorded
 from processes.company import Company, learns_company
-from processes.contact import ON_ITS_WAY, Contact, keep, pending, remembers
+from processes.contact import ON_ITS_WAY, Contact, keep, remembers
 from processes.memberships import (
     Membership,
     Programmes,
@@ -38,7 +38,7 @@ from processes.memberships import (
 )
 from processes.office import Office, learns_office
 from processes.owners import remembers_owner, supervisor, task
-from processes.policy import Letter, Policy, cancel, done, occasion
+from processes.policy import Letter, Policy, done, occasion
 from processes.purchases import Purchase, remembers_purchases
 from processes.wording import day_in, number_in
 from projections.touchpoints.due import Due
@@ -137,11 +137,6 @@ def give_early(completed: ActivityCompleted, at: Recorded, known: Known) -> Iter
     if at.stream_id in known.proposals and completed.outcome == APPROVED:
         action = Action(kind=ActionKind.ACT, about=known.proposals[at.stream_id].account_id)
         yield policy.promise(at, APPROVAL, action, at.occurred_at)
-
-
-@policy.on(MemberLeft)
-def end(left: MemberLeft, at: Recorded, known: Known) -> Iterator[Command]:
-    yield from cancel("MEMBER_LEFT", *pending(policy, known.contact, at.stream_id))
 
 
 def consider(at: Recorded, known: Known) -> Iterator[Command]:
