@@ -2,10 +2,13 @@
 
 from processes import (
     benefit_authorisation,
+    campaign_execution,
     cart_abandonment,
     churn_risk,
     consent_guard,
     cross_sell,
+    duplicate_detection,
+    objective_watch,
     order_progress,
     post_purchase_survey,
     returns,
@@ -16,10 +19,13 @@ from processes import (
 
 POLICIES = (
     benefit_authorisation.policy,
+    campaign_execution.policy,
     cart_abandonment.policy,
     churn_risk.policy,
     consent_guard.policy,
     cross_sell.policy,
+    duplicate_detection.policy,
+    objective_watch.policy,
     order_progress.policy,
     post_purchase_survey.policy,
     returns.policy,

@@ -9,6 +9,7 @@ from domain.kernel import Event
 from eventstore.envelope import Happened, Recorded
 from eventstore.reader import AsOf, Reader
 from processes.policy import Policy, Subject
+from projections.lists import Lists
 
 M = TypeVar("M")
 
@@ -16,17 +17,23 @@ PAGE_EVENTS = 2_000
 
 
 class Shared:
-    """What all memories of a policy share, kept from one batch to the next: only what is new is read."""
+    """What all memories of a policy share, kept from one batch to the next: only what is new is read.
 
-    def __init__(self, policy: Policy[Any], reader: Reader) -> None:
+    `counted` is the position up to which the views have come that the policy counts from.
+    """
+
+    def __init__(self, policy: Policy[Any], reader: Reader, lists: Lists | None = None) -> None:
         self._policy = policy
+        self._lists = lists
+        self.counted = 0
         self._reader = reader
         self._types = reader.codec.names(policy.learning)
         self.forget()
 
     def forget(self) -> None:
         """Begins anew: what was learnt of a decision may not have come to be."""
-        self.known = self._policy.shared() if self._policy.shared is not None else None
+        given = (self._lists,) if self._policy.views else ()
+        self.known = self._policy.shared(*given) if self._policy.shared is not None else None
         self._position = 0
         self._coming: list[Happened] = []
         self._read = 0
@@ -36,6 +43,8 @@ class Shared:
         if position < self._position:
             self.forget()
         self._position = position
+        if self.known is not None and self._policy.views:
+            self.known.position = min(position, self.counted)
         while True:
             while self._coming and self._coming[-1].at.position <= position:
                 self.note(*self._coming.pop())
@@ -78,15 +87,15 @@ class Memories(Generic[M]):
             for happened in found:
                 self._own.setdefault(happened.at.customer_id, []).append(happened)
         elif wanted:
-            whose = {stream: noun for noun in wanted for stream in policy.streams_of(noun)}
-            for happened in reader.of_streams(list(whose), types=names, as_of=as_of, disclose=disclosed):
-                self._own.setdefault(whose[happened.at.stream_id], []).append(happened)
+            nouns = {stream: noun for noun in wanted for stream in policy.streams_of(noun)}
+            for happened in reader.of_streams(list(nouns), types=names, as_of=as_of, disclose=disclosed):
+                self._own.setdefault(nouns[happened.at.stream_id], []).append(happened)
             if policy.with_customer:
-                told = {noun: _whose(of_noun) for noun, of_noun in self._own.items()}
-                customers = list({each for links in told.values() for each in links})
-                found = reader.customers(customers, types=names, as_of=as_of, disclose=disclosed) if customers else []
-                for noun, links in told.items():
-                    self._own[noun] = _with_customer(self._own[noun], links, found)
+                links = {noun: _whose(of_noun) for noun, of_noun in self._own.items()}
+                customers = list({each for whose in links.values() for each in whose})
+                types = reader.codec.names(policy.with_customer)
+                found = reader.customers(customers, types=types, as_of=as_of, disclose=disclosed) if customers else []
+                self._own |= {noun: _with_customer(self._own[noun], links[noun], found) for noun in links}
         also = [each for each in reader.streams(policy.also) if each.at.position <= position] if policy.also else []
         self._also = sorted(also, key=_position)
         self._waiting: dict[UUID | None, list[Happened]] = {}
@@ -132,18 +141,10 @@ def _whose(of_noun: Iterable[Happened]) -> dict[UUID, int]:
 
 
 def _with_customer(of_noun: list[Happened], links: dict[UUID, int], found: Iterable[Happened]) -> list[Happened]:
-    """What tells of a noun, with what tells of its customer, but for other nouns of the same kind.
-
-    What was before it was known whose the noun is comes just after that.
-    """
-    told = {each.at.position: (each.at.position, 0, each) for each in of_noun}
-    kinds = {_kind(each) for each in of_noun}
+    """What tells of a noun and of its customer; what was before it was known whose the noun is comes just after that."""
+    told = [(each.at.position, 0, each) for each in of_noun]
     for each in found:
         since = links.get(each.at.customer_id) if each.at.customer_id is not None else None
-        if since is not None and _kind(each) not in kinds:
-            told[each.at.position] = (max(since, each.at.position), each.at.position, each)
-    return [each for *_, each in sorted(told.values(), key=lambda known: known[:2])]
-
-
-def _kind(happened: Happened) -> str:
-    return happened.event.stored_as.partition(".")[0]
+        if since is not None:
+            told.append((max(since, each.at.position), each.at.position, each))
+    return [each for *_, each in sorted(told, key=lambda known: known[:2])]

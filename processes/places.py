@@ -4,11 +4,14 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from domain.customer import AddressChanged, CustomerProfileChanged, CustomerRegistered
+from domain.kernel import Event
 from eventstore.envelope import Recorded
 from processes.calendar import country_code
 from processes.policy import Policy
 
 Told = CustomerRegistered | CustomerProfileChanged | AddressChanged
+TELLS_PLACE: tuple[type[Event], ...] = (CustomerRegistered, CustomerProfileChanged, AddressChanged)
+"""What tells of a customer's place, for policies about nouns that have a customer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """What is remembered of a noun, with what tells of its customer."""
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -12,8 +13,10 @@ from domain.merging import MergeCustomers
 from domain.opportunity import (
     IdentifyOpportunityCustomer,
     OpenOpportunity,
+    OpportunityAmountRevised,
     OpportunityCustomerIdentified,
     OpportunityOpened,
+    ReviseOpportunityAmount,
 )
 from eventstore.envelope import Recorded
 from processes.memories import Memories
@@ -24,6 +27,9 @@ ANA, BO = derived("customer", "ana"), derived("customer", "bo")
 SALE, OTHER = derived("opportunity", "sale"), derived("opportunity", "other")
 
 
+OF_CUSTOMER = (CustomerRegistered, CustomerProfileChanged)
+
+
 @dataclass
 class Known:
     """What was told, in order."""
@@ -32,9 +38,11 @@ class Known:
 
 
 def told(with_customer: bool = True) -> Policy[Known]:
-    policy = Policy("tests", version=1, memory=Known, subject=Subject.NOUN, with_customer=with_customer)
+    policy = Policy(
+        "tests", version=1, memory=Known, subject=Subject.NOUN, with_customer=OF_CUSTOMER if with_customer else ()
+    )
 
-    @policy.remember(CustomerRegistered, CustomerProfileChanged, OpportunityOpened, OpportunityCustomerIdentified)
+    @policy.remember(*OF_CUSTOMER, OpportunityOpened, OpportunityCustomerIdentified, OpportunityAmountRevised)
     def tell(known: Known, event: Any, at: Recorded) -> None:
         known.told.append(
             type(event).__name__ + (f" {event.size}" if isinstance(event, CustomerProfileChanged) else "")
@@ -76,8 +84,9 @@ def test_what_is_remembered_grows_with_the_position(house: House) -> None:
     house.log.do(RegisterCustomer(customer_id=ANA, name="x"))
     house.log.do(OpenOpportunity(opportunity_id=SALE, customer_id=ANA))
     house.log.do(ChangeCustomerProfile(customer_id=ANA, size="L"))
-    memories = Memories(told(), house.log.reader, [SALE], 3)
-    assert [len(memories.of(SALE, position).told) for position in (1, 2, 3)] == [0, 2, 3]
+    house.log.do(ReviseOpportunityAmount(opportunity_id=SALE, amount=Decimal(5)))
+    memories = Memories(told(), house.log.reader, [SALE], 4)
+    assert [len(memories.of(SALE, position).told) for position in (1, 2, 3, 4)] == [0, 2, 3, 4]
 
 
 @pytest.mark.parametrize("survivor", [ANA, BO])
