@@ -31,11 +31,12 @@ from processes import points
 from processes.clock import Now
 from processes.decisions import Decisions
 from processes.letters import Stationery, Unwritable
-from processes.memories import Memories
+from processes.memories import Memories, Shared
 from processes.policy import Letter, Policy
 from processes.runner import correlations_of, pause
 from processes.transports import Answer, Deferred, Rejected, Taken, Transport, Unclear
 from projections.engine import Engine
+from projections.lists import Lists
 from projections.table import Table
 from projections.touchpoints import due
 from projections.touchpoints.due import Due
@@ -68,6 +69,10 @@ class Delivery:
         self.transport = transport
         self.stationery = stationery
         self._policies = {policy.name: policy for policy in policies}
+        self._shared = {
+            policy.name: Shared(policy, log.reader, Lists(log, engine.pool))
+            for policy in policies if policy.shared is not None
+        }  # fmt: skip
         self._sheet: Table[Due] = Table(due.view)
         self._resting: dict[UUID, datetime] = {}
         self._chains: dict[UUID, UUID] = {}
@@ -147,8 +152,8 @@ class Delivery:
     def _known(self, row: Due, position: int) -> tuple[Policy[Any], Any]:
         """The policy that promised it, and what it knows of the customer at a position."""
         policy = self._policies[row.policy]
-        subject = policy.subject_of_due(row)
-        return policy, Memories(policy, self.log.reader, [subject], position).of(subject, position)
+        subject, shared = policy.subject_of_due(row), self._shared.get(row.policy)
+        return policy, Memories(policy, self.log.reader, [subject], position, shared).of(subject, position)
 
     def _attempt(self, db: Connection, row: Due, now: datetime) -> tuple[int, Letter] | bool:
         """Decides on all that is known of the customer at this moment, and writes down that an attempt begins.
