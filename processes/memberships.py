@@ -114,6 +114,7 @@ class Year:
     """A year of membership, from the day of enrolment or an anniversary of it up to the next anniversary."""
 
     account_id: UUID
+    enrolled_at: datetime
     began: date
     anniversary: date
     midnight: datetime
@@ -122,7 +123,7 @@ class Year:
     @property
     def id(self) -> UUID:
         """What is done once for this year."""
-        return derived("membership-year", self.account_id, self.began.isoformat())
+        return derived("membership-year", self.account_id, self.enrolled_at.isoformat(), self.began)
 
     @property
     def period(self) -> str:
@@ -137,7 +138,8 @@ def year_of(account_id: UUID, account: Membership, calendar: Calendar, moment: d
     if years and enrolled + relativedelta(years=years) > day:
         years -= 1
     midnight = calendar.after(account.enrolled_at, Months(MONTHS * (years + 1)), at=time())
-    return Year(account_id, enrolled + relativedelta(years=years), enrolled + relativedelta(years=years + 1), midnight)
+    began, anniversary = (enrolled + relativedelta(years=each) for each in (years, years + 1))
+    return Year(account_id, account.enrolled_at, began, anniversary, midnight)
 
 
 def rolling(account: Membership, calendar: Calendar, moment: datetime) -> Decimal:

@@ -145,6 +145,15 @@ def test_who_left_is_not_looked_at(shop: Shop) -> None:
     assert outcomes(shop, "check-90") == outcomes(shop, "check-45") == [("CANCELLED", "MEMBER_LEFT")]
 
 
+def test_who_comes_back_on_the_same_day_is_looked_at_all_the_same(shop: Shop) -> None:
+    customer, account = gold(shop)
+    shop.do(LeaveProgramme(loyalty_account_id=account), "2026-01-12 13:00")
+    shop.until("2026-01-12 13:00")
+    enrol(shop, customer, "2026-01-12 14:00", tier="GOLD")
+    shop.until("2026-10-14 09:00")
+    assert sorted(outcomes(shop, "check-90")) == [("CANCELLED", "MEMBER_LEFT"), ("DONE", "AT_RISK")]
+
+
 def test_nobody_is_told_of_a_tier_that_is_lost_already(shop: Shop) -> None:
     gold(shop)
     shop.until("2027-02-01 12:00")

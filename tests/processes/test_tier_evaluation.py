@@ -143,7 +143,8 @@ def test_the_thresholds_and_the_grace_are_those_of_the_version_of_the_programme(
     assert (tiers(shop, first)[-1][0], tiers(shop, second)[-1][0]) == ("GOLD", "SILVER")
     shop.until("2027-01-15 00:00")
     shop.until("2028-01-15 00:00")
-    assert tiers(shop, first)[-1] == ("SILVER", "2028", "DOWNGRADED")  # without a grace, at once
+    kept, fallen = ("GOLD", "2027", "EARNED"), ("SILVER", "2028", "DOWNGRADED")
+    assert tiers(shop, first)[-2:] == [kept, fallen]  # without a grace, at once
 
 
 def test_without_a_programme_nobody_is_judged(shop: Shop) -> None:
