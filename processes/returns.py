@@ -210,7 +210,7 @@ def settle(due: Due, now: datetime, wish: Wish, known: Known) -> Iterator[Comman
         yield task(policy, due, f"Send a replacement: {said(wish.received)}.", staff_id, until, related)
         yield done(due, "REPLACEMENT")
         return
-    amount = sum((line.unit_price * line.quantity for line in lines), start=Decimal(0))
+    amount = worth(order, lines) if order is not None else Decimal(0)
     payment_id = paying(wish.order_id, order, amount, known) if lines else None
     if payment_id is not None and (wish.cause in FAULTY or wish.condition in AS_GOOD_AS_NEW):
         yield IssueRefund(payment_id=payment_id, refund_ref=f"return {due.about}", amount=amount)
@@ -253,6 +253,12 @@ def priced(order: Purchase, lines: tuple[ReturnLine, ...]) -> tuple[OrderLine, .
             wanted[bought.sku] -= quantity
             found.append(OrderLine(sku=bought.sku, quantity=quantity, unit_price=bought.unit_price))
     return tuple(found)
+
+
+def worth(order: Purchase, lines: tuple[OrderLine, ...]) -> Decimal:
+    """What goods of an order cost, as it can be paid: rounded to the minor unit of its currency."""
+    exact = sum((EXACT.multiply(line.unit_price, Decimal(line.quantity)) for line in lines), start=Decimal(0))
+    return order.total.like(exact).charged().amount
 
 
 def is_gold(known: Known) -> bool:

@@ -192,6 +192,16 @@ def test_what_arrived_as_good_as_new_is_booked_and_paid_back(shop: Shop) -> None
     assert (refund.amount.amount, refund.refund_ref) == (13, f"return {id}")
 
 
+def test_what_is_paid_back_is_rounded_to_the_cent(shop: Shop) -> None:
+    customer, order = shop.customer(), derived("order", 1)
+    lines = (OrderLine(sku="cup", quantity=9, unit_price=Decimal("1.115")),)
+    shop.do(PlaceOrder(order_id=order, customer_id=customer, lines=lines), "2026-02-20 12:00")
+    pay(shop, customer, order, 11)
+    shop.do(DeliverOrder(order_id=order), "2026-03-02 12:00")
+    receive(shop, ask(shop, customer, order))
+    assert [str(refund.amount.amount) for refund in events(shop, RefundIssued)] == ["1.12"]
+
+
 @pytest.mark.parametrize("condition", [ReturnCondition.USED, ReturnCondition.DAMAGED, ReturnCondition.INCOMPLETE])
 def test_what_arrived_worn_somebody_looks_at(shop: Shop, condition: ReturnCondition) -> None:
     customer, order = delivered(shop)
