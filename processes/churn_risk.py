@@ -21,7 +21,7 @@ from domain.values import Channel
 from eventstore.envelope import Recorded
 from processes.calendar import Days
 from processes.company import Company, learns_company
-from processes.contact import Contact, keep, remembers
+from processes.contact import Contact, keep, profiling_forbidden, remembers
 from processes.office import Office, learns_office
 from processes.owners import owner, remembers_owner, task
 from processes.policy import Letter, Policy, cancel, done, occasion
@@ -128,7 +128,7 @@ def go_back(at: Recorded, known: Known) -> Iterator[Command]:
         yield policy.pass_over(at, "NO_ORDER_LEFT")
         return
     for step, due_at in moments(known).items():
-        yield policy.promise(at, step, turning_to(last), max(due_at, at.occurred_at), trigger=occasion(at))
+        yield policy.promise(at, step, turning_to(last), due_at, trigger=occasion(at))
 
 
 def give_up(reason: str, known: Known) -> Iterator[Command]:
@@ -160,7 +160,7 @@ def keep_promise(due: Due, now: datetime, known: Known) -> Iterator[Command]:
             yield ChangeLifecycleStage(customer_id=due.customer_id, stage=LifecycleStage.WON_BACK, rule=policy.name)
         yield done(due, "WON_BACK")
     elif due.action is ActionKind.SEND_MESSAGE:
-        yield from keep(policy, due, now, known.contact, ordered_again(due, now, known))
+        yield from keep(policy, due, now, known.contact, no_longer(due, now, known))
     elif due.about != last_order(known.purchases):
         yield CancelFollowUp(follow_up_id=due.follow_up_id, reason="ORDERED_AGAIN")
     else:
@@ -177,6 +177,9 @@ def look_at(due: Due, now: datetime, known: Known) -> Iterator[Command]:
     if due.step == AT_RISK and quiet.status is ChurnStatus.CHURNED:
         yield policy.suppress(due, "CHURNED_MEANWHILE")
         return
+    if reason := profiling_forbidden(now, known.contact):
+        yield policy.suppress(due, reason)
+        return
     yield ChangeLifecycleStage(customer_id=due.customer_id, stage=STAGES[due.step], rule=policy.name)
     share = known.background.sales.top_share(due.customer_id)
     if share is not None and share <= TOP_SHARE_PERCENT:
@@ -192,8 +195,10 @@ def look_at(due: Due, now: datetime, known: Known) -> Iterator[Command]:
 
 
 @policy.unless
-def ordered_again(due: Due, now: datetime, known: Known) -> str | None:
-    return "ORDERED_AGAIN" if silence_on(now, known).status is ChurnStatus.ACTIVE else None
+def no_longer(due: Due, now: datetime, known: Known) -> str | None:
+    if silence_on(now, known).status is ChurnStatus.ACTIVE:
+        return "ORDERED_AGAIN"
+    return profiling_forbidden(now, known.contact)
 
 
 @policy.letter

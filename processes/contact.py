@@ -117,7 +117,10 @@ class Remembers(Protocol):
 
 
 def remembers(policy: Policy[Any]) -> None:
-    """Lets a policy remember the contact of its customers: its memory must have a `contact`."""
+    """Lets a policy remember the contact of its customers: its memory must have a `contact`.
+
+    What it sends is then not sent to whoever cannot, or must not, be reached any more.
+    """
 
     @policy.remember(CustomerRegistered, CustomerProfileChanged, disclose=True)
     def who(known: Remembers, told: CustomerRegistered | CustomerProfileChanged, at: Recorded) -> None:
@@ -140,6 +143,11 @@ def remembers(policy: Policy[Any]) -> None:
     @policy.remember(IdentifierRemoved)
     def unreachable(known: Remembers, removed: IdentifierRemoved, at: Recorded) -> None:
         known.contact.addresses.pop((at.stream_id, removed.number), None)
+
+    @policy.unless
+    def not_reached(due: Due, now: datetime, known: Remembers) -> str | None:
+        """Asked again before every attempt: what was let go may wait for long."""
+        return None if due.channel is None else unreached(now, known.contact, due.purpose, due.channel)
 
     remembers_objections(policy)
     remembers_promises(policy)
@@ -217,6 +225,13 @@ def unreached(now: datetime, contact: Contact, purpose: Purpose | None, channel:
         return "RESTRICTED"
     said = permits(contact.consent, purpose, channel)
     return None if said or (said is None and purpose in BY_INTEREST) else "NO_CONSENT"
+
+
+def profiling_forbidden(now: datetime, contact: Contact) -> str | None:
+    """NO_PROFILING if the customer's behaviour is not to be used to choose what to do about them: they objected to it."""
+    said = permits(contact.consent, Purpose.PROFILING, None)
+    forbidden = forbids(contact.restriction, Purpose.PROFILING, None, now) or said is False
+    return "NO_PROFILING" if forbidden else None
 
 
 def capped(now: datetime, contact: Contact, purpose: Purpose | None, apart_from: UUID) -> str | None:

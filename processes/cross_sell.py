@@ -24,7 +24,7 @@ from eventstore.envelope import Recorded
 from processes.calendar import Days
 from processes.cases import Matter, has_open_complaint, remembers_cases
 from processes.company import Company, learns_company
-from processes.contact import Contact, keep, remembers
+from processes.contact import Contact, keep, profiling_forbidden, remembers
 from processes.goods import Goods, learns_goods
 from processes.owners import remembers_owner
 from processes.policy import Letter, Policy, cancel, done
@@ -107,6 +107,8 @@ def sell(due: Due, now: datetime, known: Known) -> Iterator[Command]:
         yield CancelFollowUp(follow_up_id=due.follow_up_id, reason="ORDER_RETURNED")
     elif has_open_complaint(known.cases):
         yield policy.suppress(due, "OPEN_COMPLAINT")
+    elif reason := profiling_forbidden(now, known.contact):
+        yield policy.suppress(due, reason)
     elif match is None:
         yield policy.suppress(due, "NOTHING_GOES_WITH_IT")
     elif due.action is ActionKind.ACT:
@@ -122,7 +124,9 @@ def no_longer(due: Due, now: datetime, known: Known) -> str | None:
         return "ORDER_RETURNED"
     if has_open_complaint(known.cases):
         return "OPEN_COMPLAINT"
-    return None if match_of(due, known) else "NOTHING_GOES_WITH_IT"
+    if match_of(due, known) is None:
+        return "NOTHING_GOES_WITH_IT"
+    return profiling_forbidden(now, known.contact)
 
 
 @policy.letter
@@ -136,7 +140,7 @@ def write(due: Due, known: Known) -> Letter:
         offer_id=derived("offer", due.follow_up_id),
         customer_id=due.customer_id,
         offer=CODE,
-        title=reason(match),
+        title=why(match),
         sku=match.sku,
         valid_until=due.due_at + VALID_FOR,
     )
@@ -158,7 +162,7 @@ def opportunity(due: Due, match: Match, known: Known) -> OpenOpportunity:
     return OpenOpportunity(
         opportunity_id=derived("opportunity", due.follow_up_id),
         customer_id=due.customer_id,
-        name=reason(match),
+        name=why(match),
         amount=article.price if article is not None and priced else None,
         currency=(article.currency if article is not None and priced else None) or "EUR",
         staff_id=known.manager if company.works_here(known.manager) else None,
@@ -190,7 +194,7 @@ def is_returned(due: Due, known: Known) -> bool:
     return order is None or not any(count > 0 for count in order.left.values())
 
 
-def reason(match: Match) -> str:
+def why(match: Match) -> str:
     """Why an article is offered, in a sentence."""
     return (
         f"{match.sku} goes with {match.with_sku}: {match.support} customers bought both, "

@@ -24,7 +24,7 @@ from domain.programme import LoyaltyTier
 from domain.values import Channel
 from eventstore.envelope import Recorded
 from processes.company import Company, learns_company
-from processes.contact import ON_ITS_WAY, Contact, keep, remembers
+from processes.contact import ON_ITS_WAY, Contact, keep, profiling_forbidden, remembers
 from processes.memberships import (
     Membership,
     Programmes,
@@ -242,6 +242,8 @@ def propose(due: Due, now: datetime, near: Near, account: Membership, known: Kno
     ]
     if lately:
         yield policy.suppress(due, "PROPOSED_LATELY")
+    elif reason := profiling_forbidden(now, known.contact):
+        yield policy.suppress(due, reason)
     elif expected_margin(now, known) < EARLY_FACTOR * cost_of(near.tier, account, known):
         yield policy.suppress(due, "MARGIN_TOO_LOW")
     else:

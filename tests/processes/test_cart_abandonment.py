@@ -23,7 +23,9 @@ from domain.consent import GrantConsent, Purpose, WithdrawConsent
 from domain.kernel import derived
 from eventstore.envelope import Origin
 from processes import cart_abandonment
+from processes.transports import Answer, Deferred
 from tests.conftest import House
+from tests.processes.doomed import Postbox
 from tests.processes.shop import NEW_YORK, Shop, local, moment
 
 
@@ -240,6 +242,32 @@ def test_nobody_is_reminded_twice_of_the_same_cart(shop: Shop) -> None:
     shop.until("2026-04-14 13:00")
     shop.until("2026-04-15 12:00")
     assert rows(shop, "message") == [("DELIVERED", None), ("SUPPRESSED", "MESSAGED_LATELY")]
+
+
+class Busy(Postbox):
+    """A mail server that says: later."""
+
+    def send(self, follow_up_id: UUID, message: object) -> Answer:
+        return Deferred("Later")
+
+
+@pytest.mark.parametrize(("said", "reason"), [("no", "NO_CONSENT"), ("ordered", "ORDERED"), ("nothing", None)])
+def test_before_every_attempt_it_is_asked_again_whether_it_may_be_sent(
+    house: House, tmp_path: Path, said: str, reason: str | None
+) -> None:
+    shop = Shop(house.log, tmp_path / "mail", Busy(tmp_path / "box"), policies=[cart_abandonment.policy])
+    whose = customer(shop)
+    cart = fill(shop, whose, "2026-03-03 12:00")
+    shop.until("2026-03-03 13:00")
+    shop.until("2026-03-04 12:00")
+    assert rows(shop, "message") == [("FAILED", None)]
+    shop.now = moment("2026-03-04 12:05")
+    if said == "no":
+        shop.do(WithdrawConsent(customer_id=whose, purpose=Purpose.MARKETING))
+    elif said == "ordered":
+        shop.do(ConvertCart(cart_id=cart, order_id=derived("order", 1)))
+    shop.worker.run()
+    assert rows(shop, "message") == [("FAILED", None) if reason is None else ("CANCELLED", reason)]
 
 
 # When.

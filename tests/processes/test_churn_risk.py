@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from domain.activity import ActivityKind
-from domain.consent import GrantConsent, Purpose
+from domain.consent import GrantConsent, Purpose, WithdrawConsent
 from domain.customer import MergeCustomers
 from domain.kernel import derived
 from domain.lifecycle import AssignAccountManager, ChangeLifecycleStage, LifecycleStage, LifecycleStageChanged
@@ -164,11 +164,43 @@ def test_customers_who_are_one_are_compared_as_one(shop: Shop) -> None:
     assert shop.outcome(order, "at-risk") == ("DONE", "TASK")  # 40 together
 
 
+def test_of_customers_who_are_one_the_last_order_counts(shop: Shop) -> None:
+    one, other = shop.customer(), shop.customer(email="b@shop.test")
+    first, last = shop.order(one, "2026-01-10 12:00"), shop.order(other, "2026-02-10 13:00")
+    shop.worker.run()
+    shop.do(MergeCustomers(customer_id=one, survivor_id=other))
+    shop.until("2026-04-11 09:00")
+    assert shop.outcome(first, "at-risk") == ("CANCELLED", "ORDERED_AGAIN")
+    shop.until("2026-05-12 09:00")
+    assert shop.outcome(last, "at-risk")[0] == "DONE"
+    assert stages(shop, other) == ["AT_RISK"]
+
+
 def test_without_consent_nobody_is_written_to(shop: Shop) -> None:
     others(shop, 50)
     order = shop.order(shop.customer(), "2026-01-10 12:00")
     shop.until("2026-04-11 09:00")
     assert shop.outcome(order, "at-risk-message") == ("SUPPRESSED", "NO_CONSENT")
+
+
+def test_who_is_not_to_be_profiled_is_left_alone(shop: Shop) -> None:
+    customer = shop.customer()
+    order = shop.order(customer, "2026-01-10 12:00")
+    shop.do(WithdrawConsent(customer_id=customer, purpose=Purpose.PROFILING))
+    shop.until("2026-04-11 09:00")
+    assert shop.outcome(order, "at-risk") == ("SUPPRESSED", "NO_PROFILING")
+    assert stages(shop, customer) == []
+
+
+def test_who_objects_while_the_message_waits_is_not_written_to(shop: Shop) -> None:
+    others(shop, 50)
+    customer = shop.customer()
+    shop.do(GrantConsent(customer_id=customer, purpose=Purpose.MARKETING))
+    order = shop.order(customer, "2026-01-11 12:00")
+    shop.until("2026-04-12 09:00")
+    shop.do(WithdrawConsent(customer_id=customer, purpose=Purpose.PROFILING))
+    shop.until("2026-04-13 09:00")
+    assert shop.outcome(order, "at-risk-message") == ("CANCELLED", "NO_PROFILING")
 
 
 def test_the_message_waits_for_a_working_day(shop: Shop) -> None:

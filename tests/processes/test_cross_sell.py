@@ -9,7 +9,7 @@ import pytest
 
 from domain.case import OpenCase, ResolveCase
 from domain.case_events import CaseType
-from domain.consent import GrantConsent, Purpose
+from domain.consent import GrantConsent, Purpose, WithdrawConsent
 from domain.customer import CustomerKind
 from domain.follow_up import FollowUpScheduled
 from domain.kernel import derived
@@ -17,6 +17,7 @@ from domain.lifecycle import AssignAccountManager
 from domain.opportunity import OpportunityOpened
 from domain.order import DeliverOrder, OrderLine, PlaceOrder
 from domain.product import DiscontinueProduct, IntroduceProduct
+from domain.restriction import ContactRestrictionKind, SetContactRestriction
 from domain.stock import ReportStock
 from domain.values import Channel
 from eventstore.envelope import Origin
@@ -221,6 +222,18 @@ def test_without_consent_nothing_is_offered(shop: Shop) -> None:
     supported(shop)
     _, order = buyer(shop, agrees=False)
     assert refused(shop, order) == ("SUPPRESSED", "NO_CONSENT")
+
+
+@pytest.mark.parametrize("said", ["restriction", "consent"])
+@pytest.mark.parametrize("kind", list(CustomerKind))
+def test_who_is_not_to_be_profiled_is_offered_nothing(shop: Shop, said: str, kind: CustomerKind) -> None:
+    supported(shop)
+    customer, order = buyer(shop, kind=kind)
+    if said == "restriction":
+        shop.do(SetContactRestriction(customer_id=customer, kind=ContactRestrictionKind.NO_PROFILING))
+    else:
+        shop.do(WithdrawConsent(customer_id=customer, purpose=Purpose.PROFILING))
+    assert refused(shop, order) == ("SUPPRESSED", "NO_PROFILING")
 
 
 def test_what_is_due_on_a_sunday_waits(shop: Shop) -> None:

@@ -107,13 +107,13 @@ def test_a_gold_member_is_nudged_towards_platinum(shop: Shop) -> None:
 
 def test_who_was_nudged_is_not_nudged_again_for_sixty_days_and_then_if_still_near(shop: Shop) -> None:
     _, account = member(shop)
-    accrue(shop, account, 16_000, "2026-03-02 12:00")
-    shop.until("2026-03-02 12:00")
+    accrue(shop, account, 16_000, "2026-03-03 12:00")
+    shop.until("2026-03-03 12:00")
     again = accrue(shop, account, 100, "2026-04-30 12:00")
-    shop.until("2026-05-01 11:59")
+    shop.until("2026-05-02 12:59")
     assert shop.outcome(again, "nudge") == ("SUPPRESSED", "NUDGED_LATELY")
     assert len(shop.mails()) == 1
-    shop.until("2026-05-02 12:00")
+    shop.until("2026-05-02 13:00")  # sixty days of which one had 23 hours
     assert len(shop.mails()) == 2
     assert outcomes(shop, "later") == [("DONE", "NEAR"), ("SCHEDULED", None)]
 
@@ -220,6 +220,16 @@ def test_only_the_margin_of_the_last_twelve_months_that_was_kept_counts(shop: Sh
     trigger = accrue(shop, account, 16_000, "2026-03-02 12:00")
     shop.until("2026-03-02 12:00")
     assert shop.outcome(trigger, "early") == ("SUPPRESSED", "MARGIN_TOO_LOW")
+
+
+def test_nothing_is_expected_of_who_is_not_to_be_profiled(shop: Shop) -> None:
+    customer, account = member(shop)
+    shop.do(WithdrawConsent(customer_id=customer, purpose=Purpose.PROFILING))
+    buy(shop, customer, 1_000, 500, "2026-02-01 12:00")
+    trigger = accrue(shop, account, 16_000, "2026-03-02 12:00")
+    shop.until("2026-03-02 12:00")
+    assert shop.outcome(trigger, "early") == ("SUPPRESSED", "NO_PROFILING")
+    assert shop.outcome(trigger, "nudge") == ("DELIVERED", None)
 
 
 def proposed(shop: Shop) -> tuple[UUID, UUID]:
