@@ -190,7 +190,7 @@ def by_rule(due: Due, now: datetime, benefit: Requested, known: Known) -> Iterat
         return
     why = " ".join(found.reasons) if not found.eligible else f"{stock} left."
     subject = f"{benefit.benefit}? {APPROVED} or {DENIED}. {why}"
-    staff_id = supervisor(known.background.company, known.manager)
+    staff_id = supervisor(known.background.company, known)
     until = known.background.office.after(now, DECIDE_WITHIN_S)
     yield task(policy, due, subject, staff_id, until, ("benefit", due.about))
     yield done(due, "ASKED_SUPERVISOR")

@@ -185,7 +185,7 @@ def look_at(due: Due, now: datetime, known: Known) -> Iterator[Command]:
     if share is not None and share <= TOP_SHARE_PERCENT:
         subject = f"Win back a customer among the best {share} %. {quiet.reason}"
         until = known.background.office.after_days(now, TASK_WITHIN_DAYS)
-        staff_id = owner(known.background.company, known.manager)
+        staff_id = owner(known.background.company, known)
         yield task(policy, due, subject, staff_id, until, ("order", due.about), ActivityKind.CALL)
         yield done(due, "TASK")
     else:

@@ -38,6 +38,7 @@ from domain.restriction import ContactRestrictionLifted, ContactRestrictionSet, 
 from domain.values import Channel
 from eventstore.envelope import Recorded
 from processes.calendar import HOME_COUNTRY, HOME_ZONE, Calendar, country_code
+from processes.places import NOWHERE, Place, placed
 from processes.policy import Policy
 from projections.touchpoints.due import Due
 
@@ -85,6 +86,7 @@ class Contact:
     country: str = HOME_COUNTRY
     language: str = "es"
     kind: CustomerKind = CustomerKind.PERSON
+    place: Place = NOWHERE
     name: str | None = None
     told_by_itself: bool = False
     addresses: dict[tuple[UUID, int], tuple[IdentifierType, str | None]] = field(default_factory=dict)
@@ -131,6 +133,7 @@ def remembers(policy: Policy[Any]) -> None:
             return  # somebody who was merged into this customer has no say about it
         if isinstance(told, CustomerRegistered):
             contact.kind = told.kind
+        contact.place = placed(contact.place, told)
         contact.name = told.name or contact.name
         contact.language = told.language or contact.language
         contact.zone = told.timezone or contact.zone

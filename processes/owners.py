@@ -5,11 +5,14 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from domain.activity import ActivityKind, ScheduleActivity
+from domain.customer import AddressChanged
 from domain.kernel import derived
 from domain.lifecycle import AccountManagerAssigned
 from domain.staff import StaffRole
 from eventstore.envelope import Recorded
 from processes.company import Company
+from processes.contact import Contact
+from processes.places import placed
 from processes.policy import Policy
 from projections.touchpoints.due import Due
 
@@ -18,27 +21,36 @@ IN_CHARGE = (StaffRole.SALES_MANAGER, StaffRole.SERVICE_MANAGER, StaffRole.DIREC
 
 
 class RemembersOwner(Protocol):
-    """Whatever has the account manager of a customer."""
+    """Whatever has a contact, and the account manager of the customer."""
 
+    contact: Contact
     manager: UUID | None
 
 
 def remembers_owner(policy: Policy[Any]) -> None:
-    """Lets a policy remember who answers for its customers: its memory must have a `manager`."""
+    """Lets a policy remember who answers for its customers: its memory must have a `contact` and a `manager`."""
 
     @policy.remember(AccountManagerAssigned)
     def answers(known: RemembersOwner, assigned: AccountManagerAssigned, at: Recorded) -> None:
         known.manager = assigned.staff_id
 
+    @policy.remember(AddressChanged, disclose=True)
+    def lives(known: RemembersOwner, changed: AddressChanged, at: Recorded) -> None:
+        known.contact.place = placed(known.contact.place, changed)
 
-def owner(company: Company, manager: UUID | None) -> UUID | None:
-    """Who sees to a customer: the account manager, or else who is in charge; None if nobody is."""
-    return manager if company.works_here(manager) else next(iter(company.with_role(*IN_CHARGE)), None)
+
+def owner(company: Company, known: RemembersOwner) -> UUID | None:
+    """Who sees to a customer: the account manager, or who answers for the territory, or who is in charge; if anybody."""
+    if company.works_here(known.manager):
+        return known.manager
+    there = company.owner_of(known.contact.place)
+    return there if there is not None else next(iter(company.with_role(*IN_CHARGE)), None)
 
 
-def supervisor(company: Company, manager: UUID | None) -> UUID | None:
-    """Who decides about a customer: the one who leads the account manager, or else who is in charge; None if nobody is."""
-    above = company.manager_of(manager) if manager is not None else None
+def supervisor(company: Company, known: RemembersOwner) -> UUID | None:
+    """Who decides about a customer: who leads the one who sees to them, or else who is in charge; None if nobody is."""
+    sees_to = owner(company, known)
+    above = company.manager_of(sees_to) if sees_to is not None else None
     return above if above is not None else next(iter(company.with_role(*IN_CHARGE)), None)
 
 

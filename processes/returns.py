@@ -173,14 +173,14 @@ def authorise(due: Due, now: datetime, wish: Wish, known: Known) -> Iterator[Com
     if reason := against(due, wish, known):
         subject = f"Take this return back? {reason}"
         until = office.after_days(now, DECIDE_WITHIN_DAYS)
-        yield task(policy, due, subject, supervisor(company, known.manager), until, ("return", due.about))
+        yield task(policy, due, subject, supervisor(company, known), until, ("return", due.about))
         yield done(due, "ASKED_SUPERVISOR")
     else:
         until = known.contact.calendar.after(now, ARRIVE_WITHIN, at=time(23, 59))
         yield AuthoriseReturn(return_id=due.about, until=until)
         fetched = office.after_days(now, FETCH_WITHIN_DAYS)
         subject = f"Have a return fetched: {said(wish.lines)}."
-        yield task(policy, due, subject, owner(company, known.manager), fetched, ("return", due.about))
+        yield task(policy, due, subject, owner(company, known), fetched, ("return", due.about))
         yield done(due, "AUTHORISED")
 
 
@@ -201,7 +201,7 @@ def settle(due: Due, now: datetime, wish: Wish, known: Known) -> Iterator[Comman
     """Books what arrived, and replaces it or pays it back."""
     assert due.about is not None
     order, company, goods = known.purchases.get(wish.order_id), known.background.company, known.background.goods
-    staff_id, until = owner(company, known.manager), known.background.office.after_days(now, SETTLE_WITHIN_DAYS)
+    staff_id, until = owner(company, known), known.background.office.after_days(now, SETTLE_WITHIN_DAYS)
     related = "return", due.about
     lines = priced(order, wish.received) if order is not None and covers(order, wish.received) else ()
     if lines:

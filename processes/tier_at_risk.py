@@ -156,7 +156,7 @@ def look_at(due: Due, now: datetime, account: Membership, year: Year, known: Kno
             f"{risk.tier.key} is at risk: at this pace {risk.run_rate:f} points on {year.anniversary}, "
             f"which takes {risk.tier.threshold}."
         )
-        staff_id, until = owner(known.background.company, known.manager), office.after_days(now, TASK_WITHIN_DAYS)
+        staff_id, until = owner(known.background.company, known), office.after_days(now, TASK_WITHIN_DAYS)
         yield task(policy, due, subject, staff_id, until, ("loyalty_account", due.about))
         allowed = known.contact.calendar.allowed(now)
         yield policy.promise_next(due, offer_step(due.step), offering(due.about), allowed, wanted_at=due.wanted_at)

@@ -248,7 +248,7 @@ def propose(due: Due, now: datetime, near: Near, account: Membership, known: Kno
         yield policy.suppress(due, "MARGIN_TOO_LOW")
     else:
         subject = f"Give {near.tier.key} early? The margin that is expected pays for it: complete it as {APPROVED}."
-        staff_id = supervisor(known.background.company, known.manager)
+        staff_id = supervisor(known.background.company, known)
         until = known.background.office.after_days(now, DECIDE_WITHIN_DAYS)
         yield task(policy, due, subject, staff_id, until, ("loyalty_account", due.about))
         yield done(due, "PROPOSED")

@@ -103,6 +103,15 @@ def test_every_change_begins_the_hour_and_the_day_anew(shop: Shop, change: Any) 
     assert len(shop.mails()) == 1
 
 
+def test_a_change_that_nobody_has_reacted_to_yet_counts(shop: Shop) -> None:
+    cart = fill(shop, customer(shop), "2026-03-03 12:00")
+    shop.until("2026-03-03 12:30")
+    shop.do(ChangeCartQuantity(cart_id=cart, sku="cup", quantity=2), "2026-03-03 12:30")
+    shop.worker.runner.fire(moment("2026-03-03 13:00"))
+    assert abandoned(shop) == []
+    assert rows(shop, "abandon") == [("CANCELLED", "CART_CHANGED")]
+
+
 def test_who_comes_back_to_a_cart_is_reminded_after_the_last_time_alone(shop: Shop) -> None:
     cart = fill(shop, customer(shop), "2026-03-03 12:00")
     shop.until("2026-03-03 15:00")

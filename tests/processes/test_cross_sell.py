@@ -154,14 +154,14 @@ def test_what_is_not_there_is_not_offered(shop: Shop, said: dict[str, int]) -> N
     assert refused(shop, order) == NOTHING
 
 
-def test_an_older_report_that_comes_later_does_not_count_and_all_places_do(shop: Shop) -> None:
+@pytest.mark.parametrize("elsewhere", [0, 1])
+def test_an_older_report_that_comes_later_does_not_count_and_all_places_do(shop: Shop, elsewhere: int) -> None:
     supported(shop)
-    shop.do(ReportStock(sku="pot", site="M", on_hand=0, as_of=moment("2026-01-03 08:00")))
-    shop.do(ReportStock(sku="pot", site="M", on_hand=9, as_of=moment("2026-01-02 08:00")))
-    shop.do(ReportStock(sku="pot", site="B", on_hand=1, as_of=moment("2026-01-02 08:00")))
+    for site, on_hand, day in (("M", 0, 3), ("M", 9, 2), ("B", elsewhere, 2)):
+        shop.do(ReportStock(sku="pot", site=site, on_hand=on_hand, as_of=moment(f"2026-01-0{day} 08:00")))
     _, order = buyer(shop)
     shop.until("2026-02-16 12:00")
-    assert shop.outcome(order, "sell") == ("DELIVERED", None)
+    assert shop.outcome(order, "sell") == (("DELIVERED", None) if elsewhere else NOTHING)
 
 
 def test_what_nobody_ever_counted_is_not_there(shop: Shop) -> None:
