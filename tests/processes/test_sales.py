@@ -147,17 +147,21 @@ def test_the_share_is_that_of_the_screen(spent: list[int]) -> None:
         assert share_from_top(at_most, len(ranked)) == top_share(edges, each)
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_reckoning_step_by_step_is_the_same_as_at_once(seed: int) -> None:
+@pytest.mark.parametrize("ask_every", [1, 7, 1_000])
+@pytest.mark.parametrize("seed", range(3))
+def test_reckoning_step_by_step_is_the_same_as_at_once(seed: int, ask_every: int) -> None:
     random, told = Random(seed), Telling()
-    customers, totals = [f"c{n}" for n in range(8)], dict.fromkeys(range(8), 0)
-    for n in range(60):
-        who, worth = random.randrange(8), random.randrange(1, 9)
+    customers, totals = [f"c{n}" for n in range(100)], dict.fromkeys(range(100), 0)
+    for n in range(400):
+        who = n if n < 100 else random.randrange(100)
+        worth = random.randrange(1, 9)
         told.order(f"o{n}", customers[who], worth)
         if random.random() < 0.3:
             told.back(f"o{n}", customers[who], worth, LinesReturned)
         else:
             totals[who] += worth
+        if n % ask_every == 0:
+            assert told.share(customers[who]) is not None
     ranked = sorted(totals.values())
     for who, name in enumerate(customers):
         at_most = sum(other <= totals[who] for other in ranked)
