@@ -14,7 +14,7 @@ from uuid import UUID
 from domain import consent as consents
 from domain import restriction as restrictions
 from domain.consent import ConsentGranted, ConsentWithdrawn, Matter, Purpose, permits
-from domain.customer import CustomerProfileChanged, CustomerRegistered
+from domain.customer import CustomerKind, CustomerProfileChanged, CustomerRegistered
 from domain.follow_up import (
     Action,
     ActionKind,
@@ -39,6 +39,7 @@ from domain.restriction import ContactRestrictionLifted, ContactRestrictionSet, 
 from domain.values import Channel
 from eventstore.envelope import Recorded
 from processes.calendar import HOME_COUNTRY, HOME_ZONE, Calendar, country_code
+from processes.places import NOWHERE, Place, placed
 from processes.policy import Policy
 from projections.touchpoints.due import Due
 
@@ -85,6 +86,8 @@ class Contact:
     zone: str = HOME_ZONE
     country: str = HOME_COUNTRY
     language: str = "es"
+    kind: CustomerKind = CustomerKind.PERSON
+    place: Place = NOWHERE
     name: str | None = None
     told_by_itself: bool = False
     addresses: dict[tuple[UUID, int], tuple[IdentifierType, str | None]] = field(default_factory=dict)
@@ -117,7 +120,10 @@ class Remembers(Protocol):
 
 
 def remembers(policy: Policy[Any]) -> None:
-    """Lets a policy remember the contact of its customers: its memory must have a `contact`."""
+    """Lets a policy remember the contact of its customers: its memory must have a `contact`.
+
+    What it sends is then not sent to whoever cannot, or must not, be reached any more.
+    """
 
     @policy.remember(CustomerRegistered, CustomerProfileChanged, disclose=True)
     def who(known: Remembers, told: CustomerRegistered | CustomerProfileChanged, at: Recorded) -> None:
@@ -126,6 +132,9 @@ def remembers(policy: Policy[Any]) -> None:
             contact.told_by_itself = True
         elif contact.told_by_itself:
             return  # somebody who was merged into this customer has no say about it
+        if isinstance(told, CustomerRegistered):
+            contact.kind = told.kind
+        contact.place = placed(contact.place, told)
         contact.name = told.name or contact.name
         contact.language = told.language or contact.language
         contact.zone = told.timezone or contact.zone
@@ -138,6 +147,11 @@ def remembers(policy: Policy[Any]) -> None:
     @policy.remember(IdentifierRemoved)
     def unreachable(known: Remembers, removed: IdentifierRemoved, at: Recorded) -> None:
         known.contact.addresses.pop((at.stream_id, removed.number), None)
+
+    @policy.unless
+    def not_reached(due: Due, now: datetime, known: Remembers) -> str | None:
+        """Asked again before every attempt: what was let go may wait for long."""
+        return None if due.channel is None else unreached(now, known.contact, due.purpose, due.channel)
 
     remembers_objections(policy)
     remembers_promises(policy)
@@ -222,6 +236,13 @@ def unreached(now: datetime, contact: Contact, purpose: Purpose | None, channel:
         return "RESTRICTED"
     said = permits(contact.consent, purpose, channel)
     return None if said or (said is None and purpose in BY_INTEREST) else "NO_CONSENT"
+
+
+def profiling_forbidden(now: datetime, contact: Contact) -> str | None:
+    """NO_PROFILING if the customer's behaviour is not to be used to choose what to do about them: they objected to it."""
+    said = permits(contact.consent, Purpose.PROFILING, None)
+    forbidden = forbids(contact.restriction, Purpose.PROFILING, None, now) or said is False
+    return "NO_PROFILING" if forbidden else None
 
 
 def capped(now: datetime, contact: Contact, purpose: Purpose | None, apart_from: UUID) -> str | None:

@@ -69,6 +69,7 @@ class Delivery:
         self.transport = transport
         self.stationery = stationery
         self._policies = {policy.name: policy for policy in policies}
+        self._shared: dict[str, Shared] = {}
         self._sheet: Table[Due] = Table(due.view)
         self._resting: dict[UUID, datetime] = {}
         self._chains: dict[UUID, UUID] = {}
@@ -148,12 +149,14 @@ class Delivery:
     def _known(self, row: Due, position: int) -> tuple[Policy[Any], Any]:
         """The policy that promised it, and what it knows of the customer at a position."""
         policy = self._policies[row.policy]
-        subject = policy.subject_of_due(row)
-        shared = None
-        if policy.views:
-            self.engine.catch_up(policy.views)
-            shared = Shared(policy, self.log.reader, Lists(self.log, self.engine.pool))
-            shared.counted = position
+        subject, shared = policy.subject_of_due(row), None
+        if policy.shared is not None:
+            if policy.name not in self._shared:
+                self._shared[policy.name] = Shared(policy, self.log.reader, Lists(self.log, self.engine.pool))
+            shared = self._shared[policy.name]
+            if policy.views:
+                self.engine.catch_up(policy.views)
+                shared.counted = position
         return policy, Memories(policy, self.log.reader, [subject], position, shared).of(subject, position)
 
     def _attempt(self, db: Connection, row: Due, now: datetime) -> tuple[int, Letter] | bool:
