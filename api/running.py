@@ -19,6 +19,7 @@ from domain.kernel import Refused
 from processes import POLICIES
 from processes.letters import Stationery
 from processes.links import link_secret
+from processes.ports import folder_ports
 from processes.transports import MaildirTransport, SmtpTransport
 from processes.worker import Worker
 from projections.rebuild import rebuild_all
@@ -64,7 +65,7 @@ def worker(house: House) -> Worker:
         sender=settings.mail_from, company=settings.company, base_url=settings.public_url, secret=link_secret(house.kek)
     )
     transport = SmtpTransport(settings.smtp_url) if settings.smtp_url else MaildirTransport(settings.mail_folder)
-    return Worker(house.log, house.engine, POLICIES, transport, stationery)
+    return Worker(house.log, house.engine, POLICIES, transport, stationery, ports=folder_ports(settings.home))
 
 
 @contextmanager

@@ -19,7 +19,7 @@ Point = Literal[
     "delivery: sent",
     "delivery: outcome appended, not committed",
     "delivery: outcome recorded",
-    "maildir: written, not renamed",
+    "file: written, not renamed",
 ]
 
 

@@ -6,6 +6,7 @@ from threading import Event as Signal
 from threading import Lock
 from typing import Any
 
+from domain.values import EMPTY
 from eventstore.database import Unavailable
 from eventstore.follower import Bell
 from eventstore.log import Log
@@ -13,6 +14,7 @@ from processes.clock import Clock, Now, wall_clock
 from processes.delivery import Delivery
 from processes.letters import Stationery
 from processes.policy import Policy
+from processes.ports import Ports
 from processes.runner import Runner
 from processes.transports import Transport
 from projections.engine import Engine
@@ -34,10 +36,11 @@ class Worker:
         transport: Transport,
         stationery: Stationery,
         *,
+        ports: Ports = EMPTY,
         now: Now = wall_clock,
     ) -> None:
         self.runner = Runner(log, engine, policies)
-        self.delivery = Delivery(log, engine, policies, transport, stationery)
+        self.delivery = Delivery(log, engine, policies, transport, stationery, ports)
         self._now = now
         self._busy = Lock()
         self._ready = False
