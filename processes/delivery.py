@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -30,6 +29,7 @@ from eventstore.database import Unavailable, reachable
 from eventstore.envelope import Request
 from eventstore.log import Log, Outdated
 from processes import points
+from processes.alone import alone
 from processes.clock import Now
 from processes.decisions import Decisions
 from processes.letters import Stationery, Unwritable
@@ -120,7 +120,7 @@ class Delivery:
 
     def _go_on(self, row: Due, now: datetime) -> bool:
         """One follow-up goes as far as it can. False: it is somebody else's, or not to be sent at this hour."""
-        with self.log.pool.connection() as db, _alone(db, row.follow_up_id) as ours:
+        with self.log.pool.connection() as db, alone(db, row.follow_up_id) as ours:
             if not ours:
                 self._rest(row, now + LOOK_AGAIN_AFTER)
                 return False
@@ -262,19 +262,6 @@ class Delivery:
 
     def _rest(self, row: Due, until: datetime) -> None:
         self._resting[row.follow_up_id] = until
-
-
-@contextmanager
-def _alone(db: Connection, follow_up_id: UUID) -> Iterator[bool]:
-    """Whether nobody else is at this follow-up, for as long as we are. The lock goes with the connection."""
-    key = str(follow_up_id)
-    row = db.execute("select pg_try_advisory_lock(hashtextextended(%s, 0))", [key]).fetchone()
-    ours = bool(row and row[0])
-    try:
-        yield ours
-    finally:
-        if ours and not db.closed and not db.broken:
-            db.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", [key])
 
 
 def _following(outcome: Command, then: Sequence[Command]) -> Iterator[Command]:

@@ -20,6 +20,15 @@ Point = Literal[
     "delivery: outcome appended, not committed",
     "delivery: outcome recorded",
     "file: written, not renamed",
+    "outbox: locked",
+    "outbox: attempt recorded",
+    "outbox: sent",
+    "outbox: outcome recorded",
+    "inbox: read",
+    "inbox: decided",
+    "inbox: appended, not committed",
+    "inbox: committed, not flushed",
+    "inbox: taken, not marked",
 ]
 
 
