@@ -1,6 +1,16 @@
 """What the company does by itself: policies that react to what happens, and the clock that keeps its promises."""
 
-from processes import post_purchase_survey
+from processes import (
+    campaign_execution,
+    consent_guard,
+    order_progress,
+    post_purchase_survey,
+)
 
-POLICIES = (post_purchase_survey.policy,)
+POLICIES = (
+    campaign_execution.policy,
+    consent_guard.policy,
+    order_progress.policy,
+    post_purchase_survey.policy,
+)
 """Every policy. To add one: write its file, and its name here."""

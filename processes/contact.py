@@ -138,6 +138,13 @@ def remembers(policy: Policy[Any]) -> None:
     def unreachable(known: Remembers, removed: IdentifierRemoved, at: Recorded) -> None:
         known.contact.addresses.pop((at.stream_id, removed.number), None)
 
+    remembers_objections(policy)
+    remembers_promises(policy)
+
+
+def remembers_objections(policy: Policy[Any]) -> None:
+    """Lets a policy remember what its customers agreed and objected to, and how they must not be reached."""
+
     @policy.remember(ConsentGranted, ConsentWithdrawn)
     def agreed(known: Remembers, said: ConsentGranted | ConsentWithdrawn, at: Recorded) -> None:
         known.contact.consent = consents.evolve(known.contact.consent, said)
@@ -147,8 +154,6 @@ def remembers(policy: Policy[Any]) -> None:
     @policy.remember(ContactRestrictionSet, ContactRestrictionLifted)
     def restricted(known: Remembers, said: ContactRestrictionSet | ContactRestrictionLifted, at: Recorded) -> None:
         known.contact.restriction = restrictions.evolve(known.contact.restriction, said)
-
-    remembers_promises(policy)
 
 
 def remembers_promises(policy: Policy[Any]) -> None:

@@ -20,7 +20,7 @@ from domain.kernel import Command, derived
 from domain.order import CancelOrder, CancelOrderLines, OrderLine, PlaceOrder, ReturnLines
 from eventstore.envelope import Happened, Origin, Receipt, Request
 from eventstore.log import Log
-from processes import POLICIES
+from processes import post_purchase_survey
 from processes.letters import Stationery
 from processes.policy import Policy
 from processes.ports import folder_ports
@@ -53,7 +53,7 @@ class Shop:
     log: Log
     folder: Path
     transport: Transport | None = None
-    policies: Iterable[Policy[Any]] = POLICIES
+    policies: Iterable[Policy[Any]] = (post_purchase_survey.policy,)
     now: datetime = field(default_factory=lambda: moment("2026-01-01 12:00"))
     _numbers: Any = field(default_factory=lambda: count(1))
 
