@@ -113,23 +113,24 @@ class ImapMailbox:
         try:
             server = self._connect()
             try:
-                server.login(self._user, self._password)
-                _told(server.select(f'"{self._mailbox}"'))
+                if not self._tls and self._host not in LOOPBACK:  # a password is not shown to whoever listens
+                    server.starttls(ssl.create_default_context())
+                server.login(_quoted(self._user), self._password)
+                _told(server.select(_quoted(self._mailbox)))
                 yield OpenedImap(server)
             finally:
                 with contextlib.suppress(imaplib.IMAP4.error, OSError):
                     server.logout()
-        except (imaplib.IMAP4.error, OSError) as error:
+                with contextlib.suppress(OSError):  # who hung up on us is not told goodbye, but let go as well
+                    server.shutdown()
+        except (imaplib.IMAP4.error, OSError, UnicodeError) as error:
             raise Away(f"The mailbox of {self.name} cannot be read: {str(error) or type(error).__name__}.") from error
 
     def _connect(self) -> imaplib.IMAP4:
-        context = ssl.create_default_context()
         if self._tls:
+            context = ssl.create_default_context()
             return imaplib.IMAP4_SSL(self._host, self._port, ssl_context=context, timeout=self._timeout_s)
-        server = imaplib.IMAP4(self._host, self._port, timeout=self._timeout_s)
-        if self._host not in LOOPBACK:  # a password is not shown to whoever listens
-            server.starttls(context)
-        return server
+        return imaplib.IMAP4(self._host, self._port, timeout=self._timeout_s)
 
 
 class OpenedImap:
@@ -157,6 +158,10 @@ class OpenedImap:
     def mark(self, posted: Posted, *, taken: bool) -> None:
         uid = posted.place.rpartition(":")[2]
         _told(self._server.uid("STORE", uid, "+FLAGS.SILENT", r"(\Seen)" if taken else r"(\Seen \Flagged)"))
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _told(answer: tuple[str, Any]) -> list[Any]:
