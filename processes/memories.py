@@ -9,6 +9,7 @@ from domain.kernel import Event
 from eventstore.envelope import Happened, Recorded
 from eventstore.reader import AsOf, Reader
 from processes.policy import Policy, Subject
+from projections.lists import Lists
 
 M = TypeVar("M")
 
@@ -16,17 +17,23 @@ PAGE_EVENTS = 2_000
 
 
 class Shared:
-    """What all memories of a policy share, kept from one batch to the next: only what is new is read."""
+    """What all memories of a policy share, kept from one batch to the next: only what is new is read.
 
-    def __init__(self, policy: Policy[Any], reader: Reader) -> None:
+    `counted` is the position up to which the views have come that the policy counts from.
+    """
+
+    def __init__(self, policy: Policy[Any], reader: Reader, lists: Lists | None = None) -> None:
         self._policy = policy
+        self._lists = lists
+        self.counted = 0
         self._reader = reader
         self._types = reader.codec.names(policy.learning)
         self.forget()
 
     def forget(self) -> None:
         """Begins anew: what was learnt of a decision may not have come to be."""
-        self.known = self._policy.shared() if self._policy.shared is not None else None
+        given = (self._lists,) if self._policy.views else ()
+        self.known = self._policy.shared(*given) if self._policy.shared is not None else None
         self._position = 0
         self._coming: list[Happened] = []
         self._read = 0
@@ -36,6 +43,8 @@ class Shared:
         if position < self._position:
             self.forget()
         self._position = position
+        if self.known is not None and self._policy.views:
+            self.known.position = min(position, self.counted)
         while True:
             while self._coming and self._coming[-1].at.position <= position:
                 self.note(*self._coming.pop())

@@ -13,6 +13,7 @@ from domain.values import Channel
 from eventstore.envelope import Recorded
 from processes.calendar import Calendar
 from projections.touchpoints.due import Due
+from projections.view import View
 
 M = TypeVar("M")
 H = TypeVar("H", bound=Callable[..., object])
@@ -61,16 +62,20 @@ class Policy(Generic[M]):
 
     `memory` makes an empty memory of one `subject`; what is remembered is folded from the subject's own events, and from
     the streams in `also`. With `shared`, which makes an empty memory of the whole company (who works there, when it is
-    open), `memory` is given that: see `learn`. `streams_of` says which streams tell of a noun, besides its own; the events
-    `with_customer` tell of it, too, if they are of its customer, as soon as it is known whose it is. `needs` are commands
-    that are done once, when the policy is activated. Unless `include_imported`, only what happens live sets it off.
+    open), `memory` is given that: see `learn`. A policy that counts something names the `views` that it counts from: these
+    are brought up to a position before it decides about what is due, and `shared` is given the lists, to be asked as of
+    that position and no other, which it finds in its own `position`. `streams_of` says which streams tell of a noun,
+    besides its own; the events `with_customer` tell of it, too, if they are of its customer, as soon as it is known whose
+    it is. `needs` are commands that are done once, when the policy is activated. Unless `include_imported`, only what
+    happens live sets it off.
     """
 
     name: str
     version: int
     memory: Callable[..., M]
     subject: Subject = Subject.CUSTOMER
-    shared: Callable[[], Any] | None = None
+    shared: Callable[..., Any] | None = None
+    views: tuple[View[Any], ...] = ()
     streams_of: Callable[[UUID], tuple[UUID, ...]] = lambda noun_id: (noun_id,)
     with_customer: tuple[type[Event], ...] = ()
     include_imported: bool = False

@@ -24,6 +24,7 @@ from processes.decisions import Decisions
 from processes.memories import Memories, Shared
 from processes.policy import Policy
 from projections.engine import Engine
+from projections.lists import Lists
 from projections.table import Table
 from projections.touchpoints import due
 from projections.touchpoints.due import Due
@@ -61,7 +62,7 @@ class Runner:
         self._by_name = {policy.name: policy for policy in policies}
         self._sheet: Table[Due] = Table(due.view)
         self._shared = {
-            (policy.name, turn): Shared(policy, log.reader)
+            (policy.name, turn): Shared(policy, log.reader, Lists(log, engine.pool))
             for policy in policies if policy.shared is not None for turn in ("react", "fire")
         }  # fmt: skip
 
@@ -196,6 +197,7 @@ class Runner:
         while tries < MAX_TRIES:
             with reachable():
                 self.engine.catch_up([due.view])
+                self._count(now)
                 try:
                     with self.log.pool.connection() as db:
                         batch = self._fire(db, now)
@@ -233,6 +235,22 @@ class Runner:
         points.reached("firing: committed, not flushed")
         self.log.flush(db)
         return len(decisions.drafts)
+
+    def _count(self, now: datetime) -> None:
+        """Brings up what policies count from of which something is due: before a row is locked, so that nobody waits."""
+        counting = [policy for policy in self.policies if policy.views]
+        if not counting:
+            return
+        query = sql.SQL(
+            "select distinct policy from {} where status = 'SCHEDULED' and due_at <= %s and policy = any(%s)"
+        ).format(self._sheet.identifier)
+        with self.log.pool.connection() as db:
+            found = {row[0] for row in db.execute(query, [now, [policy.name for policy in counting]])}
+        for policy in counting:
+            if policy.name in found:
+                head = self.log.reader.head()
+                self.engine.catch_up(policy.views)
+                self._shared[policy.name, "fire"].counted = head
 
     def _claim(self, db: Connection, now: datetime) -> list[Due]:
         query = sql.SQL(
