@@ -1,6 +1,7 @@
 """Messages without a survey: by the channel that was promised, in one form, and with a way to be left alone."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from domain.follow_up import CancelFollowUp
 from domain.kernel import derived
 from domain.merging import MergeCustomers
 from domain.values import Channel
+from processes.contact import LANGUAGES
+from processes.letters import templates
 from processes.links import MESSAGE, token
 from processes.policy import Policy
 from processes.ports import FolderPort, folder_ports
@@ -229,3 +232,26 @@ def test_a_template_that_is_not_there_is_told_and_not_tried_again(house: House, 
     assert (entry.error or "").startswith("The template nothing.es.txt cannot be filled in")
     shop.do(CancelFollowUp(follow_up_id=entry.follow_up_id, reason="NEVER"))  # it is over
     assert shop.outcome(order, STEP)[0] == "FAILED"
+
+
+def test_nothing_goes_by_a_channel_that_nobody_asked_consent_for(house: House, tmp_path: Path) -> None:
+    policy = messenger(Channel.SMS)
+    write = policy.writers[0]
+    policy.writers[0] = lambda due, known: replace(write(due, known), channel=Channel.EMAIL, to="ana@shop.test")
+    shop = shop_of(house, tmp_path, policy)
+    order = shop.order(willing(shop), NOON)
+    shop.until(NOON)
+    assert (shop.outcome(order, STEP)[0], shop.entry(order, STEP).attempts, shop.mails()) == ("DISPATCHED", 0, [])
+
+
+def test_every_template_is_there_in_both_languages_as_text_and_as_html() -> None:
+    names = {name.split(".")[0] for name in templates.list_templates() if name != "letter.html"}
+    wanted = {f"{name}.{language}.{form}" for name in names for language in LANGUAGES for form in ("txt", "html")}
+    assert wanted | {"letter.html"} == set(templates.list_templates())
+
+
+def test_a_template_that_builds_on_the_message_says_only_what_is_its_own() -> None:
+    values = {"name": "", "company": "La Tienda", "decline": "", "number": "N7"}
+    blocks = "{% block subject %}Order {{ number }}{% endblock %}{% block body %}\nIt left.\n{% endblock %}"
+    own = '{% extends "message.en.txt" %}' + blocks
+    assert templates.from_string(own).render(values) == "Order N7\nHello,\n\nIt left.\n\nLa Tienda\n"
