@@ -44,6 +44,8 @@ HISTORY_AFTER = timedelta(days=30)
 """A mail that is older when it is found is history: it sets nothing off."""
 LOOK_AGAIN_AFTER = timedelta(minutes=5)
 """When a mail that fails unexpectedly is looked at again."""
+SERVERS = ("mailer-daemon", "postmaster")
+"""Whose mails are no customers': what they report is not as RFC 3464 has it."""
 UNTOLD = "This report of a mail server names no message or no address."
 AUTO_REPLY, AUTO_GENERATED = "auto-replied", "auto-generated"
 ACTOR = "inbox"
@@ -168,6 +170,8 @@ class Inbox:
         if is_report(mail, raw):
             return self._report(mail, at)
         told = heads_of(mail, raw, at, self.own)
+        if told is not None and told.party.partition("@")[0] in SERVERS:
+            raise Refused(UNTOLD)
         if told is None or self.stationery.follow_up_of(told.id) is not None:
             return Intake()  # among colleagues, or a letter of ours that came back in copy
         automatic = automatic_kind(mail)

@@ -142,6 +142,10 @@ def test_attachments_are_named_and_not_kept(postman: Postman) -> None:
     ("raw", "reason"),
     [
         (mail("<1@c>", From=""), "This mail does not say whom it is from."),
+        (
+            mail("<1@c>", "It did not arrive", From="MAILER-DAEMON@mx.test"),
+            "This report of a mail server names no message or no address.",
+        ),
         (mail("<1@c>", From="nobody"), "'nobody' is no e-mail address."),
         (b"\xff\xfe\x00 no mail at all", "This mail does not say whom it is from."),
         (

@@ -187,6 +187,15 @@ def test_an_answer_to_the_mail_of_an_agent_is_one_about_its_case(postman: Postma
     assert len(postman.said(InteractionStarted)) == 1
 
 
+def test_who_was_merged_meanwhile_answers_about_the_same_case(postman: Postman) -> None:
+    ana, eva = postman.customer(), postman.customer("eva@shop.test")
+    open_case(postman, ana, interaction_id=CALL)
+    answer_case(postman, ana)
+    postman.do(MergeCustomers(customer_id=ana, survivor_id=eva))
+    postman.bring(mail("<1@c>", From="eva@shop.test", In_Reply_To="<agent@firm.test>"))
+    assert replies(postman) == [CustomerReplied(interaction_id=CALL, message_ref="<1@c>")]
+
+
 def test_an_answer_to_a_mail_that_has_to_do_with_no_case_is_about_none(postman: Postman) -> None:
     ana = postman.customer()
     open_case(postman, ana)
