@@ -172,7 +172,7 @@ class Inbox:
         told = heads_of(mail, raw, at, self.own)
         if told is not None and told.party.partition("@")[0] in SERVERS:
             raise Refused(UNTOLD)
-        if told is None or self.stationery.follow_up_of(told.id) is not None:
+        if told is None or (told.direction is Direction.OUT and self.stationery.follow_up_of(told.id) is not None):
             return Intake()  # among colleagues, or a letter of ours that came back in copy
         automatic = automatic_kind(mail)
         if automatic == AUTO_REPLY:

@@ -108,6 +108,8 @@ def test_a_letter_of_ours_that_comes_back_in_copy_is_nothing_new(postman: Postma
     before = len(postman.facts())
     postman.bring(mail(f"<{letter}@firm.test>", From="crm@firm.test", To="ana@shop.test"))
     assert [type(event) for event, _ in postman.facts()[before:]] == [InboundMessageAccepted]
+    postman.bring(mail(f"<{derived('x')}@firm.test>"))  # somebody else's, whatever it calls itself
+    assert len(postman.said(MessageReceived)) == 1
 
 
 def test_a_letter_that_came_back_is_a_bounce_of_whom_it_was_to(postman: Postman) -> None:
