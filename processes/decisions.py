@@ -1,7 +1,8 @@
 """Many commands, decided against the states of their streams and appended together in a transaction of the caller's."""
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
+import random
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,9 @@ from psycopg import Connection
 from domain.kernel import Command, Decider, Refused
 from eventstore.envelope import Draft, Request
 from eventstore.log import Log, decide
+from projections.touchpoints.due import Due
+
+MAX_BACKOFF_S = 0.05
 
 logger = logging.getLogger(__name__)
 
@@ -68,3 +72,19 @@ class Decisions:
     def append(self, db: Connection, known: int | None = None) -> int:
         """Appends what was decided, last in a transaction on `db`. Raises `Outdated` and `UniqueViolation`."""
         return self.log.append_within(db, self.drafts, known=known)
+
+
+def correlations_of(db: Connection, rows: Sequence[Due]) -> dict[UUID, UUID]:
+    """The chain that each follow-up belongs to, as its first event says."""
+    if not rows:
+        return {}
+    found = db.execute(
+        "select stream_id, correlation_id from es.event where stream_id = any(%s) and version = 1",
+        [[row.follow_up_id for row in rows]],
+    ).fetchall()
+    return dict(found)
+
+
+def pause() -> float:
+    """How long to wait before trying again, in seconds; not the same for everyone who tries."""
+    return random.uniform(0, MAX_BACKOFF_S)  # noqa: S311  # no secret

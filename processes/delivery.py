@@ -24,16 +24,17 @@ from domain.follow_up import (
 )
 from domain.invitation import SendInvitation
 from domain.kernel import Command, derived
+from domain.policy import PolicyStatus
 from eventstore.database import Unavailable, reachable
 from eventstore.envelope import Request
 from eventstore.log import Log, Outdated
 from processes import points
 from processes.clock import Now
-from processes.decisions import Decisions
+from processes.decisions import Decisions, correlations_of, pause
 from processes.letters import Stationery, Unwritable
+from processes.lives import RETIRED, Lives
 from processes.memories import Memories
 from processes.policy import Letter, Policy
-from processes.runner import correlations_of, pause
 from processes.transports import Answer, Deferred, Rejected, Taken, Transport, Unclear
 from projections.engine import Engine
 from projections.table import Table
@@ -60,14 +61,12 @@ class Delivery:
     knows that nothing was sent.
     """
 
-    def __init__(
-        self, log: Log, engine: Engine, policies: Sequence[Policy[Any]], transport: Transport, stationery: Stationery
-    ) -> None:
+    def __init__(self, log: Log, engine: Engine, lives: Lives, transport: Transport, stationery: Stationery) -> None:
         self.log = log
         self.engine = engine
         self.transport = transport
         self.stationery = stationery
-        self._policies = {policy.name: policy for policy in policies}
+        self.lives = lives
         self._sheet: Table[Due] = Table(due.view)
         self._resting: dict[UUID, datetime] = {}
         self._chains: dict[UUID, UUID] = {}
@@ -80,6 +79,7 @@ class Delivery:
         now = clock()
         with reachable():
             self.engine.catch_up([due.view])
+            self.lives.refresh()
             self._resting = {id: until for id, until in self._resting.items() if until > now}
             count = 0
             waiting = self._waiting(now)
@@ -103,7 +103,8 @@ class Delivery:
             "   and policy = any(%s) and follow_up_id <> all(%s) order by due_at, trigger_position limit %s"
         ).format(self._sheet.selected, self._sheet.identifier)
         with self.log.pool.connection() as db:
-            return self._sheet.select(db, query, [now, list(self._policies), list(self._resting), DELIVERIES_PER_STEP])
+            at_work = self.lives.named(PolicyStatus.ACTIVE, PolicyStatus.RETIRED)
+            return self._sheet.select(db, query, [now, at_work, list(self._resting), DELIVERIES_PER_STEP])
 
     def _go_on(self, row: Due, now: datetime) -> bool:
         """One follow-up goes as far as it can. False: it is somebody else's, or not to be sent at this hour."""
@@ -146,7 +147,7 @@ class Delivery:
 
     def _known(self, row: Due, position: int) -> tuple[Policy[Any], Any]:
         """The policy that promised it, and what it knows of the customer at a position."""
-        policy = self._policies[row.policy]
+        policy = self.lives[row.policy].version(row.policy_version)
         subject = policy.subject_of_due(row)
         return policy, Memories(policy, self.log.reader, [subject], position).of(subject, position)
 
@@ -161,10 +162,15 @@ class Delivery:
             retry = state.status is FollowUpStatus.FAILED and state.retry_at is not None and state.retry_at <= now
             if state.status is not FollowUpStatus.DISPATCHED and not retry:
                 return False  # the sheet is behind the log: the log counts
+            self.lives.refresh(position)
+            life = self.lives[row.policy]
+            if life.status is PolicyStatus.PAUSED:
+                return False
             policy, known = self._known(row, position)
             attempt = state.attempt + 1
             try:
-                if (reason := policy.objects(row, now, known)) is not None:
+                reason = RETIRED if row.trigger_position <= life.retired_at else policy.objects(row, now, known)
+                if reason is not None:
                     cancel = CancelFollowUp(follow_up_id=row.follow_up_id, reason=reason)
                     return self._append(db, row, attempt, [cancel], now, known=position)
                 letter = policy.write(row, known)

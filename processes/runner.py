@@ -1,9 +1,8 @@
 """The runner: lets policies react to what happens, and decides about the follow-ups that are due."""
 
 import logging
-import random
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,14 +14,17 @@ from psycopg.errors import UniqueViolation
 
 from domain import follow_up, invitation
 from domain.follow_up import FollowUpStatus
-from domain.kernel import Command, Decider, derived
+from domain.kernel import Command, Decider, Refused, derived
+from domain.policy import PolicyStatus
 from eventstore.database import reachable
 from eventstore.envelope import Draft, Happened, Origin, Recorded, Request
 from eventstore.log import Conflict, Log, Outdated
 from processes import points
-from processes.decisions import Decisions
+from processes.decisions import Decisions, correlations_of, pause
+from processes.lives import Lives
 from processes.memories import Memories, Shared
 from processes.policy import Policy
+from processes.retiring import Retiring
 from projections.engine import Engine
 from projections.table import Table
 from projections.touchpoints import due
@@ -33,7 +35,6 @@ FOLLOW_UPS_PER_BATCH = 100
 MAX_CAUSES = 8
 """How long a chain of events that cause one another may grow before no policy reacts to it any more."""
 MAX_TRIES = 20
-MAX_BACKOFF_S = 0.05
 
 logger = logging.getLogger(__name__)
 
@@ -54,16 +55,18 @@ class Step:
 class Runner:
     """Runs policies over a log. Any number of runners may run: rows that are locked arbitrate."""
 
-    def __init__(self, log: Log, engine: Engine, policies: Sequence[Policy[Any]]) -> None:
+    def __init__(self, log: Log, engine: Engine, lives: Lives) -> None:
         self.log = log
         self.engine = engine
-        self.policies = tuple(policies)
-        self._by_name = {policy.name: policy for policy in policies}
+        self.lives = lives
         self._sheet: Table[Due] = Table(due.view)
-        self._shared = {
-            (policy.name, turn): Shared(policy, log.reader)
-            for policy in policies if policy.shared is not None for turn in ("react", "fire")
-        }  # fmt: skip
+        self._shared: dict[tuple[str, int, str], Shared] = {}
+        self._retiring = Retiring(log, engine, lives)
+
+    @property
+    def policies(self) -> tuple[Policy[Any], ...]:
+        """Those that there are, built in or defined, each by its last version."""
+        return tuple(life.policy for life in self.lives)
 
     def activate(self) -> None:
         """Lets new policies begin at the present head: they do not react to the past. Does what they need, once."""
@@ -76,6 +79,7 @@ class Runner:
                         [policy.actor],
                     )
         for policy in self.policies:
+            self._register(policy)
             for command in policy.needs:
                 stream_id = self.log.deciders[type(command)].stream_of(command)
                 request = Request(
@@ -85,6 +89,18 @@ class Runner:
                     self.log.do(command, request)
                 except Conflict:  # somebody said it before, perhaps in other words: theirs count
                     continue
+
+        self.lives.refresh()
+
+    def _register(self, policy: Policy[Any]) -> None:
+        """Says in the log that a policy is there, if its rules are shown; what somebody else calls so keeps its name."""
+        if (asked := policy.registration) is None:
+            return
+        try:
+            command_id = derived("registered", policy.name, policy.version)
+            self.log.do(asked, Request(actor=policy.actor, command_id=command_id))
+        except Refused as refused:
+            logger.warning("The rules of %s are not shown. %s", policy.name, refused.reason)
 
     # Reacting to what happens.
 
@@ -110,8 +126,13 @@ class Runner:
                 return Step(policy.name, taken=True)
             start, head = row
             points.reached("reaction: checkpoint locked")
-            triggers, position = self._triggers(db, policy, start, head)
-            decisions = self._decide(db, policy, triggers)
+            self.lives.refresh(head)
+            turn = self.lives[policy.name].turn(start, head)
+            if turn is None:
+                return Step(policy.name, start)
+            policy, begin, end = turn
+            triggers, endless, position = self._triggers(db, policy, begin, end)
+            decisions = self._decide(policy, triggers, endless)
             points.reached("reaction: decided")
             if position > start:
                 # Should this be lost, the same is read and decided again, and nothing is appended twice.
@@ -130,10 +151,10 @@ class Runner:
         appended, refused = len(decisions.drafts), len(decisions.refused)
         return Step(policy.name, position, len(triggers), appended, refused, at_head=position >= head)
 
-    def _triggers(self, db: Connection, policy: Policy[Any], start: int, head: int) -> tuple[list[Happened], int]:
-        """The next events that set a policy off, and how far it has then come."""
-        if start >= head:
-            return [], start
+    def _triggers(
+        self, db: Connection, policy: Policy[Any], start: int, head: int
+    ) -> tuple[list[Happened], set[int], int]:
+        """The next events that set a policy off, where those stand that do so no more, and how far it has then come."""
         types = self.log.codec.names(policy.reactions)
         origins = [str(origin) for origin in Origin] if policy.include_imported else [str(Origin.LIVE)]
         first = db.execute(  # what was imported may be long, and is passed over where it is stored
@@ -142,12 +163,11 @@ class Runner:
             [start, head, types, origins, policy.actor],
         ).fetchone()
         if first is None or first[0] is None:
-            return [], head
+            return [], set(), head
         page = self.log.reader.page(first[0] - 1, TRIGGERS_PER_STEP, types=types)
         position = page[-1].at.position if len(page) == TRIGGERS_PER_STEP else max(head, page[-1].at.position)
         found = [each for each in page if each.at.origin in origins and each.at.actor != policy.actor]
-        endless = self._endless(db, found)
-        return [each for each in found if each.at.position not in endless], position
+        return found, self._endless(db, found), position
 
     def _endless(self, db: Connection, found: Iterable[Happened]) -> set[int]:
         """The positions of those events that are the end of too long a chain of causes."""
@@ -171,16 +191,17 @@ class Runner:
             )  # fmt: skip
         return {row[0] for row in rows}
 
-    def _decide(self, db: Connection, policy: Policy[Any], triggers: Sequence[Happened]) -> Decisions:
+    def _decide(self, policy: Policy[Any], triggers: Sequence[Happened], endless: Collection[int]) -> Decisions:
         if not triggers:
             return Decisions(self.log)
         subjects = [policy.subject_of(event, at) for event, at in triggers]
-        shared = self._shared.get((policy.name, "react"))
+        shared = self._sharing(policy, "react")
         memories = Memories(policy, self.log.reader, subjects, triggers[-1].at.position, shared)
         asked: list[tuple[Command, Request]] = []
         for subject, (event, at) in zip(subjects, triggers, strict=True):
             known = memories.of(subject, at.position)
-            for step, command in enumerate(policy.react(event, at, known)):
+            stopped = at.position in endless
+            for step, command in enumerate(policy.stop(event, at) if stopped else policy.react(event, at, known)):
                 asked.append((command, _because_of(policy, at, step)))
         decisions = Decisions(self.log, self.log.done([_id(request) for _, request in asked]))
         decisions.learn_for(command for command, request in asked if request.command_id not in decisions.done)
@@ -192,10 +213,12 @@ class Runner:
 
     def fire(self, now: datetime) -> int:
         """Decides about every follow-up that is due, until none is left; returns how many events that came to."""
-        appended = tries = 0
+        appended = self._retiring.take_back(now)
+        tries = 0
         while tries < MAX_TRIES:
             with reachable():
                 self.engine.catch_up([due.view])
+                self.lives.refresh()
                 try:
                     with self.log.pool.connection() as db:
                         batch = self._fire(db, now)
@@ -239,11 +262,12 @@ class Runner:
             "select {} from {} where status = 'SCHEDULED' and due_at <= %s and policy = any(%s) "
             "order by due_at, trigger_position limit %s for update skip locked"
         ).format(self._sheet.selected, self._sheet.identifier)
-        return self._sheet.select(db, query, [now, list(self._by_name), FOLLOW_UPS_PER_BATCH])
+        active = self.lives.named(PolicyStatus.ACTIVE)
+        return self._sheet.select(db, query, [now, active, FOLLOW_UPS_PER_BATCH])
 
     def _alone(self, db: Connection, names: set[str]) -> set[str]:
         """Those policies at which nobody else is: whose memories share something, only one worker decides for at a time."""
-        sharing = sorted(name for name in names if (name, "fire") in self._shared)
+        sharing = sorted(name for name in names if self.lives[name].policy.shared is not None)
         if not sharing:
             return names
         rows = db.execute(
@@ -265,18 +289,19 @@ class Runner:
         streams: dict[UUID, Decider[Any]] = {row.follow_up_id: follow_up.decider for row in rows}
         streams |= {row.invitation_id: invitation.decider for row in rows if row.invitation_id is not None}
         decisions.learn(streams)
-        memories = {}
-        for name in sorted({row.policy for row in rows}):
-            policy, shared = self._by_name[name], self._shared.get((name, "fire"))
-            subjects = [policy.subject_of_due(row) for row in rows if row.policy == name]
-            memories[name] = Memories(policy, self.log.reader, subjects, head, shared)
+        memories: dict[int, Memories[Any]] = {}
+        promised = [self.lives[row.policy].version(row.policy_version) for row in rows]
+        for policy in {id(each): each for each in promised}.values():
+            subjects = [each.subject_of_due(row) for row, each in zip(rows, promised, strict=True) if each is policy]
+            memories[id(policy)] = Memories(policy, self.log.reader, subjects, head, self._sharing(policy, "fire"))
         correlations = correlations_of(db, rows)
         decisions.learn_for(self._foreseen(rows, now, head, memories))
         for row in rows:
             stands = decisions.state(row.follow_up_id)
             if stands.status is not FollowUpStatus.SCHEDULED or stands.due_at != row.due_at:
                 continue  # the sheet is behind the log: the log counts
-            policy, memory = self._by_name[row.policy], memories[row.policy]
+            policy = self.lives[row.policy].version(row.policy_version)
+            memory = memories[id(policy)]
             subject = policy.subject_of_due(row)
             known = memory.of(subject, head)
             try:
@@ -299,26 +324,25 @@ class Runner:
                     memory.note(subject, draft.event, as_recorded(draft, head + n))
         return decisions
 
+    def _sharing(self, policy: Policy[Any], turn: str) -> Shared | None:
+        """What the memories of a policy share, kept for reacting and for firing apart."""
+        if policy.shared is None:
+            return None
+        key = policy.name, policy.version, turn
+        if key not in self._shared:
+            self._shared[key] = Shared(policy, self.log.reader)
+        return self._shared[key]
+
     def _foreseen(
-        self, rows: Sequence[Due], now: datetime, head: int, memories: Mapping[str, Memories[Any]]
+        self, rows: Sequence[Due], now: datetime, head: int, memories: Mapping[int, Memories[Any]]
     ) -> Iterator[Command]:
         """What will be asked, as far as can be said before anything is decided: so that its states are read in one go."""
         for row in rows:
-            policy, memory = self._by_name[row.policy], memories[row.policy]
+            policy = self.lives[row.policy].version(row.policy_version)
+            memory = memories[id(policy)]
             known = memory.of(policy.subject_of_due(row), head)
             with suppress(Exception):  # it is told when it is this one's turn
                 yield from list(policy.decide(row, now, known))
-
-
-def correlations_of(db: Connection, rows: Sequence[Due]) -> dict[UUID, UUID]:
-    """The chain that each follow-up belongs to, as its first event says."""
-    if not rows:
-        return {}
-    found = db.execute(
-        "select stream_id, correlation_id from es.event where stream_id = any(%s) and version = 1",
-        [[row.follow_up_id for row in rows]],
-    ).fetchall()
-    return dict(found)
 
 
 def as_recorded(draft: Draft, position: int) -> Recorded:
@@ -327,11 +351,6 @@ def as_recorded(draft: Draft, position: int) -> Recorded:
         position, draft.stream_id, draft.version, draft.event.stored_as, draft.customer_id, draft.occurred_at,
         draft.occurred_at, draft.actor, draft.origin, draft.command_id, draft.correlation_id, draft.because,
     )  # fmt: skip
-
-
-def pause() -> float:
-    """How long to wait before trying again, in seconds; not the same for everyone who tries."""
-    return random.uniform(0, MAX_BACKOFF_S)  # noqa: S311  # no secret
 
 
 def _because_of(policy: Policy[Any], at: Recorded, step: int) -> Request:

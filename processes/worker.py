@@ -12,6 +12,7 @@ from eventstore.log import Log
 from processes.clock import Clock, Now, wall_clock
 from processes.delivery import Delivery
 from processes.letters import Stationery
+from processes.lives import Lives
 from processes.policy import Policy
 from processes.runner import Runner
 from processes.transports import Transport
@@ -36,8 +37,9 @@ class Worker:
         *,
         now: Now = wall_clock,
     ) -> None:
-        self.runner = Runner(log, engine, policies)
-        self.delivery = Delivery(log, engine, policies, transport, stationery)
+        lives = Lives(log, policies)
+        self.runner = Runner(log, engine, lives)
+        self.delivery = Delivery(log, engine, lives, transport, stationery)
         self._now = now
         self._busy = Lock()
         self._ready = False
