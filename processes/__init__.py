@@ -1,12 +1,16 @@
 """What the company does by itself: policies that react to what happens, and the clock that keeps its promises."""
 
 from processes import (
+    campaign_execution,
     consent_guard,
+    order_progress,
     post_purchase_survey,
 )
 
 POLICIES = (
+    campaign_execution.policy,
     consent_guard.policy,
+    order_progress.policy,
     post_purchase_survey.policy,
 )
 """Every policy. To add one: write its file, and its name here."""

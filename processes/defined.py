@@ -15,15 +15,15 @@ from domain.kernel import Command, Event, derived
 from domain.policy import PolicyDefined
 from domain.predicate import fields_of, holds
 from domain.rules import DelayUnit, Occurrence, RuleAction, RuleActionKind, Rules, TaskFor
-from domain.staff import StaffAdded, StaffChanged
 from domain.survey import SurveyPublished, SurveyRetired, survey_id
 from domain.told import event_called, told_by
 from domain.values import Channel
 from eventstore.codec import Codec
 from eventstore.envelope import Recorded
+from processes.company import learns_company
 from processes.contact import LANGUAGES, ON_ITS_WAY, OTHER_LANGUAGE, keep, remembers, unreached
 from processes.customer_facts import besides, facts_of, remembers_facts
-from processes.defined_memory import Company, Known, Seen, concerns, later, seen
+from processes.defined_memory import Around, Known, Seen, concerns, later, seen
 from processes.office import learns_office
 from processes.policy import Letter, Policy, cancel, done, occasion
 from projections.touchpoints.due import Due
@@ -76,7 +76,7 @@ def interpret(defined: PolicyDefined, codec: Codec) -> Defined:
         defined.key,
         defined.version,
         Known,
-        shared=Company if shares else None,
+        shared=Around if shares else None,
         also=() if rules.action.survey is None else (survey_id(rules.action.survey),),
         rules=rules,
     )
@@ -87,7 +87,7 @@ def interpret(defined: PolicyDefined, codec: Codec) -> Defined:
     besides(policy, cancelling, _note_cancel(cancelling))
     if shares:
         learns_office(policy)
-        policy.learn(StaffAdded, StaffChanged)(answers_to)
+        learns_company(policy)
     for event, occurrences in triggers.items():
         policy.trigger(event, when=_when(occurrences))(lambda event, at, known: promise(policy, at, known))
     policy.on(*(event for event in cancelling if event not in triggers))(lambda event, at, known: iter(()))
@@ -142,12 +142,6 @@ def _by_event(occurrences: tuple[Occurrence, ...], codec: Codec) -> dict[type[Ev
             raise UnknownOccurrence(f"There is no event {occurrence.event}.")
         found.setdefault(event, []).append(occurrence)
     return found
-
-
-def answers_to(company: Company, told: StaffAdded | StaffChanged, at: Recorded) -> None:
-    """Notes who somebody's manager is."""
-    if isinstance(told, StaffAdded) or told.manager_id is not None:
-        company.managers[at.stream_id] = told.manager_id
 
 
 # What is done when something happens.
@@ -254,7 +248,7 @@ def whose(action: RuleAction, known: Known) -> UUID | None:
     """In whose agenda it goes; None if nobody answers for the customer: then it is for whoever takes it."""
     owner = known.facts.account_manager
     if owner is not None and action.task_for is TaskFor.MANAGER:
-        return known.company.managers.get(owner)
+        return known.around.company.manager_of(owner)
     return owner
 
 

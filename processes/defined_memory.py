@@ -11,6 +11,7 @@ from domain.rules import Delay, DelayUnit
 from domain.told import told_by
 from eventstore.envelope import Recorded
 from processes.calendar import Days, Months
+from processes.company import Company
 from processes.contact import Contact
 from processes.customer_facts import Facts
 from processes.office import Office
@@ -31,18 +32,18 @@ class Seen:
 
 
 @dataclass(slots=True)
-class Company:
-    """What all customers share: when the company is open, and who answers to whom."""
+class Around:
+    """What all customers share: when the company is open, and who leads whom."""
 
     office: Office = field(default_factory=Office)
-    managers: dict[UUID, UUID | None] = field(default_factory=dict)
+    company: Company = field(default_factory=Company)
 
 
 @dataclass(slots=True)
 class Known:
     """What is known of one customer; `triggers` and `cancels` are what happened that the rules name."""
 
-    company: Company = field(default_factory=Company)
+    around: Around = field(default_factory=Around)
     contact: Contact = field(default_factory=Contact)
     facts: Facts = field(default_factory=Facts)
     triggers: dict[int, Seen] = field(default_factory=dict)
@@ -67,7 +68,7 @@ def later(delay: Delay, moment: datetime, known: Known) -> datetime:
 
 def _counted(count: int, unit: DelayUnit, moment: datetime, at: time | None, known: Known) -> datetime:
     if unit is DelayUnit.BUSINESS_DAYS:
-        return known.company.office.after_days(moment, count, at=at)
+        return known.around.office.after_days(moment, count, at=at)
     days = Months(count) if unit is DelayUnit.MONTHS else Days(count)
     return known.contact.calendar.after(moment, days, at=at)
 

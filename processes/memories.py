@@ -78,9 +78,15 @@ class Memories(Generic[M]):
             for happened in found:
                 self._own.setdefault(happened.at.customer_id, []).append(happened)
         elif wanted:
-            whose = {stream: noun for noun in wanted for stream in policy.streams_of(noun)}
-            for happened in reader.of_streams(list(whose), types=names, as_of=as_of, disclose=disclosed):
-                self._own.setdefault(whose[happened.at.stream_id], []).append(happened)
+            nouns = {stream: noun for noun in wanted for stream in policy.streams_of(noun)}
+            for happened in reader.of_streams(list(nouns), types=names, as_of=as_of, disclose=disclosed):
+                self._own.setdefault(nouns[happened.at.stream_id], []).append(happened)
+            if policy.with_customer:
+                links = {noun: _whose(of_noun) for noun, of_noun in self._own.items()}
+                customers = list({each for whose in links.values() for each in whose})
+                types = reader.codec.names(policy.with_customer)
+                found = reader.customers(customers, types=types, as_of=as_of, disclose=disclosed) if customers else []
+                self._own |= {noun: _with_customer(self._own[noun], links[noun], found) for noun in links}
         also = [each for each in reader.streams(policy.also) if each.at.position <= position] if policy.also else []
         self._also = sorted(also, key=_position)
         self._waiting: dict[UUID | None, list[Happened]] = {}
@@ -114,3 +120,22 @@ class Memories(Generic[M]):
 
 def _position(happened: Happened) -> int:
     return happened.at.position
+
+
+def _whose(of_noun: Iterable[Happened]) -> dict[UUID, int]:
+    """Whose a noun was said to be, and the position at which that became known."""
+    links: dict[UUID, int] = {}
+    for _, at in of_noun:
+        if at.customer_id is not None:
+            links.setdefault(at.customer_id, at.position)
+    return links
+
+
+def _with_customer(of_noun: list[Happened], links: dict[UUID, int], found: Iterable[Happened]) -> list[Happened]:
+    """What tells of a noun and of its customer; what was before it was known whose the noun is comes just after that."""
+    told = [(each.at.position, 0, each) for each in of_noun]
+    for each in found:
+        since = links.get(each.at.customer_id) if each.at.customer_id is not None else None
+        if since is not None:
+            told.append((max(since, each.at.position), each.at.position, each))
+    return [each for *_, each in sorted(told, key=lambda known: known[:2])]

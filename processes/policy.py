@@ -65,9 +65,10 @@ class Policy(Generic[M]):
 
     `memory` makes an empty memory of one `subject`; what is remembered is folded from the subject's own events, and from
     the streams in `also`. With `shared`, which makes an empty memory of the whole company (who works there, when it is
-    open), `memory` is given that: see `learn`. `streams_of` says which streams tell of a noun, besides its own. `needs`
-    are commands that are done once, when the policy is activated. Unless `include_imported`, only what happens live sets
-    it off. `rules` show to people what the policy does.
+    open), `memory` is given that: see `learn`. `streams_of` says which streams tell of a noun, besides its own; the events
+    `with_customer` tell of it, too, if they are of its customer, as soon as it is known whose it is. `needs` are commands
+    that are done once, when the policy is activated. Unless `include_imported`, only what happens live sets it off.
+    `rules` show to people what the policy does.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Policy(Generic[M]):
     subject: Subject = Subject.CUSTOMER
     shared: Callable[[], Any] | None = None
     streams_of: Callable[[UUID], tuple[UUID, ...]] = lambda noun_id: (noun_id,)
+    with_customer: tuple[type[Event], ...] = ()
     include_imported: bool = False
     needs: tuple[Command, ...] = ()
     also: tuple[UUID, ...] = ()
@@ -252,6 +254,32 @@ class Policy(Generic[M]):
             step=step,
             trigger=trigger,
             trigger_position=at.position,
+            action=action,
+            due_at=due_at,
+            wanted_at=due_at if wanted_at is None else wanted_at,
+        )
+
+    def promise_next(
+        self,
+        due: Due,
+        step: str,
+        action: Action,
+        due_at: datetime,
+        *,
+        wanted_at: datetime | None = None,
+        trigger: UUID | None = None,
+    ) -> ScheduleFollowUp:
+        """A promise because another one is being kept: it goes back to the same trigger, unless another one is given."""
+        trigger = due.trigger if trigger is None else trigger
+        assert trigger is not None
+        return ScheduleFollowUp(
+            follow_up_id=self.follow_up_id(trigger, step),
+            customer_id=due.customer_id,
+            policy=self.name,
+            policy_version=self.version,
+            step=step,
+            trigger=trigger,
+            trigger_position=due.trigger_position,
             action=action,
             due_at=due_at,
             wanted_at=due_at if wanted_at is None else wanted_at,

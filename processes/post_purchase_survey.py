@@ -79,7 +79,8 @@ def promise_reminder(sent: SurveyInvitationSent, at: Recorded, known: Known) -> 
         remind = asking(ActionKind.REMIND_SURVEY, at.stream_id, sent.survey)
         yield policy.promise(at, REMINDER, remind, calendar.allowed(remind_at), wanted_at=remind_at)
     expire_at = calendar.after(at.occurred_at, EXPIRE_AFTER)
-    yield policy.promise(at, EXPIRY, asking(ActionKind.EXPIRE_SURVEY, at.stream_id, sent.survey), expire_at)
+    expire = Action(kind=ActionKind.EXPIRE_SURVEY, survey=sent.survey, invitation_id=at.stream_id)
+    yield policy.promise(at, EXPIRY, expire, expire_at)
 
 
 @policy.on(SurveyResponded, SurveyDeclined)
@@ -245,7 +246,7 @@ def invitation_id(follow_up_id: UUID) -> UUID:
 
 
 def asking(kind: ActionKind, invitation: UUID, survey: str = POST_PURCHASE.key) -> Action:
-    """Something to do with the survey."""
+    """The customer is asked about the survey."""
     return Action(kind=kind, survey=survey, invitation_id=invitation, purpose=Purpose.SURVEY, channel=Channel.EMAIL)
 
 

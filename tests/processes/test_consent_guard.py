@@ -116,10 +116,16 @@ def test_each_objection_has_its_row_and_an_imported_one_has_none(guarded: Shop) 
     assert [row.trigger_position for row in guarded.ledger("guard")] == said[:2]
 
 
-def test_what_was_sent_stays_sent(guarded: Shop) -> None:
+def test_what_was_sent_stays_sent_and_still_comes_to_its_end(guarded: Shop) -> None:
     customer = guarded.customer()
-    order = guarded.order(customer, "2026-01-10 12:00")
+    guarded.order(customer, "2026-01-10 12:00")
     guarded.until(DUE)
     withdraw(guarded, customer, Purpose.SURVEY)
-    [row] = [row for row in guarded.ledger("survey") if row.trigger == order]
-    assert row.status == "DELIVERED"
+    survey = [row for row in guarded.ledger() if row.policy == "post-purchase-survey"]
+    assert {row.step: row.status.value for row in survey} == {
+        "survey": "DELIVERED",
+        "reminder": "CANCELLED",
+        "expiry": "SCHEDULED",
+    }
+    withdraw(guarded, customer, Purpose.SURVEY, EMAIL)
+    assert [row.reason for row in guarded.ledger("guard")] == ["CANCELLED", "NOTHING_TO_CANCEL"]
