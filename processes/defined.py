@@ -238,7 +238,7 @@ def act(policy: Defined, due: Due, now: datetime, known: Known) -> Iterator[Comm
         staff_id=whose(action, known),
         due_at=now if action.due_in is None else later(action.due_in, now, known),
         related_noun=None if trigger is None else trigger.noun,
-        related_id=due.about,
+        related_id=None if trigger is None else trigger.stream_id,
         origin_policy=policy.name,
     )
     yield done(due, kind.value)

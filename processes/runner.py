@@ -68,6 +68,12 @@ class Runner:
         """Those that there are, built in or defined, each by its last version."""
         return tuple(life.policy for life in self.lives)
 
+    def in_force(self) -> tuple[Policy[Any], ...]:
+        """Those that there are by now."""
+        with reachable():
+            self.lives.refresh()
+        return self.policies
+
     def activate(self) -> None:
         """Lets new policies begin at the present head: they do not react to the past. Does what they need, once."""
         with reachable():
@@ -165,7 +171,8 @@ class Runner:
         if first is None or first[0] is None:
             return [], set(), head
         page = self.log.reader.page(first[0] - 1, TRIGGERS_PER_STEP, types=types)
-        position = page[-1].at.position if len(page) == TRIGGERS_PER_STEP else max(head, page[-1].at.position)
+        page = [each for each in page if each.at.position <= head]
+        position = page[-1].at.position if len(page) == TRIGGERS_PER_STEP else head
         found = [each for each in page if each.at.origin in origins and each.at.actor != policy.actor]
         return found, self._endless(db, found), position
 

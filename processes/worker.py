@@ -54,7 +54,7 @@ class Worker:
                 self.runner.activate()
                 self._ready = True
             went_on, failures = False, list[Exception]()
-            for policy in self.runner.policies:
+            for policy in self.runner.in_force():
                 try:
                     step = self.runner.react(policy)
                 except Unavailable:

@@ -111,8 +111,8 @@ class Hasty:
                 [policy.actor],
             ).fetchone() or (0, 0)
             db.execute("update es.checkpoint set position = %s where name = %s", [head, policy.actor])
-            triggers, _ = ours._triggers(db, policy, start, head)
-            decisions = ours._decide(db, policy, triggers)
+            triggers, endless, _ = ours._triggers(db, policy, start, head)
+            decisions = ours._decide(policy, triggers, endless)
             points.reached("reaction: decided")
             if decisions.drafts:
                 with db.transaction():
