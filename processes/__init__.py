@@ -3,6 +3,8 @@
 from processes import (
     campaign_execution,
     consent_guard,
+    duplicate_detection,
+    objective_watch,
     order_progress,
     post_purchase_survey,
 )
@@ -10,6 +12,8 @@ from processes import (
 POLICIES = (
     campaign_execution.policy,
     consent_guard.policy,
+    duplicate_detection.policy,
+    objective_watch.policy,
     order_progress.policy,
     post_purchase_survey.policy,
 )

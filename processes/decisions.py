@@ -9,7 +9,7 @@ from uuid import UUID
 from psycopg import Connection
 
 from domain.kernel import Command, Decider, Refused
-from eventstore.envelope import Draft, Request
+from eventstore.envelope import Draft, Recorded, Request
 from eventstore.log import Log, decide
 from projections.touchpoints.due import Due
 
@@ -56,8 +56,7 @@ class Decisions:
         try:
             drafts, state = decide(noun, command, state, version, request, request.command_id)
         except Refused as refused:
-            logger.warning("%s asked for %s and was refused: %s", request.actor, type(command).__name__, refused.reason)
-            self.refused.append((command, refused))
+            self.refuse(command, request, refused)
             return []
         if drafts:
             self._states[stream_id] = (state, drafts[-1].version)
@@ -65,13 +64,18 @@ class Decisions:
             self.done.add(request.command_id)
         return drafts
 
+    def refuse(self, command: Command, request: Request, refused: Refused) -> None:
+        """Notes a refusal, and tells the operator."""
+        logger.warning("%s asked for %s and was refused: %s", request.actor, type(command).__name__, refused.reason)
+        self.refused.append((command, refused))
+
     def already(self) -> set[UUID]:
         """Those of the commands that led to something whose ids are in the log before it was appended."""
         return self.log.done({draft.command_id for draft in self.drafts})
 
-    def append(self, db: Connection, known: int | None = None) -> int:
+    def append(self, db: Connection, known: int | None = None, streams: Collection[UUID] = ()) -> int:
         """Appends what was decided, last in a transaction on `db`. Raises `Outdated` and `UniqueViolation`."""
-        return self.log.append_within(db, self.drafts, known=known)
+        return self.log.append_within(db, self.drafts, known=known, streams=streams)
 
 
 def correlations_of(db: Connection, rows: Sequence[Due]) -> dict[UUID, UUID]:
@@ -83,6 +87,14 @@ def correlations_of(db: Connection, rows: Sequence[Due]) -> dict[UUID, UUID]:
         [[row.follow_up_id for row in rows]],
     ).fetchall()
     return dict(found)
+
+
+def as_recorded(draft: Draft, position: int) -> Recorded:
+    """A draft as it will be read, but for its position."""
+    return Recorded(
+        position, draft.stream_id, draft.version, draft.event.stored_as, draft.customer_id, draft.occurred_at,
+        draft.occurred_at, draft.actor, draft.origin, draft.command_id, draft.correlation_id, draft.because,
+    )  # fmt: skip
 
 
 def pause() -> float:

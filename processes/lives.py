@@ -41,15 +41,18 @@ class Life:
 
     def turn(self, start: int, head: int) -> tuple[Policy[Any], int, int] | None:
         """Which version reacts next, and to what after the first position, up to the second one; None: to nothing."""
-        if self.status is PolicyStatus.PAUSED:
-            return None
+        return None if self.status is PolicyStatus.PAUSED else next(self.turns(start, head), None)
+
+    def turns(self, start: int, head: int) -> Iterator[tuple[Policy[Any], int, int]]:
+        """Which versions are to have reacted to what between two positions, in the end."""
         for since, until in self.spans:
             begin, end = max(start, since), head if until is None else min(head, until)
-            if begin < end:
+            while begin < end:
                 policy = next(policy for position, policy in reversed(self.versions) if position <= begin)
                 changes = (position for position, _ in self.versions if position > begin)
-                return policy, begin, min(end, next(changes, end))
-        return None
+                change = min(end, next(changes, end))
+                yield policy, begin, change
+                begin = change
 
     def switch(self, status: PolicyStatus, position: int) -> None:
         """From this event on it stands so."""
@@ -87,7 +90,7 @@ class Lives:
     def refresh(self, head: int | None = None) -> None:
         """Reads what was said of policies up to a position at least, or up to the end of the log."""
         head = self._log.reader.head() if head is None else head
-        activated: dict[str, int] = {}
+        marks: dict[str, int] = {}
         while self._read < head:
             page = self._log.reader.page(self._read, PAGE_EVENTS, types=self._types)
             for event, at in page:
@@ -96,11 +99,11 @@ class Lives:
                 elif isinstance(event, PolicySwitched) and (name := self._names.get(at.stream_id)) is not None:
                     self._lives[name].switch(event.status, at.position)
                     if event.status is PolicyStatus.ACTIVE and name not in self._built_in:
-                        activated.setdefault(self._lives[name].policy.actor, at.position)
+                        marks.setdefault(name, at.position)
             last = page[-1].at.position if page else 0
             self._read = last if len(page) == PAGE_EVENTS else max(last, head)
-        if activated:
-            self._mark(activated)
+        if marks:
+            self._mark(marks)
 
     def _define(self, defined: PolicyDefined, stream_id: UUID, position: int) -> None:
         if defined.key in self._built_in:
@@ -120,11 +123,23 @@ class Lives:
         self._names[stream_id] = defined.key
         self._lives.setdefault(defined.key, Life([])).versions.append((position, policy))
 
-    def _mark(self, activated: dict[str, int]) -> None:
+    def _mark(self, marks: dict[str, int]) -> None:
         """Notes from where on those react that became active."""
         with self._log.pool.connection() as db:
             db.execute(
-                "insert into es.checkpoint (name, position) select * from unnest(%s::text[], %s::bigint[]) "
+                "insert into es.checkpoint (name, position) "
+                "select kind || ':' || name, position "
+                "  from unnest(%s::text[], %s::bigint[]) began (name, position), unnest(array['policy', 'activated']) kind "
                 "on conflict (name) do nothing",
-                [list(activated), list(activated.values())],
+                [list(marks), list(marks.values())],
             )
+
+
+def activated(policy: Policy[Any]) -> str:
+    """The name of the checkpoint that stays where a policy was activated: it reacts to what came after."""
+    return f"activated:{policy.name}"
+
+
+def lives_of(log: Log, policies: Lives | Sequence[Policy[Any]]) -> Lives:
+    """The lives of these policies, and of those that are defined in the log."""
+    return policies if isinstance(policies, Lives) else Lives(log, policies)

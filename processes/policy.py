@@ -15,6 +15,7 @@ from domain.values import Channel
 from eventstore.envelope import Recorded
 from processes.calendar import Calendar
 from projections.touchpoints.due import Due
+from projections.view import View
 
 M = TypeVar("M")
 H = TypeVar("H", bound=Callable[..., object])
@@ -50,6 +51,8 @@ LOOP = "LOOP"
 """Why nothing is done because of an event: it is the end of too long a chain of events that caused one another."""
 NOT_CONCERNED = "NOT_CONCERNED"
 """Why nothing is promised for a trigger of which a policy found that it is nothing to it."""
+ALREADY_PROMISED = "ALREADY_PROMISED"
+"""Why nothing is promised for a trigger: the same step was promised because of an earlier one of the same noun."""
 
 Remember = Callable[..., object]
 React = Callable[[Any, Recorded, Any], Iterator[Command]]
@@ -65,17 +68,20 @@ class Policy(Generic[M]):
 
     `memory` makes an empty memory of one `subject`; what is remembered is folded from the subject's own events, and from
     the streams in `also`. With `shared`, which makes an empty memory of the whole company (who works there, when it is
-    open), `memory` is given that: see `learn`. `streams_of` says which streams tell of a noun, besides its own; the events
-    `with_customer` tell of it, too, if they are of its customer, as soon as it is known whose it is. `needs` are commands
-    that are done once, when the policy is activated. Unless `include_imported`, only what happens live sets it off.
-    `rules` show to people what the policy does.
+    open), `memory` is given that: see `learn`. A policy that counts something names the `views` that it counts from: these
+    are brought up to a position before it decides about what is due, and `shared` is given the lists, to be asked as of
+    that position and no other, which it finds in its own `position`. `streams_of` says which streams tell of a noun,
+    besides its own; the events `with_customer` tell of it, too, if they are of its customer, as soon as it is known whose
+    it is. `needs` are commands that are done once, when the policy is activated. Unless `include_imported`, only what
+    happens live sets it off. `rules` show to people what the policy does.
     """
 
     name: str
     version: int
     memory: Callable[..., M]
     subject: Subject = Subject.CUSTOMER
-    shared: Callable[[], Any] | None = None
+    shared: Callable[..., Any] | None = None
+    views: tuple[View[Any], ...] = ()
     streams_of: Callable[[UUID], tuple[UUID, ...]] = lambda noun_id: (noun_id,)
     with_customer: tuple[type[Event], ...] = ()
     include_imported: bool = False
@@ -185,6 +191,11 @@ class Policy(Generic[M]):
         return handler
 
     # What a policy says.
+
+    def is_trigger(self, event: Event) -> bool:
+        """Whether an event must have a row in the ledger."""
+        matches = self.triggers.get(type(event))
+        return matches is not None and matches(event)
 
     def react(self, event: Event, at: Recorded, known: M) -> Iterator[Command]:
         """What is asked for because of an event; a trigger never goes without a row in the ledger."""

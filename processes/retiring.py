@@ -21,6 +21,8 @@ from projections.touchpoints import due
 from projections.touchpoints.due import Due
 
 FOLLOW_UPS_PER_BATCH = 100
+ACTOR = "retiring"
+"""Who it is in the log: not the policy, which decides nothing any more."""
 MAX_TRIES = 20
 
 
@@ -74,7 +76,7 @@ class Retiring:
                 correlations = correlations_of(db, rows)
                 for row in rows:
                     request = Request(
-                        actor=life.policy.actor,
+                        actor=ACTOR,
                         occurred_at=now,
                         command_id=derived("retired", row.follow_up_id, life.retired_at),
                         correlation_id=correlations.get(row.follow_up_id),

@@ -8,6 +8,7 @@ from api.schema import (
     campaign,
     case,
     catalogue,
+    completeness,
     contact_centre,
     control,
     cube,
@@ -104,7 +105,14 @@ PARTS = ("customer_360", "identities")
 """Views that are shown as a part of something else."""
 
 QUESTIONS: Sequence[Part] = (
-    ((), lambda lists: [events.question(lists.shapes), standing.question(lists.shapes)]),
+    (
+        (),
+        lambda lists: [
+            events.question(lists.shapes),
+            standing.question(lists.shapes),
+            completeness.question(lists.shapes),
+        ],
+    ),
     ((customer.noun.view,), customer.questions),
     ((customer.noun.view, *overview.VIEWS), lambda lists: overview.questions(lists, customer.recognised)),
     ((customer.noun.view, orders.view), lambda lists: value.questions(lists, customer.shown_customer)),

@@ -10,10 +10,11 @@ from domain.policy import PolicyDefined, PolicyStatus, PolicySwitched, policy_id
 from domain.predicate import TestOperator
 from domain.rules import Delay, Occurrence, must_be_rules
 from domain.survey import POST_PURCHASE
-from processes import POLICIES, points, post_purchase_survey, runner, survey_memory
+from processes import POLICIES, points, post_purchase_survey, survey_memory
 from processes.defined import interpret
 from processes.lives import Life, Lives
 from processes.policy import Policy
+from processes.triggers import MAX_CAUSES
 from tests.conftest import House
 from tests.processes.defining import (
     AT_ONCE,
@@ -376,7 +377,7 @@ def test_two_policies_that_set_each_other_off_come_to_an_end_and_say_so(
         define(shop, replace(AT_ONCE, triggers=triggers, action=TASK), key)
     shop.order(shop.customer(), "2026-01-10 18:00")
     shop.until("2026-01-10 18:00")
-    assert len(tasks(shop)) == runner.MAX_CAUSES
+    assert len(tasks(shop)) == MAX_CAUSES
     found = sorted((row.trigger_position, row.policy, row.status, row.reason) for row in shop.ledger())
     assert [row[1] for row in found] == ["ping", "pong"] * 4 + ["ping"]
     assert [row[2:] for row in found] == [(DONE, "TASK")] * 8 + [(SUPPRESSED, "LOOP")]

@@ -1,0 +1,125 @@
+"""P22: whoever gets something to be recognised by is compared with everybody else."""
+
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from domain.activity import ActivityScheduled
+from domain.customer import RegisterCustomer
+from domain.duplicate import DismissDuplicate, DuplicateSuspected
+from domain.identifiers import AddIdentifier, IdentifierType, VerifyIdentifier
+from domain.kernel import derived
+from domain.merging import CustomersMerged
+from eventstore.envelope import Origin
+from processes import duplicate_detection
+from projections.customers import identities, suspicions
+from projections.engine import Engine
+from projections.touchpoints import due, follow_ups
+from tests.conftest import House
+from tests.processes.shop import Shop
+
+EMAIL = "ana.ruiz@shop.test"
+
+
+@pytest.fixture
+def shop(house: House, tmp_path: Path) -> Shop:
+    shop = Shop(house.log, tmp_path / "mail", policies=[duplicate_detection.policy])
+    shop.engine = Engine(house.log, house.pool, [due.view, follow_ups.view, identities.view, suspicions.view])
+    shop.engine.prepare()
+    shop.worker = shop.hire()
+    return shop
+
+
+def person(shop: Shop, name: str = "Ana Ruiz", **said: str) -> UUID:
+    id = derived("customer", name, *said.values(), len(list(shop.events())))
+    shop.do(RegisterCustomer(customer_id=id, name=name, country="ES", **said))
+    return id
+
+
+def happened(shop: Shop, kind: type) -> list[object]:
+    return [event for event, _ in shop.events() if isinstance(event, kind)]
+
+
+def outcomes(shop: Shop) -> list[str | None]:
+    return [row.reason for row in shop.ledger("compare")]
+
+
+def test_who_shares_an_address_and_a_name_is_suspected_and_somebody_is_to_look(shop: Shop) -> None:
+    first, second = person(shop, email=EMAIL), person(shop, email=EMAIL)
+    shop.worker.run()
+    [suspected] = happened(shop, DuplicateSuspected)
+    assert {suspected.customer_id, suspected.other_id} == {first, second}  # type: ignore[attr-defined]
+    [task] = happened(shop, ActivityScheduled)
+    assert (task.related_noun, task.origin_policy) == ("duplicate", "duplicate-detection")  # type: ignore[attr-defined]
+    assert "SAME_EMAIL" in task.subject  # type: ignore[attr-defined]
+    assert not happened(shop, CustomersMerged)
+    assert sorted(map(str, outcomes(shop))) == ["KNOWN", "SUSPECTED"]
+
+
+def test_a_pair_is_told_once_and_again_when_it_is_surer(shop: Shop) -> None:
+    first, second = person(shop, email=EMAIL), person(shop, email=EMAIL)
+    shop.worker.run()
+    for id in (first, second):
+        shop.do(AddIdentifier(customer_id=id, type=IdentifierType.PHONE, value="600 111 222"))
+        shop.worker.run()
+    assert len(happened(shop, DuplicateSuspected)) == len(happened(shop, ActivityScheduled)) == 2
+    shop.do(AddIdentifier(customer_id=first, type=IdentifierType.COOKIE, value="c1"))
+    shop.worker.run()
+    assert len(happened(shop, DuplicateSuspected)) == 2
+
+
+def test_a_pair_that_was_dismissed_is_not_told_again(shop: Shop) -> None:
+    first, second = person(shop, email=EMAIL), person(shop, email=EMAIL)
+    shop.worker.run()
+    shop.do(DismissDuplicate(customer_id=first, other_id=second))
+    shop.do(AddIdentifier(customer_id=first, type=IdentifierType.COOKIE, value="c1"))
+    shop.worker.run()
+    assert len(happened(shop, DuplicateSuspected)) == 1
+    assert outcomes(shop)[-1] == "NOBODY"
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ("Luz Gil", {"email": "luz@shop.test"}),
+        ("Ana Ruiz", {"email": "ana@work.test"}),
+        ("Luz Gil", {"email": "info@shop.test"}),
+    ],
+    ids=["strangers", "a name alone", "an office's mailbox alone"],
+)
+def test_who_has_nothing_that_tells_in_common_is_nobodys_duplicate(
+    shop: Shop, other: str, said: dict[str, str]
+) -> None:
+    mine = "info@shop.test" if said["email"].startswith("info") else EMAIL
+    person(shop, email=mine)
+    person(shop, other, **said)
+    shop.worker.run()
+    assert outcomes(shop) == ["NOBODY", "NOBODY"]
+    assert happened(shop, DuplicateSuspected) == happened(shop, ActivityScheduled) == []
+
+
+@pytest.mark.parametrize("on", [True, False])
+@pytest.mark.parametrize("verified", [0, 1])
+def test_only_if_it_is_on_are_sure_pairs_with_a_verified_identifier_merged(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, on: bool, verified: int
+) -> None:
+    monkeypatch.setattr(duplicate_detection, "AUTO_MERGE", on)
+    both = [person(shop, email=EMAIL), person(shop, email=EMAIL)]
+    for id in both[:verified]:
+        shop.do(VerifyIdentifier(customer_id=id, type=IdentifierType.EMAIL, value=EMAIL, method="link"))
+    for id in both:
+        shop.do(AddIdentifier(customer_id=id, type=IdentifierType.TAX_ID, value="12345678Z"))
+    shop.worker.run()
+    merged = on and verified == 1
+    assert len(happened(shop, CustomersMerged)) == merged
+    assert bool(happened(shop, ActivityScheduled)) is not merged
+
+
+def test_what_was_imported_is_not_compared(shop: Shop) -> None:
+    for n in range(2):
+        shop.do(
+            RegisterCustomer(customer_id=derived("customer", n), name="Ana Ruiz", email=EMAIL), origin=Origin.IMPORT
+        )
+    shop.worker.run()
+    assert shop.ledger() == []
