@@ -1,9 +1,9 @@
 """Duplicate detection: whoever gets something to be recognised by is compared with everybody else.
 
 Pairs from a score of `SUSPECTED_FROM` on are suspected, and somebody is to look; surer ones that share an identifier which
-was verified (for one of them: nothing is verified for two) are merged at once, if `AUTO_MERGE` is on.
-How pairs are compared: `projections.customers.duplicates`.
-They are those of the moment at which is decided: what was recorded a moment later may have been seen already.
+was verified (for one of them: nothing is verified for two) are merged at once, if `AUTO_MERGE` is on. How pairs are
+compared: `projections.customers.duplicates`. They are those of the moment at which is decided: what was recorded a moment
+later may have been seen already.
 """
 
 from collections.abc import Iterator

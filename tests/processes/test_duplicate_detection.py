@@ -101,19 +101,29 @@ def test_who_has_nothing_that_tells_in_common_is_nobodys_duplicate(
 
 @pytest.mark.parametrize("on", [True, False])
 @pytest.mark.parametrize("verified", [0, 1])
+@pytest.mark.parametrize("sure", [True, False])
 def test_only_if_it_is_on_are_sure_pairs_with_a_verified_identifier_merged(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch, on: bool, verified: int
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, on: bool, verified: int, sure: bool
 ) -> None:
     monkeypatch.setattr(duplicate_detection, "AUTO_MERGE", on)
-    both = [person(shop, email=EMAIL), person(shop, email=EMAIL)]
+    both = [person(shop, email=EMAIL), person(shop, "Ana Ruiz" if sure else "Luz Gil", email=EMAIL)]
     for id in both[:verified]:
         shop.do(VerifyIdentifier(customer_id=id, type=IdentifierType.EMAIL, value=EMAIL, method="link"))
-    for id in both:
+    for id in both if sure else ():
         shop.do(AddIdentifier(customer_id=id, type=IdentifierType.TAX_ID, value="12345678Z"))
     shop.worker.run()
-    merged = on and verified == 1
+    merged = on and verified == 1 and sure
     assert len(happened(shop, CustomersMerged)) == merged
     assert bool(happened(shop, ActivityScheduled)) is not merged
+    assert all(0.75 <= each.score for each in happened(shop, DuplicateSuspected))  # type: ignore[attr-defined]
+    assert happened(shop, DuplicateSuspected)
+
+
+def test_a_phone_alone_is_not_sure_enough(shop: Shop) -> None:
+    for name in ("Ana Ruiz", "Luz Gil"):
+        person(shop, name, phone="600 111 222")
+    shop.worker.run()
+    assert outcomes(shop) == ["NOBODY", "NOBODY"]
 
 
 def test_what_was_imported_is_not_compared(shop: Shop) -> None:
