@@ -52,6 +52,7 @@ NOUNS = (
     follow_up.sheet,
     follow_up.ledger,
     policy.noun,
+    policy.versions,
     agenda.noun,
     agenda.away,
     opportunity.noun,

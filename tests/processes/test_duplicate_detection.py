@@ -115,7 +115,7 @@ def test_only_if_it_is_on_are_sure_pairs_with_a_verified_identifier_merged(
     merged = on and verified == 1 and sure
     assert len(happened(shop, CustomersMerged)) == merged
     assert bool(happened(shop, ActivityScheduled)) is not merged
-    assert all(0.75 <= each.score for each in happened(shop, DuplicateSuspected))  # type: ignore[attr-defined]
+    assert all(each.score >= 0.75 for each in happened(shop, DuplicateSuspected))  # type: ignore[attr-defined]
     assert happened(shop, DuplicateSuspected)
 
 
