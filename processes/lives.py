@@ -120,6 +120,9 @@ class Lives:
         except UnknownOccurrence as unknown:
             logger.warning("Version %d of the policy %s cannot be read. %s", defined.version, defined.key, unknown)
             return
+        except Exception:  # one that cannot be read holds up none of the others
+            logger.exception("Version %d of the policy %s cannot be read.", defined.version, defined.key)
+            return
         self._names[stream_id] = defined.key
         self._lives.setdefault(defined.key, Life([])).versions.append((position, policy))
 

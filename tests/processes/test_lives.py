@@ -1,19 +1,24 @@
 """The life of a policy: activated from a position, paused, revised, retired; those that are code as those that are defined."""
 
 from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from domain.follow_up import FollowUpAttempted, FollowUpStatus
 from domain.policy import PolicyDefined, PolicyStatus, PolicySwitched, policy_id
 from domain.predicate import TestOperator
-from domain.rules import Delay, Occurrence, must_be_rules
+from domain.rules import Cap, Delay, Occurrence, must_be_rules
 from domain.survey import POST_PURCHASE
 from processes import POLICIES, points, post_purchase_survey, survey_memory
+from processes.completeness import Completeness
 from processes.defined import interpret
 from processes.lives import Life, Lives
 from processes.policy import Policy
+from processes.simulation import simulate
 from processes.triggers import MAX_CAUSES
 from tests.conftest import House
 from tests.processes.defining import (
@@ -32,7 +37,7 @@ from tests.processes.defining import (
     rows,
     tasks,
 )
-from tests.processes.shop import Shop, local
+from tests.processes.shop import Shop, local, moment
 
 CANCELLED, DELIVERED, DONE = FollowUpStatus.CANCELLED, FollowUpStatus.DELIVERED, FollowUpStatus.DONE
 SUPPRESSED, SCHEDULED = FollowUpStatus.SUPPRESSED, FollowUpStatus.SCHEDULED
@@ -363,6 +368,44 @@ def test_the_turn_of_a_policy_ends_where_its_version_or_its_span_does(house: Hou
     assert life.turn(40, 100) == (two, 60, 100)
     assert life.turn(20, 100) == (two, 20, 40)
     assert (life.retired_at, life.spans) == (40, [(10, 40), (60, None)])
+
+
+# Imagined.
+
+
+def test_a_defined_policy_simulated_over_its_own_time_equals_the_ledger(shop: Shop) -> None:
+    rules = replace(
+        THANKS,
+        triggers=(PLACED, Occurrence(event="activity.scheduled.v1")),
+        conditions=a("open_cases", TestOperator.EQ, number=Decimal(0)),
+        caps=(Cap(times=2, days=20),),
+        cancelled_by=(PLACED, Occurrence(event="order.cancelled.v1")),
+    )
+    define(shop, rules)
+    define(shop, replace(AT_ONCE, action=TASK), "tasks")
+    chance, customers = Random(7), [shop.customer(email=f"c{n}@shop.test") for n in range(4)]
+    orders = [shop.order(customers[0], "2026-01-10 18:00")]
+    for day in range(60):
+        shop.now = moment("2026-01-11 12:00") + timedelta(days=day)
+        if chance.random() < 0.5:
+            orders.append(shop.order(chance.choice(customers), shop.now))
+        if chance.random() < 0.2:
+            shop.cancel(chance.choice(orders))
+        if day in (20, 40):
+            pause(shop)
+        if day in (24, 55):
+            activate(shop)
+        shop.worker.run()
+    retire(shop)
+    shop.worker.run()
+    for key in (KEY, "tasks"):
+        ledger = {row.follow_up_id: row for row in shop.ledger() if row.policy == key}
+        defined = PolicyDefined(key=key, version=1, rules=rules if key == KEY else replace(AT_ONCE, action=TASK))
+        simulated = {row.follow_up_id: row for row in simulate(shop.log, interpret(defined, shop.log.codec)).rows}
+        assert simulated == ledger
+        assert len(ledger) > 20
+    assert {row.status for row in shop.ledger() if row.policy == KEY} == {DELIVERED, CANCELLED, SUPPRESSED}
+    assert Completeness(shop.log, shop.engine, ()).check() == []
 
 
 # Loops.
