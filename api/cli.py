@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 app.add_typer(import_cli.app, name="import")
 app.command()(ledger_cli.ledger)
+app.command()(ledger_cli.simulate)
 app.command()(policies_cli.policies)
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from heapq import heappop, heappush
+from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -41,7 +42,7 @@ from processes.lives import activated
 from processes.policy import ALREADY_PROMISED, Policy
 from processes.runner import because_of, is_row
 from processes.simulated import Outcome, Simulation
-from processes.triggers import ends_of_long_chains, is_reaction, may_set_off, reaction_id
+from processes.triggers import ends_of_long_chains, is_reaction, may_set_off
 from projections.fold import Fold
 from projections.lists import Lists
 from projections.touchpoints import due as sheet
@@ -132,6 +133,7 @@ class _Play:
         self.dispatched: set[UUID] = set()
         self.promised: set[UUID] = set()
         self.delivered: tuple[datetime, bool] | None = None
+        self.numbers = count()
         self.now = self._begins_at()
         self._look_ahead()
         self.memories = ImaginedMemories(policy, log, lists, self.without, start, end)
@@ -271,11 +273,12 @@ class _Play:
         commands = list(policy.stop(event, at) if stopped else policy.react(event, at, known))
         self.decisions.learn_for(commands)
         drafts: list[Draft] = []
-        for step, command in enumerate(commands):
-            drafts += self.decisions.take(command, because_of(policy, at, reaction_id(policy, at.position, step)))
+        for command in commands:
+            drafts += self.decisions.take(command, because_of(policy, at, self._new_id()))
         if policy.is_trigger(event) and not any(map(is_row, drafts)):
-            row = because_of(policy, at, reaction_id(policy, at.position, "row"))
-            drafts += self.decisions.take(policy.pass_over(at, ALREADY_PROMISED), row)
+            drafts += self.decisions.take(
+                policy.pass_over(at, ALREADY_PROMISED), because_of(policy, at, self._new_id())
+            )
         for draft in drafts:
             self._note(draft)
 
@@ -327,9 +330,10 @@ class _Play:
             asked = [AttemptFollowUp(follow_up_id=id, attempt=1), arrived, *policy.write(row, known).then]
         self.decisions.learn_for(asked)
         drafts: list[Draft] = []
-        for step, command in enumerate(asked):
-            id_ = derived("delivery", id, step, type(command).__name__)
-            request = Request(actor=DELIVERY, occurred_at=now, command_id=id_, because=row.trigger_position or None)
+        for command in asked:
+            request = Request(
+                actor=DELIVERY, occurred_at=now, command_id=self._new_id(), because=row.trigger_position or None
+            )
             drafts += self.decisions.take(command, request)
         for event, at in [self._note(draft) for draft in drafts]:
             if type(event) in policy.reactions:
@@ -346,6 +350,10 @@ class _Play:
             if isinstance(draft.event, FollowUpScheduled | FollowUpPostponed):
                 self._put_on_the_agenda(self.sheet.rows[draft.stream_id])
         return happened
+
+    def _new_id(self) -> UUID:
+        """The id of a command that nobody will see."""
+        return derived("simulated", next(self.numbers))
 
     def _put_on_the_agenda(self, row: Due) -> None:
         assert row.due_at is not None

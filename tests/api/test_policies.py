@@ -1,12 +1,17 @@
 """Policies over GraphQL: defined, activated, seen, and what they send; and why what makes no sense is refused."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from api.house import House
+from domain.customer import RegisterCustomer
+from domain.kernel import reference
+from domain.order import OrderLine, PlaceOrder
+from eventstore.envelope import Request
 from processes import POLICIES
 from processes.letters import Stationery
 from processes.transports import MaildirTransport
@@ -143,3 +148,32 @@ def test_what_makes_no_sense_is_refused_with_its_place(
     refused = ask(DEFINE, input={**THANKS, **changes})["definePolicy"]
     assert refused["reason"].startswith(reason)
     assert refused["field"] == field
+
+
+SIMULATE = """query($input: DefinePolicyInput, $key: String) { simulatePolicy(definition: $input, key: $key) {
+  policy version sent recipients reasons { reason count } days { day promised sent } } }"""
+
+
+def test_a_definition_is_tried_over_the_past_before_anybody_defines_it(ask: Ask, house: House) -> None:
+    for n, (name, language) in enumerate((("ana", "es"), ("bob", "en"), ("eva", "es"))):
+        customer = reference("customer", "shop", name)
+        at = Request(occurred_at=datetime(2026, 1, 10 + 10 * n, 12, tzinfo=UTC))
+        told = RegisterCustomer(customer_id=customer, name=name, email=f"{name}@shop.test", language=language)
+        house.log.do(told, at)
+        line = OrderLine(sku="a", quantity=1, unit_price=Decimal(25))
+        house.log.do(PlaceOrder(order_id=reference("order", "shop", name), customer_id=customer, lines=(line,)), at)
+    head = house.log.reader.head()
+    found = ask(SIMULATE, input=THANKS)["simulatePolicy"]
+    assert (found["policy"], found["version"], found["sent"], found["recipients"]) == ("thanks", 1, 1, 1)
+    assert found["reasons"] == [{"reason": "CONDITIONS", "count": 1}]
+    assert house.log.reader.head() == head
+    ask(DEFINE, input=THANKS)
+    assert ask(SIMULATE, input=THANKS)["simulatePolicy"]["version"] == 2
+    assert ask(SIMULATE, key="thanks")["simulatePolicy"]["version"] == 1
+    wrong = {**THANKS, "rules": {**THANKS["rules"], "delay": {"count": -1}}}  # type: ignore[dict-item]
+    for asked, said in (
+        ({"input": wrong}, "At delay.count: the delay is from 0 to 3660 days."),
+        ({"input": THANKS, "key": "thanks"}, "Give either the key of a policy or a definition."),
+        ({}, "Give either the key of a policy or a definition."),
+    ):
+        assert ask(SIMULATE, errors=True, **asked)[0]["message"] == said
