@@ -2,17 +2,24 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from domain.activity import ActivityScheduled
+from domain.case import OpenCase
+from domain.case_events import CasePriority, CaseType
 from domain.consent import GrantConsent, Purpose
 from domain.follow_up import FollowUpStatus
+from domain.kernel import derived
 from domain.policy import ActivatePolicy, DefinePolicy, PausePolicy, RetirePolicy, policy_id
 from domain.predicate import Predicate, Test, TestOperator
 from domain.rules import Delay, Occurrence, RuleAction, RuleActionKind, Rules, Words
 from domain.values import Channel
 from projections.touchpoints.follow_ups import LedgerEntry
+from tests.conftest import House
 from tests.processes.shop import Shop
 
 PLACED, CANCELLED = Occurrence(event="order.placed.v1"), Occurrence(event="order.cancelled.v1")
@@ -78,3 +85,17 @@ def tasks(shop: Shop) -> list[ActivityScheduled]:
 
 def agree(shop: Shop, customer_id: UUID, purpose: Purpose) -> None:
     shop.do(GrantConsent(customer_id=customer_id, purpose=purpose, channel=Channel.EMAIL))
+
+
+def open_case(shop: Shop, customer: UUID, name: str, **said: Any) -> UUID:
+    """The customer asks something, or complains."""
+    case_id = derived("case", name)
+    asked: dict[str, Any] = {"type": CaseType.QUESTION, "priority": CasePriority.NORMAL, "channel": Channel.EMAIL}
+    shop.do(OpenCase(case_id=case_id, customer_id=customer, subject="a", **{**asked, **said}))
+    return case_id
+
+
+@pytest.fixture
+def shop(house: House, tmp_path: Path) -> Shop:
+    """A shop that has no policies but those that are defined."""
+    return Shop(house.log, tmp_path / "mail", policies=())

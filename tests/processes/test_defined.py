@@ -1,53 +1,30 @@
-"""Defined policies: N days after this, if that holds, do something, unless something else happens first."""
+"""Defined policies: N days after this, if that holds, do something."""
 
 from dataclasses import replace
-from decimal import Decimal
-from pathlib import Path
-from typing import Any
-from uuid import UUID
 
 import pytest
 
 from domain.activity import ActivityKind
 from domain.business_calendar import DefineBusinessCalendar, OpeningHours
-from domain.case import ClassifyCase, OpenCase, ReopenCase, ResolveCase
-from domain.case_events import CasePriority, CaseType
 from domain.consent import Purpose, WithdrawConsent
-from domain.customer import ChangeCustomerProfile
 from domain.follow_up import FollowUpStatus
-from domain.interaction import LogInteraction
-from domain.invitation import AnswerSurvey, SendInvitation, SurveyInvitationSent
+from domain.invitation import SurveyInvitationSent
 from domain.kernel import derived
 from domain.lifecycle import (
     AssignAccountManager,
-    AssignCustomerRole,
-    ChangeLifecycleStage,
-    CustomerRole,
-    EndCustomerRole,
-    LifecycleStage,
 )
-from domain.loyalty_account import EnrolMember, LeaveProgramme
 from domain.order import ShipOrder
-from domain.policy import PolicyDefined
-from domain.predicate import Predicate, TestOperator
 from domain.restriction import ContactRestrictionKind, SetContactRestriction
-from domain.rules import FACTS, Cap, Delay, DelayUnit, Occurrence, RuleAction, RuleActionKind, TaskFor
+from domain.rules import Cap, Delay, DelayUnit, Occurrence, RuleAction, RuleActionKind, TaskFor
 from domain.staff import AddStaff
 from domain.survey import POST_PURCHASE, PublishSurvey, RetireSurvey, survey_id
-from domain.values import Channel
 from eventstore.envelope import Origin
-from processes.customer_facts import facts_of
-from processes.defined import interpret
-from processes.memories import Memories
-from tests.conftest import House
 from tests.processes.defining import (
     AT_ONCE,
-    CANCELLED,
     MESSAGE,
     PLACED,
     TASK,
     THANKS,
-    a,
     agree,
     at_least,
     define,
@@ -59,12 +36,6 @@ from tests.processes.shop import Shop, local, moment
 
 CANCELLED_ROW, DELIVERED, DONE = FollowUpStatus.CANCELLED, FollowUpStatus.DELIVERED, FollowUpStatus.DONE
 SUPPRESSED, SCHEDULED = FollowUpStatus.SUPPRESSED, FollowUpStatus.SCHEDULED
-
-
-@pytest.fixture
-def shop(house: House, tmp_path: Path) -> Shop:
-    """A shop that has no policies but those that are defined."""
-    return Shop(house.log, tmp_path / "mail", policies=())
 
 
 # When.
@@ -322,179 +293,3 @@ def test_a_template_is_filled_with_what_the_event_told(shop: Shop) -> None:
     shop.until("2026-01-13 10:00")
     [mail] = shop.mails()
     assert f"(pedido N{order.hex[:6]})" in mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
-
-
-# Unless.
-
-
-def test_what_happens_to_the_same_order_takes_it_back(shop: Shop) -> None:
-    define(shop, replace(THANKS, cancelled_by=(CANCELLED,)))
-    customer = shop.customer()
-    gone, stays = shop.order(customer, "2026-01-10 18:00"), shop.order(customer, "2026-01-10 18:00")
-    shop.until("2026-01-11 18:00")
-    shop.cancel(gone)
-    shop.worker.run()
-    assert (of(shop, gone).status, of(shop, gone).reason) == (CANCELLED_ROW, "ORDER_CANCELLED")
-    shop.until("2026-01-13 10:00")
-    assert of(shop, stays).status is DELIVERED
-
-
-def test_a_new_one_of_its_kind_takes_it_back(shop: Shop) -> None:
-    define(shop, replace(THANKS, cancelled_by=(PLACED,)))
-    customer, other = shop.customer(email="a@shop.test"), shop.customer(email="b@shop.test")
-    first = shop.order(customer, "2026-01-10 18:00")
-    theirs = shop.order(other, "2026-01-10 18:00")
-    shop.until("2026-01-11 18:00")
-    second = shop.order(customer, "2026-01-11 18:00")
-    shop.until("2026-01-11 18:00")
-    assert (of(shop, first).status, of(shop, first).reason) == (CANCELLED_ROW, "ORDER_PLACED")
-    shop.until("2026-01-14 10:00")
-    assert {of(shop, each).status for each in (second, theirs)} == {DELIVERED}
-
-
-def test_what_comes_before_the_promise_is_in_the_log_takes_it_back_as_well(shop: Shop) -> None:
-    define(shop, replace(THANKS, cancelled_by=(PLACED,)))
-    customer = shop.customer()
-    first, second = shop.order(customer, "2026-01-10 18:00"), shop.order(customer, "2026-01-10 18:01")
-    shop.worker.run()  # both are reacted to in one step
-    assert (of(shop, first).status, of(shop, second).status) == (CANCELLED_ROW, SCHEDULED)
-
-
-def test_only_what_the_predicate_means_takes_it_back(shop: Shop) -> None:
-    large = replace(PLACED, when=at_least("total.base", 20))
-    define(shop, replace(THANKS, cancelled_by=(large,)))
-    customer = shop.customer()
-    first = shop.order(customer, "2026-01-10 18:00")
-    shop.until("2026-01-11 18:00")
-    shop.order(customer, "2026-01-11 18:00", pieces=1)
-    shop.until("2026-01-11 18:00")
-    assert of(shop, first).status is SCHEDULED
-    shop.order(customer, "2026-01-11 19:00", pieces=9)
-    shop.until("2026-01-11 19:00")
-    assert of(shop, first).status is CANCELLED_ROW
-
-
-def open_case(shop: Shop, customer: Any, name: str, **said: Any) -> Any:
-    case_id = derived("case", name)
-    asked: dict[str, Any] = {"type": CaseType.QUESTION, "priority": CasePriority.NORMAL, "channel": Channel.EMAIL}
-    shop.do(OpenCase(case_id=case_id, customer_id=customer, subject="a", **{**asked, **said}))
-    return case_id
-
-
-def test_what_names_another_order_takes_nothing_back(shop: Shop) -> None:
-    define(shop, replace(THANKS, cancelled_by=(Occurrence(event="case.opened.v1"),)))
-    customer = shop.customer()
-    one, two = shop.order(customer, "2026-01-10 18:00"), shop.order(customer, "2026-01-10 18:00")
-    shop.worker.run()
-    open_case(shop, customer, "about one", order_id=one)
-    shop.worker.run()
-    assert (of(shop, one).status, of(shop, one).reason) == (CANCELLED_ROW, "CASE_OPENED")
-    assert of(shop, two).status is SCHEDULED
-    open_case(shop, customer, "about nothing")
-    shop.worker.run()
-    assert of(shop, two).status is CANCELLED_ROW
-
-
-def test_what_the_trigger_named_is_meant(shop: Shop) -> None:
-    opened = replace(THANKS, triggers=(Occurrence(event="case.opened.v1"),), cancelled_by=(CANCELLED,))
-    define(shop, opened)
-    customer = shop.customer()
-    one, two = shop.order(customer, "2026-01-10 18:00"), shop.order(customer, "2026-01-10 18:00")
-    case = open_case(shop, customer, "about one", order_id=one)
-    shop.worker.run()
-    shop.cancel(two)
-    shop.worker.run()
-    assert of(shop, case).status is SCHEDULED
-    shop.cancel(one)
-    shop.worker.run()
-    assert of(shop, case).status is CANCELLED_ROW
-
-
-def test_what_takes_it_back_is_looked_for_again_when_it_is_due(shop: Shop) -> None:
-    define(shop, replace(THANKS, cancelled_by=(CANCELLED,)))
-    order = shop.order(shop.customer(), "2026-01-10 18:00")
-    shop.until("2026-01-11 18:00")
-    define(shop, replace(THANKS, caps=(Cap(times=1, days=1),)))  # this version takes nothing back
-    shop.cancel(order)
-    shop.until("2026-01-12 10:00")
-    assert of(shop, order).status is SCHEDULED
-    shop.until("2026-01-13 10:00")
-    assert (of(shop, order).status, of(shop, order).reason) == (CANCELLED_ROW, "ORDER_CANCELLED")
-
-
-# What is known of customers.
-
-
-def known_of(shop: Shop, customer: UUID, *names: str) -> dict[str, object]:
-    """What conditions that ask for these facts find."""
-    some = tuple(a(name, TestOperator.IS_EMPTY) for name in names)
-    rules = replace(AT_ONCE, conditions=Predicate(some=some))
-    policy = interpret(PolicyDefined(key="a", version=1, rules=rules), shop.log.codec)
-    head = shop.log.reader.head()
-    known = Memories(policy, shop.log.reader, [customer], head).of(customer, head)
-    found = facts_of(known.facts, known.contact, shop.now)
-    return {name: found.get(name) for name in names}
-
-
-def test_every_fact_of_a_customer_is_found_by_itself(shop: Shop) -> None:
-    eva = derived("staff", "eva")
-    customer = shop.customer(source="fair", territory="north", phone="600123456")
-    nobody = shop.customer(email=None)
-    shop.do(AssignAccountManager(customer_id=customer, staff_id=eva))
-    shop.do(ChangeLifecycleStage(customer_id=customer, stage=LifecycleStage.LOYAL))
-    for role in (CustomerRole.PARTNER, CustomerRole.SUPPLIER):
-        shop.do(AssignCustomerRole(customer_id=customer, role=role))
-    shop.do(EndCustomerRole(customer_id=customer, role=CustomerRole.SUPPLIER))
-    shop.do(ChangeCustomerProfile(customer_id=customer, territory="south", language="en"))
-    gone = shop.order(customer, "2026-01-02 12:00")
-    shop.cancel(gone)
-    first, last = shop.order(customer, "2026-01-03 12:00"), shop.order(customer, "2026-01-05 12:00")
-    shop.give_back(first, 1)
-    shop.call_off(last, 1)
-    solved = open_case(shop, customer, "solved", type=CaseType.COMPLAINT)
-    shop.do(ResolveCase(case_id=solved, resolution="a"))
-    complaint = open_case(shop, customer, "complaint", type=CaseType.COMPLAINT)
-    open_case(shop, customer, "question")
-    agree(shop, customer, Purpose.MARKETING)
-    shop.do(WithdrawConsent(customer_id=customer, purpose=Purpose.SURVEY))
-    shop.do(SetContactRestriction(customer_id=customer, kind=ContactRestrictionKind.DO_NOT_CONTACT))
-    invitation = derived("invitation", "a")
-    shop.do(
-        SendInvitation(
-            invitation_id=invitation, customer_id=customer, survey="a", version=1, channel=Channel.EMAIL, language="es",
-            follow_up_id=invitation,
-        )
-    )  # fmt: skip
-    shop.do(AnswerSurvey(invitation_id=invitation, csat=4, nps=9))
-    shop.do(
-        LogInteraction(interaction_id=derived("interaction", "a"), customer_id=customer, channel=Channel.PHONE),
-        "2026-01-06 12:00",
-    )
-    account = derived("loyalty_account", "a")
-    shop.do(EnrolMember(loyalty_account_id=account, customer_id=customer, programme="club", card="1", tier="Gold"))
-    told = {
-        "kind": "PERSON", "language": "en", "country": "ES", "timezone": "Europe/Madrid", "source": "fair",
-        "territory": "south", "account_manager": eva, "lifecycle_stage": "LOYAL", "tier": "Gold", "roles": ("PARTNER",),
-        "registered_at": shop.now, "first_order_at": moment("2026-01-02 12:00"),
-        "last_order_at": moment("2026-01-05 12:00"), "last_contact_at": moment("2026-01-06 12:00"), "orders": 2,
-        "spent": Decimal(10), "open_cases": 2, "csat": 4, "nps": 9, "open_complaint": True, "has_email": True,
-        "has_phone": True, "marketing_consent": True, "survey_consent": False, "service_consent": None,
-        "restricted": True,
-    }  # fmt: skip
-    assert told.keys() == FACTS.keys()
-    assert known_of(shop, customer, *FACTS) == told
-    assert {name: known_of(shop, customer, name)[name] for name in FACTS} == told
-    empty = known_of(shop, nobody, *FACTS)
-    assert {name for name, value in empty.items() if value is None or value == ()} == {
-        "source", "territory", "account_manager", "lifecycle_stage", "tier", "roles", "first_order_at", "last_order_at",
-        "last_contact_at", "csat", "nps", "marketing_consent", "survey_consent", "service_consent",
-    }  # fmt: skip
-    assert {name for name, value in empty.items() if not value and value in (0, False)} == {
-        "orders", "spent", "open_cases", "open_complaint", "has_email", "has_phone", "restricted"
-    }  # fmt: skip
-    shop.do(ClassifyCase(case_id=complaint, type=CaseType.QUESTION))
-    assert known_of(shop, customer, "open_complaint", "open_cases") == {"open_complaint": False, "open_cases": 2}
-    shop.do(ReopenCase(case_id=solved))
-    assert known_of(shop, customer, "open_complaint", "open_cases") == {"open_complaint": True, "open_cases": 3}
-    shop.do(LeaveProgramme(loyalty_account_id=account))
-    assert known_of(shop, customer, "tier") == {"tier": None}
