@@ -7,6 +7,7 @@ from processes import (
     objective_watch,
     order_progress,
     post_purchase_survey,
+    report_delivery,
 )
 
 POLICIES = (
@@ -16,5 +17,6 @@ POLICIES = (
     objective_watch.policy,
     order_progress.policy,
     post_purchase_survey.policy,
+    report_delivery.policy,
 )
 """Every policy. To add one: write its file, and its name here."""
