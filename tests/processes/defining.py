@@ -2,11 +2,8 @@
 
 from dataclasses import replace
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 from uuid import UUID
-
-import pytest
 
 from domain.activity import ActivityScheduled
 from domain.case import OpenCase
@@ -19,7 +16,6 @@ from domain.predicate import Predicate, Test, TestOperator
 from domain.rules import Delay, Occurrence, RuleAction, RuleActionKind, Rules, Words
 from domain.values import Channel
 from projections.touchpoints.follow_ups import LedgerEntry
-from tests.conftest import House
 from tests.processes.shop import Shop
 
 PLACED, CANCELLED = Occurrence(event="order.placed.v1"), Occurrence(event="order.cancelled.v1")
@@ -93,9 +89,3 @@ def open_case(shop: Shop, customer: UUID, name: str, **said: Any) -> UUID:
     asked: dict[str, Any] = {"type": CaseType.QUESTION, "priority": CasePriority.NORMAL, "channel": Channel.EMAIL}
     shop.do(OpenCase(case_id=case_id, customer_id=customer, subject="a", **{**asked, **said}))
     return case_id
-
-
-@pytest.fixture
-def shop(house: House, tmp_path: Path) -> Shop:
-    """A shop that has no policies but those that are defined."""
-    return Shop(house.log, tmp_path / "mail", policies=())

@@ -2,13 +2,15 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from uuid import UUID
+
+import pytest
 
 from domain.case import ClassifyCase, ReopenCase, ResolveCase
 from domain.case_events import CaseType
 from domain.consent import Purpose, WithdrawConsent
 from domain.customer import ChangeCustomerProfile
-from domain.follow_up import FollowUpStatus
 from domain.interaction import LogInteraction
 from domain.invitation import AnswerSurvey, SendInvitation
 from domain.kernel import derived
@@ -29,6 +31,7 @@ from domain.values import Channel
 from processes.customer_facts import facts_of
 from processes.defined import interpret
 from processes.memories import Memories
+from tests.conftest import House
 from tests.processes.defining import (
     AT_ONCE,
     a,
@@ -37,8 +40,11 @@ from tests.processes.defining import (
 )
 from tests.processes.shop import Shop, moment
 
-CANCELLED_ROW, DELIVERED, DONE = FollowUpStatus.CANCELLED, FollowUpStatus.DELIVERED, FollowUpStatus.DONE
-SUPPRESSED, SCHEDULED = FollowUpStatus.SUPPRESSED, FollowUpStatus.SCHEDULED
+
+@pytest.fixture
+def shop(house: House, tmp_path: Path) -> Shop:
+    """A shop that has no policies but those that are defined."""
+    return Shop(house.log, tmp_path / "mail", policies=())
 
 
 def known_of(shop: Shop, customer: UUID, *names: str) -> dict[str, object]:

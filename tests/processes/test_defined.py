@@ -1,6 +1,7 @@
 """Defined policies: N days after this, if that holds, do something."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,7 @@ from domain.rules import Cap, Delay, DelayUnit, Occurrence, RuleAction, RuleActi
 from domain.staff import AddStaff
 from domain.survey import POST_PURCHASE, PublishSurvey, RetireSurvey, survey_id
 from eventstore.envelope import Origin
+from tests.conftest import House
 from tests.processes.defining import (
     AT_ONCE,
     MESSAGE,
@@ -34,8 +36,14 @@ from tests.processes.defining import (
 )
 from tests.processes.shop import Shop, local, moment
 
-CANCELLED_ROW, DELIVERED, DONE = FollowUpStatus.CANCELLED, FollowUpStatus.DELIVERED, FollowUpStatus.DONE
+DELIVERED, DONE = FollowUpStatus.DELIVERED, FollowUpStatus.DONE
 SUPPRESSED, SCHEDULED = FollowUpStatus.SUPPRESSED, FollowUpStatus.SCHEDULED
+
+
+@pytest.fixture
+def shop(house: House, tmp_path: Path) -> Shop:
+    """A shop that has no policies but those that are defined."""
+    return Shop(house.log, tmp_path / "mail", policies=())
 
 
 # When.

@@ -1,9 +1,13 @@
 """Defined policies: unless something else happens first."""
 
 from dataclasses import replace
+from pathlib import Path
+
+import pytest
 
 from domain.follow_up import FollowUpStatus
 from domain.rules import Cap, Occurrence
+from tests.conftest import House
 from tests.processes.defining import (
     CANCELLED,
     PLACED,
@@ -15,8 +19,14 @@ from tests.processes.defining import (
 )
 from tests.processes.shop import Shop
 
-CANCELLED_ROW, DELIVERED, DONE = FollowUpStatus.CANCELLED, FollowUpStatus.DELIVERED, FollowUpStatus.DONE
-SUPPRESSED, SCHEDULED = FollowUpStatus.SUPPRESSED, FollowUpStatus.SCHEDULED
+CANCELLED_ROW, DELIVERED = FollowUpStatus.CANCELLED, FollowUpStatus.DELIVERED
+SCHEDULED = FollowUpStatus.SCHEDULED
+
+
+@pytest.fixture
+def shop(house: House, tmp_path: Path) -> Shop:
+    """A shop that has no policies but those that are defined."""
+    return Shop(house.log, tmp_path / "mail", policies=())
 
 
 def test_what_happens_to_the_same_order_takes_it_back(shop: Shop) -> None:

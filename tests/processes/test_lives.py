@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -11,7 +12,7 @@ from domain.follow_up import FollowUpAttempted, FollowUpStatus
 from domain.policy import PolicyDefined, PolicyStatus
 from domain.predicate import TestOperator
 from domain.rules import Cap, Delay, Occurrence
-from processes import points, post_purchase_survey
+from processes import points
 from processes.completeness import Completeness
 from processes.defined import interpret
 from processes.lives import Life
@@ -38,7 +39,12 @@ from tests.processes.shop import Shop, local, moment
 
 CANCELLED, DELIVERED, DONE = FollowUpStatus.CANCELLED, FollowUpStatus.DELIVERED, FollowUpStatus.DONE
 SUPPRESSED, SCHEDULED = FollowUpStatus.SUPPRESSED, FollowUpStatus.SCHEDULED
-SURVEY = post_purchase_survey.policy
+
+
+@pytest.fixture
+def shop(house: House, tmp_path: Path) -> Shop:
+    """A shop that has no policies but those that are defined."""
+    return Shop(house.log, tmp_path / "mail", policies=())
 
 
 # Activated.

@@ -24,8 +24,8 @@ from tests.processes.defining import (
 )
 from tests.processes.shop import Shop
 
-CANCELLED, DELIVERED, DONE = FollowUpStatus.CANCELLED, FollowUpStatus.DELIVERED, FollowUpStatus.DONE
-SUPPRESSED, SCHEDULED = FollowUpStatus.SUPPRESSED, FollowUpStatus.SCHEDULED
+CANCELLED, DELIVERED = FollowUpStatus.CANCELLED, FollowUpStatus.DELIVERED
+SCHEDULED = FollowUpStatus.SCHEDULED
 SURVEY = post_purchase_survey.policy
 
 
