@@ -9,6 +9,7 @@ from uuid import UUID
 from psycopg import Connection
 
 from domain.kernel import Command, Decider, Refused
+from eventstore.corrections import id_array
 from eventstore.envelope import Draft, Recorded, Request
 from eventstore.log import Log, decide
 from projections.touchpoints.due import Due
@@ -38,6 +39,10 @@ class Decisions:
     def learn_for(self, commands: Iterable[Command]) -> None:
         """Reads the states that these commands are decided on."""
         self.learn({(noun := self.log.deciders[type(command)]).stream_of(command): noun for command in commands})
+
+    def know(self, stream_id: UUID, state: Any, version: int) -> None:
+        """The state of a stream that is known already. If it is behind the log, what is decided cannot be appended."""
+        self._states[stream_id] = (state, version)
 
     def state(self, stream_id: UUID) -> Any:
         """What is remembered of a stream that was learnt."""
@@ -83,8 +88,8 @@ def correlations_of(db: Connection, rows: Sequence[Due]) -> dict[UUID, UUID]:
     if not rows:
         return {}
     found = db.execute(
-        "select stream_id, correlation_id from es.event where stream_id = any(%s) and version = 1",
-        [[row.follow_up_id for row in rows]],
+        "select stream_id, correlation_id from es.event where stream_id = any(%s::uuid[]) and version = 1",
+        [id_array(row.follow_up_id for row in rows)],
     ).fetchall()
     return dict(found)
 

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,8 +13,8 @@ from psycopg import Connection, sql
 from psycopg.errors import UniqueViolation
 
 from domain import follow_up, invitation
-from domain.follow_up import FollowUpStatus
-from domain.kernel import Command, Decider, derived
+from domain.follow_up import FollowUp, FollowUpStatus
+from domain.kernel import SAME_AS, Command, Decider, derived
 from domain.policy import PolicyStatus
 from eventstore.corrections import id_array
 from eventstore.database import reachable
@@ -32,7 +32,9 @@ from projections.table import Table
 from projections.touchpoints import due
 from projections.touchpoints.due import Due
 
-FOLLOW_UPS_PER_BATCH = 100
+FOLLOW_UPS_PER_BATCH = 1_000
+FEWEST_PER_BATCH = 10
+"""So many are tried together while others keep recording things of the same customers."""
 MAX_TRIES = 20
 
 logger = logging.getLogger(__name__)
@@ -55,6 +57,7 @@ class Firing:
         """
         names = self._at_work(only)
         appended = tries = 0
+        most, careful = FOLLOW_UPS_PER_BATCH, False
         waiting: set[UUID] = set()  # for another one to be decided
         passed: set[UUID] = set()  # what cannot be decided, or is another worker's, holds up nobody else
         while names and tries < MAX_TRIES:
@@ -65,16 +68,18 @@ class Firing:
                 self._count(now, names)
                 try:
                     with self.log.pool.connection() as db:
-                        batch = self._fire(db, now, names, waiting | passed)
-                except (Outdated, UniqueViolation):  # more is known of somebody than was: decide again
+                        batch = self._fire(db, now, names, waiting | passed, most, careful)
+                except (Outdated, UniqueViolation) as error:  # more is known of somebody than was: decide again
                     self._forget()
+                    careful = isinstance(error, UniqueViolation)
+                    most = max(FEWEST_PER_BATCH, most // 4)
                     tries += 1
                     time.sleep(pause())
                     continue
                 except BaseException:
                     self._forget()
                     raise
-            tries = 0
+            tries, careful, most = 0, False, min(FOLLOW_UPS_PER_BATCH, 2 * most)
             if not batch.claimed:
                 break
             appended += batch.appended
@@ -86,9 +91,18 @@ class Firing:
         """Which policies keep their promises now."""
         return [name for name in self.lives.named(PolicyStatus.ACTIVE) if only is None or name in only]
 
-    def _fire(self, db: Connection, now: datetime, names: Sequence[str], apart_from: Collection[UUID]) -> "Batch":
+    def _fire(
+        self,
+        db: Connection,
+        now: datetime,
+        names: Sequence[str],
+        apart_from: Collection[UUID],
+        most: int,
+        careful: bool,
+    ) -> "Batch":
+        """Decides about the next ones that are due. `careful`: the sheet is not trusted, the log is asked."""
         with db.transaction():
-            claimed = self._claim(db, now, names, apart_from)
+            claimed = self._claim(db, now, names, apart_from, most)
             if not claimed:
                 return Batch()
             alone = self._alone(db, {row.policy for row in claimed})
@@ -96,10 +110,11 @@ class Firing:
             batch = Batch(len(claimed), passed={row.follow_up_id for row in claimed if row.policy not in alone})
             points.reached("firing: claimed")
             head = self.log.reader.head()
-            decisions, memories = self._decide(db, rows, now, head, (), batch)
-            if already := decisions.already():
+            known = () if careful else self._known_by_the_sheet(db, rows)
+            decisions, memories = self._decide(db, rows, now, head, (), known, batch)
+            if careful and (already := decisions.already()):
                 self._forget()
-                decisions, memories = self._decide(db, rows, now, head, already, batch)
+                decisions, memories = self._decide(db, rows, now, head, already, known, batch)
             points.reached("firing: decided")
             if not decisions.drafts:
                 return batch
@@ -110,6 +125,18 @@ class Firing:
         self.log.flush(db)
         batch.appended = len(decisions.drafts)
         return batch
+
+    def _known_by_the_sheet(self, db: Connection, rows: Sequence[Due]) -> list[Due]:
+        """The rows that say all there is to know of a follow-up: but for those of whoever others were merged into.
+
+        Of these the sheet does not say to whom they were promised.
+        """
+        customers = {row.customer_id for row in rows if row.customer_id is not None}
+        found = db.execute(
+            "select holder from es.claim where holder = any(%s::uuid[]) and kind = %s", [id_array(customers), SAME_AS]
+        ).fetchall()
+        survivors = {row[0] for row in found}
+        return [row for row in rows if row.version and row.customer_id not in survivors]
 
     def _count(self, now: datetime, names: Collection[str]) -> None:
         """Brings up what policies count from of which something is due: before a row is locked, so that nobody waits."""
@@ -128,12 +155,14 @@ class Firing:
                 if (shared := self._shared.of(policy)) is not None:
                     shared.counted = head
 
-    def _claim(self, db: Connection, now: datetime, names: Sequence[str], apart_from: Collection[UUID]) -> list[Due]:
+    def _claim(
+        self, db: Connection, now: datetime, names: Sequence[str], apart_from: Collection[UUID], most: int
+    ) -> list[Due]:
         query = sql.SQL(
             "select {} from {} where status = 'SCHEDULED' and due_at <= %s and policy = any(%s) "
             "   and follow_up_id <> all(%s::uuid[]) order by due_at, trigger_position limit %s for update skip locked"
         ).format(self._sheet.selected, self._sheet.identifier)
-        return self._sheet.select(db, query, [now, list(names), id_array(apart_from), FOLLOW_UPS_PER_BATCH])
+        return self._sheet.select(db, query, [now, list(names), id_array(apart_from), most])
 
     def _alone(self, db: Connection, names: set[str]) -> set[str]:
         """Those policies at which nobody else is: whose memories share something, only one worker decides for at a time."""
@@ -151,10 +180,19 @@ class Firing:
         self._shared.forget()
 
     def _decide(
-        self, db: Connection, rows: Sequence[Due], now: datetime, head: int, already: Iterable[UUID], batch: "Batch"
+        self,
+        db: Connection,
+        rows: Sequence[Due],
+        now: datetime,
+        head: int,
+        already: Iterable[UUID],
+        known: Sequence[Due],
+        batch: "Batch",
     ) -> tuple[Decisions, dict[int, Memories[Any]]]:
         """Decides one row after the other; each sees what was decided about its customer before it."""
         decisions = Decisions(self.log, set(already))
+        for row in known:
+            decisions.know(row.follow_up_id, as_promised(row), row.version)
         streams: dict[UUID, Decider[Any]] = {row.follow_up_id: follow_up.decider for row in rows}
         streams |= {row.invitation_id: invitation.decider for row in rows if row.invitation_id is not None}
         decisions.learn(streams)
@@ -164,8 +202,9 @@ class Firing:
             subjects = [each.subject_of_due(row) for each, row in zip(keeping, rows, strict=True) if each is policy]
             memories[id(policy)] = Memories(policy, self.log.reader, subjects, head, self._shared.of(policy))
         correlations = correlations_of(db, rows)
-        decisions.learn_for(self._foreseen(rows, now, head, memories))
-        for row in rows:
+        foreseen = [self._foresee(row, now, head, memories[id(self._keeping(row))]) for row in rows]
+        decisions.learn_for(command for commands, _ in foreseen for command in commands)
+        for row, (commands, changes) in zip(rows, foreseen, strict=True):
             stands = decisions.state(row.follow_up_id)
             if stands.status is not FollowUpStatus.SCHEDULED or stands.due_at != row.due_at:
                 batch.waiting.add(row.follow_up_id)
@@ -173,7 +212,9 @@ class Firing:
             policy = self._keeping(row)
             memory = memories[id(policy)]
             try:
-                asked = list(policy.decide(row, now, memory.of(policy.subject_of_due(row), head)))
+                subject = policy.subject_of_due(row)
+                if changes is None or changes != memory.changes(subject):
+                    commands = list(policy.decide(row, now, memory.of(subject, head)))
             except Exception:
                 logger.exception(
                     "%s cannot decide about follow-up %s. The others go on.", policy.name, row.follow_up_id
@@ -181,7 +222,7 @@ class Firing:
                 batch.passed.add(row.follow_up_id)
                 continue
             before = len(decisions.drafts)
-            for step, command in enumerate(asked):
+            for step, command in enumerate(commands):
                 for draft in decisions.take(command, in_time(policy, row, command, step, now, correlations)):
                     at = as_recorded(draft, head + len(decisions.drafts))
                     for each in memories.values():
@@ -194,16 +235,15 @@ class Firing:
         """The version that keeps a promise: the one that made it."""
         return self.lives[row.policy].version(row.policy_version)
 
-    def _foreseen(
-        self, rows: Sequence[Due], now: datetime, head: int, memories: Mapping[int, Memories[Any]]
-    ) -> Iterator[Command]:
-        """What will be asked, as far as can be said before anything is decided: so that its states are read in one go."""
-        for row in rows:
-            policy = self._keeping(row)
-            memory = memories[id(policy)]
-            known = memory.of(policy.subject_of_due(row), head)
-            with suppress(Exception):  # it is told when it is this one's turn
-                yield from list(policy.decide(row, now, known))
+    def _foresee(
+        self, row: Due, now: datetime, head: int, memory: Memories[Any]
+    ) -> tuple[Sequence[Command], int | None]:
+        """What will be asked, unless something is decided before it: so that all states are read in one go."""
+        policy = self._keeping(row)
+        subject = policy.subject_of_due(row)
+        with suppress(Exception):  # it is told when it is this one's turn
+            return list(policy.decide(row, now, memory.of(subject, head))), memory.changes(subject)
+        return (), None
 
 
 @dataclass(slots=True)
@@ -214,6 +254,11 @@ class Batch:
     appended: int = 0
     waiting: set[UUID] = field(default_factory=set)
     passed: set[UUID] = field(default_factory=set)
+
+
+def as_promised(due: Due) -> FollowUp:
+    """The state of a follow-up that waits until it is due, as the sheet knows it."""
+    return FollowUp(FollowUpStatus.SCHEDULED, due.customer_id, due.policy, due.step, due.trigger, due.what, due.due_at)
 
 
 def in_time(

@@ -15,6 +15,8 @@ from projections.lists import Lists
 M = TypeVar("M")
 
 PAGE_EVENTS = 2_000
+ALL = UUID(int=0)
+"""Whom nobody is, for what concerns everybody."""
 
 
 class Shared:
@@ -105,6 +107,7 @@ class Memories(Generic[M]):
         self._also = sorted(also, key=_position)
         self._waiting: dict[UUID | None, list[Happened]] = {}
         self._known: dict[UUID | None, M] = {}
+        self._noted: dict[UUID | None, int] = {}
 
     @property
     def streams(self) -> set[UUID]:
@@ -125,6 +128,10 @@ class Memories(Generic[M]):
                 self._remember(subject, event, at)
         return self._known[subject]
 
+    def changes(self, subject: UUID | None) -> int:
+        """How often something was noted that changed what is remembered of a subject, or what all share."""
+        return self._noted.get(self._canonical(subject), 0) + self._noted.get(ALL, 0)
+
     def note(self, event: Event, at: Recorded, position: int) -> None:
         """Something that was decided just now on what stands at a position, to be remembered as the log will tell it."""
         if self._policy.subject is Subject.NOUN:
@@ -137,8 +144,10 @@ class Memories(Generic[M]):
         for each in subjects:
             self.of(each, position)
             self._remember(each, event, at)
-        if self._shared is not None:
+            self._noted[each] = self._noted.get(each, 0) + 1
+        if self._shared is not None and type(event) in self._policy.learning:
             self._shared.note(event, at)
+            self._noted[ALL] = self._noted.get(ALL, 0) + 1
 
     def _read(self, position: int, imagined: Sequence[Happened]) -> None:
         policy, reader, wanted = self._policy, self._reader, list(self._wanted)

@@ -13,7 +13,7 @@ from psycopg.errors import UniqueViolation
 
 from domain.follow_up import FollowUpScheduled, FollowUpSuppressed
 from domain.kernel import Refused, derived
-from eventstore.database import reachable
+from eventstore.database import Unavailable, reachable
 from eventstore.envelope import Draft, Happened, Origin, Recorded, Request
 from eventstore.log import Conflict, Log
 from processes import points
@@ -24,11 +24,13 @@ from processes.memories import Memories
 from processes.policy import ALREADY_PROMISED, Policy
 from processes.retiring import Retiring
 from processes.sharing import Sharing
-from processes.triggers import apart, corrected_between, next_of, reaction_id
+from processes.triggers import apart, corrected_between, next_of, origins, reaction_id
 from projections.engine import Engine
 from projections.lists import Lists
 
 TRIGGERS_PER_STEP = 500
+MAX_LOOKED_THROUGH = 2_000
+"""Of more events than these it is not looked beforehand whom they concern."""
 MAX_TRIES = 20
 
 logger = logging.getLogger(__name__)
@@ -57,6 +59,7 @@ class Runner:
         self.firing = Firing(log, engine, self.lives)
         self.retiring = Retiring(log, engine, self.lives)
         self._shared = Sharing(log, Lists(log, engine.pool))
+        self._types: dict[tuple[str, int], frozenset[str]] = {}
 
     @property
     def policies(self) -> tuple[Policy[Any], ...]:
@@ -112,6 +115,79 @@ class Runner:
             logger.warning("The rules of %s are not shown. %s", policy.name, refused.reason)
 
     # Reacting to what happens.
+
+    def react_all(self) -> tuple[list[Step], list[Exception]]:
+        """One step of each policy, and what went wrong. Those to whom nothing happened are not even asked.
+
+        One that cannot go on holds up no other one. Raises `Unavailable`.
+        """
+        steps, failures = [], list[Exception]()
+        policies = self.in_force()
+        concerned, idle = self._look(policies)
+        for policy in policies:
+            if policy.name in idle:
+                steps.append(Step(policy.name, idle[policy.name]))
+            elif policy.name in concerned:
+                try:
+                    steps.append(self.react(policy))
+                except Unavailable:
+                    raise
+                except Exception as failure:
+                    failures.append(failure)
+        return steps, failures
+
+    def _look(self, policies: Sequence[Policy[Any]]) -> tuple[set[str], dict[str, int]]:
+        """Who is concerned by what is new, and who is not, and stands at the head for that."""
+        by_actor = {policy.actor: policy for policy in policies}
+        with reachable(), self.log.pool.connection() as db:
+            rows = db.execute(
+                "select c.name, c.position, coalesce((select max(e.position) from es.event e), 0) "
+                "  from es.checkpoint c where c.name = any(%s)",
+                [list(by_actor)],
+            ).fetchall()
+            head = rows[0][2] if rows else 0
+            self.lives.refresh(head)
+            behind = {
+                name: position
+                for name, position, _ in rows
+                if self.lives[by_actor[name].name].turn(position, head) is not None
+            }
+            idle = {by_actor[name].name: min(position, head) for name, position, _ in rows if name not in behind}
+            if not behind or head - min(behind.values()) > MAX_LOOKED_THROUGH:
+                return {by_actor[name].name for name in behind}, idle
+            new = db.execute(
+                "select position, type, origin, actor from es.event where position > %s and position <= %s",
+                [min(behind.values()), head],
+            ).fetchall()
+            passing = []
+            for name, position in behind.items():
+                policy = by_actor[name]
+                types, allowed = self._types_of(policy), origins(policy)
+                if not any(
+                    at > position and type in types and origin in allowed and actor != name
+                    for at, type, origin, actor in new
+                ):
+                    passing.append((name, position))
+                    idle[policy.name] = head
+            if passing:
+                with db.transaction():
+                    db.execute("set local synchronous_commit = off")
+                    db.execute(
+                        "with ours as (select c.name from es.checkpoint c "
+                        "                join unnest(%s::text[], %s::bigint[]) p (name, position) using (name, position) "
+                        "               for update of c skip locked) "
+                        "update es.checkpoint c set position = %s, changed_at = now() from ours where c.name = ours.name",
+                        [*map(list, zip(*passing, strict=True)), head],
+                    )
+        return {by_actor[name].name for name in behind} - idle.keys(), idle
+
+    def _types_of(self, policy: Policy[Any]) -> frozenset[str]:
+        """What sets off any version of a policy."""
+        versions = [version for _, version in self.lives[policy.name].versions]
+        key = policy.name, len(versions)
+        if key not in self._types:
+            self._types[key] = frozenset(self.log.codec.names(event for each in versions for event in each.reactions))
+        return self._types[key]
 
     def react(self, policy: Policy[Any]) -> Step:
         """Reacts to the next triggers of a policy: what follows from them and the checkpoint commit together."""

@@ -65,21 +65,10 @@ class Worker:
             if not self._ready:
                 self.runner.activate(self._now())
                 self._ready = True
-            went_on, failures = False, list[Exception]()
-            ready: set[str] = set()  # who has reacted to all there is may decide about what is due
-            for policy in self.runner.in_force():
-                try:
-                    step = self.runner.react(policy)
-                except Unavailable:
-                    raise
-                except (
-                    Exception
-                ) as failure:  # one policy that cannot go on holds up neither the others nor the promises
-                    failures.append(failure)
-                else:
-                    went_on |= step.appended > 0 or not step.at_head
-                    if step.at_head and not step.taken:
-                        ready.add(policy.name)
+            steps, failures = self.runner.react_all()
+            went_on = any(step.appended > 0 or not step.at_head for step in steps)
+            # Who has reacted to all there is may decide about what is due.
+            ready = {step.policy for step in steps if step.at_head and not step.taken}
             went_on |= self.runner.fire(self._now(), ready) > 0
             went_on |= self.delivery.deliver(self._now) > 0
             if not went_on or time.monotonic() - self._checked > CHECK_EVERY_S:
