@@ -216,6 +216,9 @@ def test_the_manager_is_not_told_if_something_happened_meanwhile(
             talk(shop, customer_of(shop, id), f"2026-{then} 12:00")
     if seen == "at once":
         days(shop, f"{then} 12:00")
+        assert [each[1] for each in stands(shop, f"{step}-manager")] == [
+            "CANCELLED" if what == "stage" else "SCHEDULED"
+        ]
     shop.now = moment(f"2026-{due}") if step != "silence" else moment("2026-02-06 12:00")
     shop.worker.runner.fire(shop.now)
     shop.worker.run()
