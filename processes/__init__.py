@@ -12,6 +12,7 @@ from processes import (
     order_progress,
     post_purchase_survey,
     quote_follow_up,
+    report_delivery,
 )
 
 POLICIES = (
@@ -26,5 +27,6 @@ POLICIES = (
     order_progress.policy,
     post_purchase_survey.policy,
     quote_follow_up.policy,
+    report_delivery.policy,
 )
 """Every policy. To add one: write its file, and its name here."""
