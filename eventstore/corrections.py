@@ -60,11 +60,19 @@ def canonical(db: Connection, ids: Collection[UUID], position: int) -> dict[UUID
 
 def members(db: Connection, ids: Collection[UUID], position: int) -> set[UUID]:
     """These customers and everybody who was taken to be the same as one of them at a position."""
-    known = canonical(db, ids, position)
-    rows = db.execute(
-        "select id from es.members(%s::uuid[], %s)", [id_array({known.get(id, id) for id in ids}), position]
-    ).fetchall()
-    return {row[0] for row in rows}
+    return set(kin(db, ids, position))
+
+
+def kin(db: Connection, ids: Collection[UUID], position: int) -> dict[UUID, UUID]:
+    """The same, each with whom it was taken to be."""
+    return dict(
+        db.execute(
+            "select m.id, m.canonical from es.members(array("
+            "  select coalesce(c.canonical, i.id) from unnest(%(ids)s::uuid[]) i (id) "
+            "    left join es.canonical(%(ids)s::uuid[], %(at)s) c using (id)), %(at)s) m",
+            {"ids": id_array(ids), "at": position},
+        ).fetchall()
+    )
 
 
 def withdrawn(db: Connection, correlation_ids: Collection[UUID], position: int) -> frozenset[UUID]:

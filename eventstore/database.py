@@ -6,9 +6,11 @@ from hashlib import sha256
 from pathlib import Path
 from select import POLLIN, poll
 
+import orjson
 import psycopg
 from psycopg import Connection, sql
 from psycopg.conninfo import make_conninfo
+from psycopg.types.json import set_json_loads
 from psycopg_pool import ConnectionPool
 
 APPLICATION_ROLE = "es_app"
@@ -19,6 +21,8 @@ POOL_TIMEOUT_S = 10
 STATEMENT_TIMEOUT_S = 30
 LOCK_TIMEOUT_S = 10
 IDLE_IN_TRANSACTION_TIMEOUT_S = 60
+PREPARED_STATEMENTS = 300
+"""How many a connection keeps: each view is read and written by three or four."""
 
 LOG_SCHEMA = Path(__file__).parent / "schema"
 KEYS_SCHEMA = Path(__file__).parent / "schema_keys"
@@ -60,10 +64,17 @@ def open_pool(dsn: str, *, size: int = 16, statement_timeout_s: int = STATEMENT_
         max_size=size,
         timeout=POOL_TIMEOUT_S,
         kwargs={"autocommit": True, "prepare_threshold": 1},
+        configure=_configure,
         check=_check,
         open=True,
         name="bitacora",
     )
+
+
+def _configure(db: Connection) -> None:
+    """Views hold much as JSON, and reading it with the standard library takes five times as long."""
+    db.prepared_max = PREPARED_STATEMENTS
+    set_json_loads(orjson.loads, db)
 
 
 def _check(db: Connection) -> None:

@@ -229,10 +229,10 @@ class Reader:
         with self.pool.connection() as db:
             return corrections.canonical(db, customer_ids, position)
 
-    def members(self, customer_ids: Collection[UUID], position: int = HEAD) -> set[UUID]:
-        """These customers and everybody who was taken to be the same as one of them at a position, or is now."""
+    def kin(self, customer_ids: Collection[UUID]) -> dict[UUID, UUID]:
+        """These customers and everybody who is now taken to be the same as one of them, each with whom it is taken to be."""
         with self.pool.connection() as db:
-            return corrections.members(db, customer_ids, position)
+            return corrections.kin(db, customer_ids, HEAD)
 
     def whom(self, customer_ids: Collection[UUID], as_of: AsOf = NOW) -> dict[UUID, UUID]:
         """Each of these customers with whom it was taken to be: itself, mostly."""

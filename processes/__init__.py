@@ -12,6 +12,7 @@ from processes import (
     order_progress,
     post_purchase_survey,
     queue_routing,
+    report_delivery,
 )
 
 POLICIES = (
@@ -26,5 +27,6 @@ POLICIES = (
     order_progress.policy,
     post_purchase_survey.policy,
     queue_routing.policy,
+    report_delivery.policy,
 )
 """Every policy. To add one: write its file, and its name here."""

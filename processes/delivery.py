@@ -31,11 +31,12 @@ from processes import points
 from processes.clock import Now
 from processes.decisions import Decisions
 from processes.letters import Stationery, Unwritable
-from processes.memories import Memories
+from processes.memories import Memories, Shared
 from processes.policy import Letter, Policy
 from processes.runner import correlations_of, pause
 from processes.transports import Answer, Deferred, Rejected, Taken, Transport, Unclear
 from projections.engine import Engine
+from projections.lists import Lists
 from projections.table import Table
 from projections.touchpoints import due
 from projections.touchpoints.due import Due
@@ -148,7 +149,12 @@ class Delivery:
         """The policy that promised it, and what it knows of the customer at a position."""
         policy = self._policies[row.policy]
         subject = policy.subject_of_due(row)
-        return policy, Memories(policy, self.log.reader, [subject], position).of(subject, position)
+        shared = None
+        if policy.views:
+            self.engine.catch_up(policy.views)
+            shared = Shared(policy, self.log.reader, Lists(self.log, self.engine.pool))
+            shared.counted = position
+        return policy, Memories(policy, self.log.reader, [subject], position, shared).of(subject, position)
 
     def _attempt(self, db: Connection, row: Due, now: datetime) -> tuple[int, Letter] | bool:
         """Decides on all that is known of the customer at this moment, and writes down that an attempt begins.

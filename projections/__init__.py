@@ -15,7 +15,7 @@ from projections.customers import (
     suspicions,
     timeline,
 )
-from projections.figures import kpi_definitions
+from projections.figures import kpi_definitions, saved_reports
 from projections.marketing import campaign_contacts, campaign_members, campaigns, offers, segment_memberships, segments
 from projections.selling import (
     carts,
@@ -98,6 +98,7 @@ VIEWS = (
     allocations.view,
     objectives.view,
     kpi_definitions.view,
+    saved_reports.view,
     products.view,
     price_lists.view,
     stock.view,

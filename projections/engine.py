@@ -25,6 +25,12 @@ from projections.view import Key, View
 MAX_ERROR_TEXT = 2_000
 ELSEWHERE_S = 0.002
 
+BEGIN = (
+    "begin; set local synchronous_commit = off; "  # what is committed comes later in the write-ahead log than its events
+    "set local plan_cache_mode = force_generic_plan"  # all is asked by keys: nothing is to be planned a second time
+)
+"""The beginning of a batch, in one exchange with the server."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -186,9 +192,8 @@ class Engine:
 
     def _fold_in(self, pool: ConnectionPool, views: Sequence[View[Any]], start: int, page: list[Happened]) -> bool:
         read = as_read(self.log, page)
-        with pool.connection() as db, db.transaction():
-            # What a view commits has a later place in the write-ahead log than what it was made of: no need to wait.
-            db.execute("set local synchronous_commit = off")
+        with pool.connection() as db:  # which commits in the end, or rolls back
+            db.execute(BEGIN)
             names = f"{{{','.join(view.name for view in views)}}}"  # as one text: a list is written out one by one
             rows = db.execute(
                 "with ours as (select name from views.checkpoint where name = any(%s::text[]) and position = %s "
@@ -198,9 +203,10 @@ class Engine:
                 [names, start, page[-1].at.position],
             ).fetchall()
             ours = {name: set(parked or ()) for name, parked in rows}
-            for view in views:
-                if view.name in ours:
-                    self._fold_view(db, view, read, ours[view.name])
+            with db.pipeline():  # what is written is waited for in the end
+                for view in views:
+                    if view.name in ours:
+                        self._fold_view(db, view, read, ours[view.name])
             return bool(ours)
 
     def _fold_view(self, db: Connection, view: View[Any], page: Page, parked: set[str]) -> None:

@@ -1,10 +1,10 @@
 """Lists: any view filtered, ordered and paged by key, as it is now or as it was."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import get_ident
-from typing import Any, Generic
+from typing import Any, Generic, LiteralString, TypeVar, cast
 from uuid import UUID
 
 import psycopg
@@ -20,6 +20,8 @@ from projections.fold import Fold
 from projections.selecting import Clause, Condition, Operator, Order, where_of
 from projections.table import Table, table_of
 from projections.view import Key, R, View
+
+T = TypeVar("T")
 
 __all__ = ["MAX_PAGE", "Lists", "Page"]
 
@@ -41,10 +43,15 @@ class _Look:
 
     db: Connection
     positions: dict[str, int]
+    rows: dict[str, dict[Key, Any]] = field(default_factory=dict)
+    """What was read by key, by view: None where there is no such row."""
+    answers: dict[Hashable, Any] = field(default_factory=dict)
 
 
 LOOK = "begin transaction isolation level repeatable read, read only; select name, position from views.checkpoint"
 """The beginning of a look, in one exchange with the server."""
+LOOK_AT_SOME = f"{LOOK}; set local plan_cache_mode = force_generic_plan"
+"""The same for what is asked by keys: a plan that suits one of them suits any, so nothing is planned a second time."""
 
 
 class Lists:
@@ -57,16 +64,27 @@ class Lists:
         self._together: dict[int, ExitStack] = {}
 
     def get(self, view: View[R], keys: Sequence[Key]) -> dict[Key, R]:
-        """The rows of these keys as they are now, in one query."""
-        look = self._looks.get((get_ident(), id(self.pool_of(view))))
-        if look is not None:
-            return table_of(view).load(look.db, keys)
-        with self.pool_of(view).connection() as db:
-            return table_of(view).load(db, keys)
+        """The rows of these keys as they are now, in one query; within a look each row is read once."""
+        if not self._looking(view):
+            with self.pool_of(view).connection() as db:
+                return table_of(view).load(db, keys)
+        with self.reading(view) as (db, _):
+            seen = self._looks[get_ident(), id(self.pool_of(view))].rows.setdefault(view.name, {})
+            if unread := [key for key in keys if key not in seen]:
+                seen |= dict.fromkeys(unread) | table_of(view).load(db, unread)
+            return {key: row for key in keys if (row := seen[key]) is not None}
 
     def get_as_of(self, view: View[R], key: Key, as_of: AsOf, *, customer_id: UUID) -> R | None:
         """One row as it was, folded from its customer's events alone."""
         return self.fold(view, as_of, [customer_id]).rows.get(key)
+
+    def once(self, view: View[Any], question: Hashable, answer: Callable[[], T]) -> T:
+        """The answer to a question; within a look the one that was given before, as nothing has changed since."""
+        with self.reading(view):
+            answers = self._looks[get_ident(), id(self.pool_of(view))].answers
+            if question not in answers:
+                answers[question] = answer()
+            return cast(T, answers[question])
 
     def page(
         self,
@@ -112,7 +130,10 @@ class Lists:
         return int(row[0]) if row else 0
 
     def position(self, view: View[R]) -> int:
-        """How far the log is folded into a view."""
+        """How far the log is folded into a view; within a look, by its beginning."""
+        if self._looking(view):
+            with self.reading(view) as (_, position):
+                return position
         with self.pool_of(view).connection() as db:
             row = db.execute("select position from views.checkpoint where name = %s", [view.checkpoint]).fetchone()
         return int(row[0]) if row else 0
@@ -122,13 +143,13 @@ class Lists:
         return self.log.pool if view.beside_log else self.pool
 
     @contextmanager
-    def reading(self, view: View[Any]) -> Iterator[tuple[Connection, int]]:
+    def reading(self, view: View[Any], *, some: bool = False) -> Iterator[tuple[Connection, int]]:
         """One consistent look at where a view's tables are, and how far the log is folded in there.
 
         Within a look, whatever else is asked in the same thread looks from the same moment, and needs no other connection.
+        `some`: all that is asked is asked by keys, of a few customers and not of all.
         """
-        pool, me = self.pool_of(view), get_ident()
-        look, together = self._looks.get((me, id(pool))), self._together.get(me)
+        pool, look, together = self.pool_of(view), self._look_of(view), self._together.get(get_ident())
         if look is not None:
             try:
                 yield look.db, look.positions.get(view.checkpoint, 0)
@@ -137,16 +158,16 @@ class Lists:
                     together.close()
                 raise
         elif together is not None:
-            together.enter_context(self._look(pool))
+            together.enter_context(self._look(pool, LOOK_AT_SOME))
             with self.reading(view) as found:
                 yield found
         else:
-            with self._look(pool) as look:
+            with self._look(pool, LOOK_AT_SOME if some else LOOK) as look:
                 yield look.db, look.positions.get(view.checkpoint, 0)
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Until the end of this, all that is asked in this thread looks from the moment of the first question."""
+        """Until the end of this, all that is asked in this thread, by keys, looks from the moment of the first question."""
         me = get_ident()
         with ExitStack() as stack:
             self._together[me] = stack
@@ -155,11 +176,19 @@ class Lists:
             finally:
                 del self._together[me]
 
+    def _looking(self, view: View[Any]) -> bool:
+        """Whether what is asked in this thread is to look from the same moment as something else."""
+        return get_ident() in self._together or self._look_of(view) is not None
+
+    def _look_of(self, view: View[Any]) -> _Look | None:
+        """The look that this thread is having at where a view's tables are."""
+        return self._looks.get((get_ident(), id(self.pool_of(view))))
+
     @contextmanager
-    def _look(self, pool: ConnectionPool) -> Iterator[_Look]:
+    def _look(self, pool: ConnectionPool, beginning: LiteralString) -> Iterator[_Look]:
         here = get_ident(), id(pool)
         with pool.connection() as db:
-            found = db.execute(LOOK)
+            found = db.execute(beginning)
             found.nextset()
             look = self._looks[here] = _Look(db, dict(found.fetchall()))
             try:

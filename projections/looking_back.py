@@ -10,7 +10,7 @@ from projections.fold import Fold
 from projections.history import past
 from projections.lists import Lists
 from projections.selecting import Order
-from projections.table import Table
+from projections.table import table_of
 from projections.view import Key, R, View
 
 MAX_OF_EACH = 100
@@ -22,7 +22,7 @@ def rows(lists: Lists, view: View[R], keys: Collection[Key], as_of: AsOf = NOW) 
     wanted = list(keys)
     if as_of == NOW:
         return lists.get(view, wanted)
-    table, reader = Table(view), lists.log.reader
+    table, reader = table_of(view), lists.log.reader
     if view.history:
         query = sql.SQL("select {} from {} where {} = any(%s)").format(
             table.selected, past(view, as_of, reader), sql.Identifier(table.key[0])
@@ -47,7 +47,7 @@ def rows_of_each(
     as_of: AsOf = NOW,
 ) -> dict[Any, list[R]]:
     """For each of these values of a column its first rows, MAX_OF_EACH at most, in one statement. The view has a history."""
-    table = Table(view)
+    table = table_of(view)
     terms = [
         sql.SQL("{} {} nulls last").format(sql.Identifier(term.column), sql.SQL("desc" if term.descending else "asc"))
         for term in (*order, *map(Order, table.key))

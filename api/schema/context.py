@@ -1,8 +1,11 @@
 """What a query is answered with: the house, worker threads for its questions, and loaders that ask once for many."""
 
 import asyncio
+from asyncio import Future
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 from uuid import UUID, uuid4
 
@@ -42,8 +45,13 @@ class Context(BaseContext):
         self.request_id = uuid4().hex
         self.command_id: UUID | None = None
         self._loaders: dict[Hashable, DataLoader[Any, Any]] = {}
-        self._asked: list[tuple[Callable[[], Any], asyncio.Future[Any]]] = []
+        self._asked: list[tuple[Callable[[], Any], Future[Any]]] = []
         self._answering: set[asyncio.Task[None]] = set()
+
+    @cached_property
+    def now(self) -> datetime:
+        """The moment from which all that is said of now in this request is seen."""
+        return datetime.now(UTC)
 
     async def ask(self, question: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Asks in a worker thread. Raises `Unavailable` if the database is away."""
@@ -54,13 +62,9 @@ class Context(BaseContext):
 
         return await asyncio.to_thread(answer)
 
-    async def row(self, view: View[R], key: Key, as_of: AsOf = NOW) -> R | None:
+    def row(self, view: View[R], key: Key, as_of: AsOf = NOW) -> "Future[R | None]":
         """One row, asked together with all others that this request needs of the same view."""
-
-        def rows(keys: list[Key]) -> dict[Key, R]:
-            return rows_as_of(self.house.lists, view, keys, as_of)
-
-        return cast("R | None", await self._loader(("row", view.name, as_of), rows).load(key))
+        return cast("Future[R | None]", self._rows(view, as_of).load(key))
 
     async def each(self, name: Hashable, question: Callable[[list[Any]], dict[Any, T]], key: Any) -> T:
         """What a question has to say on a key, asked together with all others of the same name."""
@@ -73,7 +77,7 @@ class Context(BaseContext):
 
     async def _together(self, question: Callable[[], T]) -> T:
         """Asks in a worker thread, from one moment and on one connection with whatever else is asked at the same time."""
-        answered: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        answered: Future[T] = asyncio.get_running_loop().create_future()
         if not self._asked:
             asyncio.get_running_loop().call_soon(self._answer)
         self._asked.append((question, answered))
@@ -85,7 +89,7 @@ class Context(BaseContext):
         self._answering.add(task)
         task.add_done_callback(self._answering.discard)
 
-    async def _answer_all(self, asked: list[tuple[Callable[[], Any], "asyncio.Future[Any]"]]) -> None:
+    async def _answer_all(self, asked: list[tuple[Callable[[], Any], Future[Any]]]) -> None:
         def answer(question: Callable[[], Any]) -> tuple[Any, BaseException | None]:
             try:
                 with reachable():
@@ -94,6 +98,8 @@ class Context(BaseContext):
                 return None, error
 
         def answers() -> list[tuple[Any, BaseException | None]]:
+            if len(asked) == 1:
+                return [answer(asked[0][0])]
             with self.house.lists.together():
                 return [answer(question) for question, _ in asked]
 
@@ -109,6 +115,12 @@ class Context(BaseContext):
                 future.set_result(value)
             else:
                 future.set_exception(failure)
+
+    def _rows(self, view: View[R], as_of: AsOf) -> DataLoader[Any, Any]:
+        def rows(keys: list[Key]) -> dict[Key, R]:
+            return rows_as_of(self.house.lists, view, keys, as_of)
+
+        return self._loader(("row", view.name, as_of), rows)
 
     def _loader(self, name: Hashable, question: Callable[[list[Any]], dict[Any, Any]]) -> DataLoader[Any, Any]:
         async def load(keys: list[Any]) -> list[Any]:

@@ -1,6 +1,7 @@
 """The customer: one by id or identifier, with everything on the card and the lists that belong to it."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, cast
 from uuid import UUID
 
@@ -111,7 +112,7 @@ def _from_card(lists: Lists, column: Column) -> StrawberryField:
     return field
 
 
-async def _identifiers(root: Shown[customers.CustomerLine], info: Info) -> list[str]:
+def _identifiers(root: Shown[customers.CustomerLine], info: Info) -> list[str]:
     return [known for known in root.row.identifiers if known]
 
 
@@ -120,7 +121,8 @@ async def _position(root: Shown[Any], info: Info) -> int:
 
     def positions(moments: list[Moment]) -> dict[Moment, int]:
         reached = min(house.lists.position(view) for view in VIEWS) if NOW in moments else 0
-        head = house.log.reader.head() if any(moment.position is None for moment in moments) else 0
+        looked_back = [moment for moment in moments if moment != NOW]
+        head = house.log.reader.head() if any(moment.position is None for moment in looked_back) else 0
         return {
             moment: reached if moment == NOW else head if moment.position is None else moment.position
             for moment in moments
@@ -185,9 +187,8 @@ async def _shown(context: Context, key: UUID | None, as_of: Moment) -> Shown[Any
     """The customer that this one is taken to be."""
     if key is None:
         return None
-    reader = context.house.log.reader
-    known_as = await context.each(("whom", as_of), lambda ids: reader.whom(ids, as_of), key)
-    row = await context.row(customers.view, known_as, as_of)
+    lines = partial(customers.known_as, context.house.lists, as_of=as_of)
+    row: customers.CustomerLine | None = await context.each(("customer", as_of), lines, key)
     return None if row is None else Shown(row, as_of)
 
 

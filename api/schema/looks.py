@@ -20,11 +20,17 @@ LOOK = (
 
 async def look_of(context: Context, as_of: AsOf | None, zone: str, currency: str | None) -> Look:
     """What a question looks at. Raises `Refused`."""
-    reader = context.house.log.reader
-    return await context.ask(look, reader, moment_of(as_of), datetime.now(UTC), zone=zone, currency=currency)
+    reader, moment = context.house.log.reader, moment_of(as_of)
+    if moment.position is None:  # nothing to ask the log
+        return look(reader, moment, datetime.now(UTC), zone=zone, currency=currency)
+    return await context.ask(look, reader, moment, datetime.now(UTC), zone=zone, currency=currency)
 
 
 async def look_from(context: Context, shown: Shown[Any]) -> Look:
     """The look from the moment at which something is shown: one for all that is shown from there."""
-    reader, now = context.house.log.reader, datetime.now(UTC)
-    return await context.each("look", lambda moments: {each: look(reader, each, now) for each in moments}, shown.as_of)
+    reader, moment = context.house.log.reader, shown.as_of
+    if moment.position is None:
+        return look(reader, moment, context.now)
+    return await context.each(
+        "look", lambda moments: {each: look(reader, each, context.now) for each in moments}, moment
+    )

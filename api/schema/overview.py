@@ -6,9 +6,10 @@ from uuid import UUID
 
 from strawberry.types.field import StrawberryField
 
+from api.house import House
 from api.schema.context import Context, Info, Shown
 from api.schema.looks import look_from, look_of
-from api.schema.moments import AS_OF, AsOf, moment_of
+from api.schema.moments import AS_OF, AsOf
 from api.schema.shapes import Argument, answered, sentence_of
 from api.schema.views import Lists
 from projections.buckets import BUSINESS_ZONE
@@ -29,6 +30,7 @@ from projections.customers.recommending import Recommendation
 from projections.customers.screen_pop import ScreenPop, screen_pop
 from projections.selling import opportunities, products
 from projections.value import loyalty, programmes
+from projections.value.buyers import Look
 from projections.view import View
 
 VIEWS: tuple[View[Any], ...] = (
@@ -83,13 +85,12 @@ def questions(lists: Lists, recognise: Find) -> list[StrawberryField]:
     """`screenPop(identifier, asOf)`."""
 
     async def pop(root: None, info: Info, *, identifier: str, as_of: AsOf | None = None) -> ScreenPop | None:
-        context, moment = info.context, moment_of(as_of)
+        context = info.context
         key = await recognise(context, identifier)
         if key is None:
             return None
         look = await look_of(context, as_of, BUSINESS_ZONE, None)
-        whom = await context.ask(context.house.log.reader.whom, [key], moment)
-        return await context.ask(screen_pop, context.house.lists, whom[key], look)
+        return await context.ask(_pop, context.house, key, look)
 
     arguments = (
         Argument("identifier", str, "A card number, an e-mail, a phone, a tax id, or the customer's id."),
@@ -97,6 +98,10 @@ def questions(lists: Lists, recognise: Find) -> list[StrawberryField]:
     )
     shape = lists.shapes.output_of(ScreenPop)
     return [answered("screen_pop", shape | None, sentence_of(ScreenPop), pop, arguments, within=lists.types)]
+
+
+def _pop(house: House, key: UUID, look: Look) -> ScreenPop | None:
+    return screen_pop(house.lists, house.log.reader.whom([key], look.as_of)[key], look)
 
 
 def _part(name: str) -> Callable[..., Awaitable[Any]]:

@@ -96,6 +96,7 @@ NOUNS = (
     control.entry,
     control.rule,
     control.objective,
+    report.saved,
 )
 """How the views are shown that are more than their columns. Any other view is a list of its rows."""
 PARTS = ("customer_360", "identities")
@@ -114,7 +115,7 @@ QUESTIONS: Sequence[Part] = (
     ((opportunities.view,), pipeline.questions),
     ((opportunities.view,), forecast.questions),
     ([each.facts for each in CUBES.values()], cube.questions),
-    ([each.facts for each in CUBES.values()], report.questions),
+    ([report.saved.view, *(each.facts for each in CUBES.values())], report.questions),
     ((customer.noun.view,), explaining.questions),
     ((agenda.noun.view,), agenda.questions),
     ((catalogue.noun.view,), catalogue.questions),

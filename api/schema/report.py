@@ -1,22 +1,28 @@
 """Reports over GraphQL: the catalogue, and each of them, opened with its parameters."""
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from strawberry.types.field import StrawberryField
 
 from api.schema.context import Info
 from api.schema.cube import Answered
 from api.schema.grouping import selected_names
-from api.schema.moments import AS_OF, AT_LEAST, AsOf, moment_of, reached
+from api.schema.moments import AS_OF, AT_LEAST, AsOf, instant_of, moment_of, reached
+from api.schema.noun import Noun
 from api.schema.scalars import Json, Long
 from api.schema.shapes import Argument, Namespace, answered, output, shown
 from api.schema.views import Lists
 from domain.kernel import Refused
 from eventstore.reader import NOW
-from projections.figures.cube import known
+from projections.buckets import BUSINESS_ZONE
+from projections.figures import saved_reports
 from projections.figures.reports import REPORTS, Report, open_report
+from projections.figures.saved_reports import found
+from projections.selecting import Order
 
 MAX_PARAMETERS = 20
+saved = Noun(saved_reports.view, "SavedReport", order=(Order("code"),))
 
 
 def questions(lists: Lists) -> list[StrawberryField]:
@@ -24,7 +30,7 @@ def questions(lists: Lists) -> list[StrawberryField]:
     within = lists.types
     _make(within)
     arguments = (
-        Argument("name", str, "Which report: `reports` lists them."),
+        Argument("name", str, "Which report: `reports` lists them; or the code of one of the `savedReports`."),
         Argument(
             "parameters", Json | None, 'By name, as in `{"customerId": "shop:1", "from": "2026-01-01", "to": ...}`.'
         ),
@@ -53,23 +59,25 @@ async def _open(
     as_of: AsOf | None = None,
     at_least: int | None = None,
 ) -> Answered:
-    context, report, moment = info.context, known(name, REPORTS, "name"), moment_of(as_of)
+    context, moment = info.context, moment_of(as_of)
     given = parameters or {}
     if not isinstance(given, dict) or len(given) > MAX_PARAMETERS:
         raise Refused(f"Parameters are an object of at most {MAX_PARAMETERS} values, by name.", "parameters")
+    today = (await instant_of(context, moment)).astimezone(ZoneInfo(BUSINESS_ZONE)).date()
+    report, given = await context.ask(found, context.house.lists, name, given, today)
     if moment == NOW:
         await reached(context, [report.cube.facts], at_least)
     totals = "totals" in selected_names(info)
-    found = await context.ask(open_report, context.house.lists, report, given, moment, totals=totals)
+    answer = await context.ask(open_report, context.house.lists, report, given, moment, totals=totals)
     cube = report.cube
     return Answered(
-        found.rows,
-        found.totals,
-        found.annotation,
-        found.more,
+        answer.rows,
+        answer.totals,
+        answer.annotation,
+        answer.more,
         report.query.zone,
         cube.version,
-        found.position,
+        answer.position,
         report.version,
     )
 

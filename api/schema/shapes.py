@@ -72,13 +72,15 @@ def answered(
     *,
     within: Namespace,
 ) -> StrawberryField:
-    """A field that a function answers: `resolver(root, info, **arguments)`. `shape` may name types that come later.
+    """A field that a function answers, at once or later: `resolver(root, info, **arguments)`.
+
+    `shape` may name types that are made afterwards.
 
     An underscore at the end of the name, which tells it from a column of that name, is not shown.
     """
 
-    async def resolve(root: Any, info: Any, **asked: Any) -> Any:
-        return await resolver(root, info, **asked)
+    def resolve(root: Any, info: Any, **asked: Any) -> Any:
+        return resolver(root, info, **asked)
 
     places = [
         Parameter("root", Parameter.POSITIONAL_OR_KEYWORD),

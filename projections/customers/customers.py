@@ -1,7 +1,7 @@
 """The customers: a line for each, to find them by whatever is known and to order them by what they bring."""
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
 from decimal import Decimal
@@ -16,7 +16,9 @@ from domain.merging import CustomersMerged
 from domain.order import GoodsReturned, LinesReturned, OrderCancelled, OrderLinesCancelled, OrderPlaced
 from domain.values import empty
 from eventstore.envelope import Recorded
+from eventstore.reader import NOW, AsOf
 from projections.lists import Lists
+from projections.looking_back import rows
 from projections.selecting import Condition, Operator, Order
 from projections.takings import take
 from projections.view import Row, View
@@ -166,6 +168,13 @@ def find(lists: Lists, identifier: str) -> list[UUID]:
             continue
     page = lists.page(view, [Condition("identifiers", Operator.IN, wanted)], [Order("registered_at")])
     return [line.customer_id for line in page.rows]
+
+
+def known_as(lists: Lists, customer_ids: Collection[UUID], as_of: AsOf = NOW) -> dict[UUID, CustomerLine]:
+    """For each of these customers the line of whom they are taken to be, as of a moment."""
+    whom = lists.log.reader.whom(customer_ids, as_of)
+    lines = rows(lists, view, set(whom.values()), as_of)
+    return {id: lines[other] for id, other in whom.items() if other in lines}
 
 
 def search(words: str) -> list[Condition]:

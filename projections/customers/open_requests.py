@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import cache
 from typing import Any, cast
 from uuid import UUID
 
@@ -14,6 +15,8 @@ from eventstore.reader import NOW, AsOf
 from projections.lists import Lists
 from projections.selling import opportunities, orders, quotes, returns
 from projections.service import cases
+from projections.statements import fixed
+from projections.table import table_of
 from projections.touchpoints import agenda
 from projections.view import LONG_AGO, View
 
@@ -98,11 +101,8 @@ def open_requests(lists: Lists, customer_ids: Sequence[UUID], *, as_of: AsOf = N
     parameters = {"ids": list(customer_ids)}
     rows: list[tuple[Any, ...]] = []
     if as_of == NOW:
-        parts = [
-            sql.SQL(cast(Any, query)).format(sql.Identifier("views", view.name)) for view, query in QUERIES.values()
-        ]
         with lists.reading(orders.view) as (db, _):
-            rows = db.execute(sql.SQL(" union all ").join(parts), parameters).fetchall()
+            rows = db.execute(_all_of_them(), parameters).fetchall()
     else:
         for view, query in QUERIES.values():
             with lists.opened(view, as_of, customer_ids) as (db, table, _):
@@ -114,3 +114,9 @@ def open_requests(lists: Lists, customer_ids: Sequence[UUID], *, as_of: AsOf = N
         requests.sort(key=lambda each: (each.since or LONG_AGO, each.id))
         del requests[MAX_OPEN:]
     return found
+
+
+@cache
+def _all_of_them() -> sql.SQL:
+    parts = [sql.SQL(cast(Any, query)).format(table_of(view).identifier) for view, query in QUERIES.values()]
+    return fixed(sql.SQL(" union all ").join(parts))

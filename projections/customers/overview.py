@@ -13,7 +13,7 @@ from dateutil.relativedelta import relativedelta
 from psycopg import sql
 
 from domain.case_events import CaseType
-from eventstore.reader import NOW
+from eventstore.reader import NOW, AsOf, Reader
 from projections.customers import benefits, customer_360, data_quality
 from projections.customers.customer_360 import CustomerCard
 from projections.customers.eligibility import (
@@ -30,12 +30,11 @@ from projections.facts import counted
 from projections.history import past
 from projections.lists import Lists
 from projections.looking_back import rows
-from projections.of_each import page_of_each
-from projections.selecting import Condition, Operator
 from projections.selling import opportunities, orders, products
 from projections.selling.deals import valued
 from projections.selling.pipelines import known_stages
 from projections.selling.sales import sales
+from projections.statements import kept
 from projections.value import loyalty, programmes
 from projections.value.buyers import Look
 from projections.value.customer_value import CustomerValue, values_of
@@ -106,7 +105,7 @@ class Overview:
 def overviews(lists: Lists, customer_ids: Sequence[UUID], look: Look) -> dict[UUID, Overview]:
     """The overview of each of these customers, as of a moment, in a number of statements that does not depend on theirs."""
     with (
-        lists.reading(orders.view) if look.as_of == NOW else nullcontext()
+        lists.reading(orders.view, some=True) if look.as_of == NOW else nullcontext()
     ):  # looking back, each view is folded by itself
         return _overviews(lists, customer_ids, look)
 
@@ -186,23 +185,36 @@ def open_pipelines(lists: Lists, customer_ids: Sequence[UUID], look: Look) -> di
 
     The probability is the one that somebody said, else that of the stage. Those in another base currency than most are left out.
     """
-    reader = lists.log.reader
-    query = sql.SQL(
+    with lists.reading(opportunities.view) as (db, _):
+        rows = db.execute(_open_pipelines(look.as_of, lists.log.reader), {"ids": list(customer_ids)}).fetchall()
+    return {row[0]: OpenPipeline(*row[1:]) for row in rows}
+
+
+@kept
+def _open_pipelines(as_of: AsOf, reader: Reader) -> sql.Composed:
+    return sql.SQL(
         "with stage as materialized ({stages}), record as (select '' as pipeline, '' as stage, 0.0 as calibrated limit 0),"
         " deal as materialized (select * from ({valued}) v where status = 'OPEN' and customer_id = any(%(ids)s)),"
         " most as (select base_currency from deal group by 1 order by count(*) desc, 1 limit 1)"
         "select customer_id, count(*), sum(amount), sum(amount * coalesce(probability, 0)), base_currency"
         "  from deal where base_currency is not distinct from (select base_currency from most)"
         " group by customer_id, base_currency"
-    ).format(stages=known_stages(look.as_of, reader), valued=valued(past(opportunities.view, look.as_of, reader), None))
-    with lists.reading(opportunities.view) as (db, _):
-        rows = db.execute(query, {"ids": list(customer_ids)}).fetchall()
-    return {row[0]: OpenPipeline(*row[1:]) for row in rows}
+    ).format(stages=known_stages(as_of, reader), valued=valued(past(opportunities.view, as_of, reader), None))
 
 
 def favourites(lists: Lists, customer_ids: Sequence[UUID], look: Look) -> dict[UUID, list[FavouriteCategory]]:
     """The categories of which each of these customers kept most for most money, the first first, at most MAX_FAVOURITES."""
-    query = sql.SQL(
+    found: dict[UUID, list[FavouriteCategory]] = {key: [] for key in customer_ids}
+    with lists.reading(orders.view) as (db, _):
+        query = _favourites(look.as_of, lists.log.reader)
+        for key, *rest in db.execute(query, [list(customer_ids), MAX_FAVOURITES]).fetchall():
+            found[key].append(FavouriteCategory(*rest))
+    return found
+
+
+@kept
+def _favourites(as_of: AsOf, reader: Reader) -> sql.Composed:
+    return sql.SQL(
         "select customer_id, category, pieces, revenue from ("
         "  select s.customer_id, p.category, sum(s.quantity)::bigint as pieces, sum(s.base_amount) as revenue,"
         "         row_number() over (partition by s.customer_id order by sum(s.base_amount) desc, p.category) as place"
@@ -211,25 +223,20 @@ def favourites(lists: Lists, customer_ids: Sequence[UUID], look: Look) -> dict[U
         "   where s.customer_id = any(%s) and p.category is not null group by s.customer_id, p.category"
         "  having sum(s.quantity) > 0) ranked where place <= %s order by customer_id, place"
     ).format(
-        sales=sql.SQL("(select * from {})").format(counted(sales, look.as_of, lists.log.reader)),
+        sales=sql.SQL("(select * from {})").format(counted(sales, as_of, reader)),
         products=sql.Identifier("views", products.view.name),
     )
-    found: dict[UUID, list[FavouriteCategory]] = {key: [] for key in customer_ids}
-    with lists.reading(orders.view) as (db, _):
-        for key, *rest in db.execute(query, [list(customer_ids), MAX_FAVOURITES]).fetchall():
-            found[key].append(FavouriteCategory(*rest))
-    return found
 
 
 def _accounts(lists: Lists, customer_ids: Sequence[UUID], look: Look) -> dict[UUID, LoyaltyStatus]:
     """The membership of each, the newest if there are several."""
-    member = [Condition("left_at", Operator.IS_NULL, True)]
-    pages = page_of_each(lists, loyalty.view, customer_ids, member, [], first=10, as_of=look.as_of)
-    return {
-        key: max(page.rows, key=lambda row: (row.enrolled_at is not None, row.enrolled_at, row.account_id))
-        for key, page in pages.items()
-        if page.rows
-    }
+    query = sql.SQL(
+        "select distinct on (customer_id) {} from {} where customer_id = any(%s) and left_at is null "
+        " order by customer_id, enrolled_at desc nulls last, account_id desc"
+    )
+    with lists.opened(loyalty.view, look.as_of, customer_ids) as (db, table, _):
+        found = table.select(db, query.format(table.selected, table.identifier), [list(customer_ids)])
+    return {row.customer_id: row for row in found if row.customer_id is not None}
 
 
 def _ranks(lists: Lists, accounts: Sequence[LoyaltyStatus]) -> dict[UUID, int | None]:

@@ -11,10 +11,11 @@ from psycopg import sql
 from domain.relationship import RelationshipEnded, RelationshipEstablished, RelationshipKind
 from eventstore.corrections import id_array
 from eventstore.envelope import Recorded
-from eventstore.reader import NOW, AsOf
+from eventstore.reader import NOW, AsOf, Reader
 from projections.history import past
 from projections.lists import Lists
-from projections.table import Table
+from projections.statements import kept
+from projections.table import table_of
 from projections.view import Row, View
 
 MAX_RELATED = 100
@@ -86,19 +87,11 @@ def related(lists: Lists, customer_ids: Sequence[UUID], *, as_of: AsOf = NOW) ->
     Who was merged into a customer by now counts as that one.
     """
     reader = lists.log.reader
-    whom = reader.whom(customer_ids)
-    members = reader.members(list(whom.values()))
-    known_as = {**{id: id for id in members}, **reader.canonical(members)}
-    query = sql.SQL(
-        "select {} from {} where customer_id = any(%s::uuid[]) or other_id = any(%s::uuid[]) "
-        " order by holds desc, established_at desc, relationship_id"
-    )
+    known_as = reader.kin(customer_ids)
+    parameters = {"ids": id_array(known_as)}
     found: defaultdict[UUID, list[Related]] = defaultdict(list)
     with lists.reading(view) as (db, _):
-        table = Table(view)
-        rows = table.select(
-            db, query.format(table.selected, past(view, as_of, reader)), [id_array(members), id_array(members)]
-        )
+        rows = table_of(view).select(db, _of_either(as_of, reader), parameters)
     for row in rows:
         if row.customer_id is None or row.other_id is None or row.kind is None or row.established_at is None:
             continue
@@ -110,4 +103,12 @@ def related(lists: Lists, customer_ids: Sequence[UUID], *, as_of: AsOf = NOW) ->
                         there, is_subject, row.kind, row.role, row.contract, row.holds, row.established_at, row.ended_at
                     )
                 )
-    return {id: found.get(whom[id], []) for id in customer_ids}
+    return {id: found.get(known_as[id], []) for id in customer_ids}
+
+
+@kept
+def _of_either(as_of: AsOf, reader: Reader) -> sql.Composed:
+    return sql.SQL(
+        "select {} from {} where customer_id = any(%(ids)s::uuid[]) or other_id = any(%(ids)s::uuid[]) "
+        " order by holds desc, established_at desc, relationship_id"
+    ).format(table_of(view).selected, past(view, as_of, reader))

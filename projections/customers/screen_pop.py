@@ -62,7 +62,7 @@ class ScreenPop:
 
 def screen_pop(lists: Lists, customer_id: UUID, look: Look) -> ScreenPop | None:
     """The screen pop of a customer as of a moment; None if they were not known then."""
-    with lists.reading(customers.view) if look.as_of == NOW else nullcontext():
+    with lists.reading(customers.view, some=True) if look.as_of == NOW else nullcontext():
         return _seen(lists, customer_id, look)
 
 

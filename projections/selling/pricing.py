@@ -78,7 +78,7 @@ def price(
     if offered is None or (currency := currency or offered.currency) is None:
         return None
     listed = offered.price if offered.currency == currency else None
-    whom = [] if customer_id is None else list(lists.log.reader.members([customer_id]))
+    whom = [] if customer_id is None else list(lists.log.reader.kin([customer_id]))
     if segments is None:
         segments = _segments(lists, whom, at, as_of)
     rules = _rules(lists, sku, offered.category, quantity, at, whom, segments, currency, as_of)

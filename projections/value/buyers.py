@@ -53,14 +53,28 @@ def currency_of(db: Connection, reader: Reader, look: Look) -> str | None:
     return None if row is None else str(row[0])
 
 
-def buyers(
-    reader: Reader, look: Look, currency: str | None, customer_ids: Sequence[UUID] | None = None
-) -> sql.Composed:
+def buyers(reader: Reader, look: Look, currency: str | None) -> sql.Composed:
     """`bought` and `buyers`, to begin a statement with: each order, and each customer with at least one of them.
 
     An order counts unless all of it was called off. `spent` is what was ordered less what was called off or came back,
     also where its order is not known, in the base currency, and `cost` what that cost where it is known: of `costed`.
     """
+    return _buyers(counted(sales, look.as_of, reader), sql.Literal(currency or ""), sql.SQL("true"))
+
+
+def buyers_among(reader: Reader, as_of: AsOf) -> sql.Composed:
+    """The same and `rhythms` of some `customers`, which are among the parameters, as the `currency` and the `zone` are."""
+    whose = sql.SQL("customer_id = any(%(customers)s)")
+    found = _buyers(counted(sales, as_of, reader), sql.Placeholder("currency"), whose)
+    return found + _rhythms(sql.Placeholder("zone"))
+
+
+def among(look: Look, currency: str | None, customer_ids: Sequence[UUID]) -> dict[str, object]:
+    """The parameters of `buyers_among`."""
+    return {"customers": list(customer_ids), "currency": currency or look.currency or "", "zone": look.zone}
+
+
+def _buyers(sales: sql.Composable, currency: sql.Composable, whose: sql.Composable) -> sql.Composed:
     return sql.SQL(
         "with bought as ("
         "  select customer_id, owner_id as order_id,"
@@ -76,13 +90,7 @@ def buyers(
         "         sum(worth) as spent, coalesce(sum(cost), 0) as cost, coalesce(sum(costed), 0) as costed"
         "    from bought group by customer_id having count(*) filter (where counts) > 0"
         ") "
-    ).format(
-        sales=counted(sales, look.as_of, reader),
-        currency=sql.Literal(currency or ""),
-        whose=sql.SQL("true")
-        if customer_ids is None
-        else sql.SQL("customer_id = any({}::uuid[])").format(sql.Literal(list(customer_ids))),
-    )
+    ).format(sales=sales, currency=currency, whose=whose)
 
 
 def rhythms(look: Look) -> sql.Composed:
@@ -91,6 +99,10 @@ def rhythms(look: Look) -> sql.Composed:
     `days` they bought on from `first_day` to `last_day`, the median of the days between them, and what all days but the
     first were worth.
     """
+    return _rhythms(sql.Literal(look.zone))
+
+
+def _rhythms(zone: sql.Composable) -> sql.Composed:
     return sql.SQL(
         ", days as ("
         "  select customer_id, (placed_at at time zone {zone})::date as day, sum(worth) as worth"
@@ -103,4 +115,4 @@ def rhythms(look: Look) -> sql.Composed:
         "         coalesce(sum(worth) filter (where gap is not null), 0) as again"
         "    from gaps group by customer_id"
         ") "
-    ).format(zone=sql.Literal(look.zone))
+    ).format(zone=zone)

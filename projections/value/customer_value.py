@@ -9,10 +9,12 @@ from uuid import UUID
 from psycopg import sql
 
 from domain.values import EXACT
+from eventstore.reader import AsOf, Reader
 from projections.lists import Lists
 from projections.selling import orders
+from projections.statements import kept
 from projections.value import rfm
-from projections.value.buyers import Look, buyers, rhythms
+from projections.value.buyers import Look, among, buyers_among
 from projections.value.churn import Silence, silence
 from projections.value.rfm import RfmCell
 
@@ -44,17 +46,15 @@ class CustomerValue:
 
 def values_of(lists: Lists, customer_ids: Sequence[UUID], look: Look) -> dict[UUID, CustomerValue]:
     """The value of each of these customers who ordered, in one statement."""
+    question = ("values", look, frozenset(customer_ids))
+    return lists.once(orders.view, question, lambda: _values_of(lists, customer_ids, look))
+
+
+def _values_of(lists: Lists, customer_ids: Sequence[UUID], look: Look) -> dict[UUID, CustomerValue]:
     base = rfm.lately(lists, look)
-    reader, today = lists.log.reader, look.today.date()
+    today = look.today.date()
     with lists.reading(orders.view) as (db, position):
-        found = db.execute(
-            buyers(reader, look, base.currency or look.currency, customer_ids)
-            + rhythms(look)
-            + sql.SQL(
-                "select customer_id, orders, spent, cost, first_at, last_at, last_day, median_gap"
-                "  from buyers join rhythms using (customer_id)"
-            )
-        ).fetchall()
+        found = db.execute(_bought(look.as_of, lists.log.reader), among(look, base.currency, customer_ids)).fetchall()
     return {
         customer_id: CustomerValue(
             base.currency,
@@ -72,3 +72,11 @@ def values_of(lists: Lists, customer_ids: Sequence[UUID], look: Look) -> dict[UU
         )
         for customer_id, ordered, spent, cost, first_at, last_at, last_day, gap in found
     }
+
+
+@kept
+def _bought(as_of: AsOf, reader: Reader) -> sql.Composed:
+    return buyers_among(reader, as_of) + sql.SQL(
+        "select customer_id, orders, spent, cost, first_at, last_at, last_day, median_gap"
+        "  from buyers join rhythms using (customer_id)"
+    )

@@ -17,7 +17,7 @@ from projections.lists import Lists
 from projections.remembered import MODEL_SHARE, remembered
 from projections.selling import orders
 from projections.value import buying, spending
-from projections.value.buyers import Look, buyers, currency_of, rhythms
+from projections.value.buyers import Look, among, buyers, buyers_among, currency_of, rhythms
 from projections.value.buying import BuyingModel, NotFitted
 from projections.value.spending import MAX_MONTHS, SpendModel
 
@@ -114,17 +114,16 @@ def lifetime_of(
     if not 0 <= annual_rate <= 1:
         raise Refused("The annual rate is a share from 0 to 1.", "annualRate")
     fitted = _lately(lists, look)
-    report, today, reader = fitted.report, look.today.date(), lists.log.reader
+    report, today = fitted.report, look.today.date()
     with lists.reading(orders.view) as (db, position):
         rows = db.execute(
-            buyers(reader, look, report.currency or look.currency, customer_ids)
-            + rhythms(look)
+            buyers_among(lists.log.reader, look.as_of)
             + sql.SQL(
                 "select customer_id, spent, cost, costed, days - 1, last_day - first_day,"
-                "       greatest(%s::date, last_day) - first_day, again, date_trunc('month', first_day)::date"
+                "       greatest(%(today)s::date, last_day) - first_day, again, date_trunc('month', first_day)::date"
                 "  from buyers join rhythms using (customer_id)"
             ),
-            [today],
+            among(look, report.currency, customer_ids) | {"today": today},
         ).fetchall()
     if not rows:
         return {}

@@ -1,19 +1,21 @@
 """Loyalty standing: how far a member is from the next tier, whether the present one will be kept, and what expires when."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import partial
 from uuid import UUID
 
 from psycopg import sql
 
 from domain.kernel import Refused
-from eventstore.reader import NOW, AsOf
+from eventstore.reader import NOW, AsOf, Reader
 from projections.facts import counted
 from projections.history import past
 from projections.lists import MAX_PAGE, Lists
+from projections.statements import Statement, kept
 from projections.value import loyalty
 from projections.value.buyers import Look
 
@@ -88,9 +90,13 @@ class TierMigration:
 
 def standings_of(lists: Lists, account_ids: Sequence[UUID], look: Look) -> dict[UUID, LoyaltyStanding]:
     """Where each of these accounts stands, in one statement."""
-    whose = sql.SQL("a.account_id = any({}::uuid[])").format(sql.Literal(list(account_ids)))
-    found = _standings(lists, look, whose, sql.SQL("true"), len(account_ids))
+    found = _standings(lists, look, _of_accounts, len(account_ids), {"accounts": list(account_ids)})
     return {standing.account_id: standing for standing in found}
+
+
+@kept
+def _of_accounts(as_of: AsOf, reader: Reader) -> sql.Composed:
+    return _told(as_of, reader, sql.SQL("a.account_id = any(%(accounts)s)"), sql.SQL("true"))
 
 
 def watched(
@@ -99,8 +105,9 @@ def watched(
     """The members who are near the next tier or about to lose theirs, those with the fewest days left first."""
     if not 0 < first <= MAX_PAGE:
         raise Refused(f"Ask for 1 to {MAX_PAGE} members at a time.", "first")
-    whose = sql.SQL("a.left_at is null and a.programme = coalesce({}, a.programme)").format(sql.Literal(programme))
-    return _standings(lists, look, whose, sql.SQL("near_next" if watch is TierWatch.NEAR_NEXT else "at_risk"), first)
+    whose = sql.SQL("a.left_at is null and a.programme = coalesce(%(programme)s, a.programme)")
+    which = sql.SQL("near_next" if watch is TierWatch.NEAR_NEXT else "at_risk")
+    return _standings(lists, look, partial(_told, whose=whose, which=which), first, {"programme": programme})
 
 
 def liabilities(lists: Lists, as_of: AsOf = NOW) -> list[PointsLiability]:
@@ -114,7 +121,7 @@ def liabilities(lists: Lists, as_of: AsOf = NOW) -> list[PointsLiability]:
                 "    on (p.programme, p.version) = (a.programme, a.programme_version)"
                 " where a.enrolled_at is not null"
                 " group by a.programme, a.programme_version, p.point_cost, p.currency order by 1, 2"
-            ).format(accounts=_accounts(lists, as_of))
+            ).format(accounts=_accounts(as_of, lists.log.reader))
         ).fetchall()
     return [PointsLiability(*row) for row in rows]
 
@@ -138,89 +145,91 @@ def tier_migrations(
     return [TierMigration(*row) for row in rows]
 
 
-def _accounts(lists: Lists, as_of: AsOf) -> sql.Composed:
-    return sql.SQL("(select * from {}) as a").format(past(loyalty.view, as_of, lists.log.reader))
+def _accounts(as_of: AsOf, reader: Reader) -> sql.Composed:
+    return sql.SQL("(select * from {}) as a").format(past(loyalty.view, as_of, reader))
 
 
 def _standings(
-    lists: Lists, look: Look, whose: sql.Composable, which: sql.Composable, first: int
+    lists: Lists, look: Look, statement: Statement, first: int, parameters: Mapping[str, object]
 ) -> list[LoyaltyStanding]:
+    known = {
+        "zone": look.zone,
+        "today": look.today.date(),
+        "seen_at": look.seen_at,
+        "near": NEAR_PERCENT,
+        "near_days": NEAR_DAYS,
+        "risk_days": RISK_DAYS,
+        "first": first,
+    }
     with lists.reading(loyalty.view) as (db, _):
-        rows = db.execute(
-            sql.SQL(
-                "with members as ("
-                "  select a.account_id, a.tier, a.left_at, p.tiers, p.expiry_months,"
-                "         (a.enrolled_at at time zone %(zone)s)::date as enrolled_on"
-                "    from {accounts} left join views.programmes p"
-                "      on (p.programme, p.version) = (a.programme, a.programme_version)"
-                "   where a.enrolled_at is not null and ({whose})"
-                "), years as ("
-                "  select *, (enrolled_on + make_interval(years => years))::date as year_began,"
-                "         (enrolled_on + make_interval(years => years + 1))::date as anniversary"
-                "    from (select *, extract(year from age(%(today)s::date, enrolled_on))::int as years from members) m"
-                "), tiers as ("
-                "  select y.*, own.threshold, next.tier as next_tier, next.threshold as next_threshold"
-                "    from years y"
-                "    left join lateral (select (t ->> 'threshold')::int as threshold"
-                "                         from jsonb_array_elements(y.tiers) t where t ->> 'key' = y.tier) own on true"
-                "    left join lateral (select t ->> 'key' as tier, (t ->> 'threshold')::int as threshold"
-                "                         from jsonb_array_elements(y.tiers) t"
-                "                        where (t ->> 'threshold')::int > coalesce(own.threshold, -1)"
-                "                        order by 2 limit 1) next on true"
-                "), entries as ("
-                "  select t.account_id, points.qualifying, points.redeemable, points.occurred_at,"
-                "         points.position, points.number, t.year_began, t.expiry_months,"
-                "         (points.occurred_at at time zone %(zone)s)::date as day"
-                "    from tiers t join {points} on points.owner_id = t.account_id"
-                "   where points.occurred_at <= %(seen_at)s"
-                "), earned as ("
-                "  select account_id, sum(qualifying) filter (where day >= year_began) as earned,"
-                "         sum(qualifying) filter (where day > (%(today)s::date - interval '1 year')) as rolling,"
-                "         -sum(least(redeemable, 0)) as spent"
-                "    from entries group by account_id"
-                "), lots as ("
-                "  select account_id, (day + make_interval(months => expiry_months::int))::date as expires_on, redeemable,"
-                "         sum(redeemable) over (partition by account_id order by occurred_at, position, number) as until_here"
-                "    from entries where redeemable > 0 and expiry_months is not null"
-                "), expiring as ("
-                "  select distinct on (account_id) account_id, expires_on,"
-                "         sum(least(redeemable, until_here - spent)) as points"
-                "    from lots join earned using (account_id) where until_here > spent"
-                "   group by account_id, expires_on order by account_id, expires_on"
-                "), paced as ("
-                "  select t.*, coalesce(e.rolling, 0) as rolling, coalesce(e.earned, 0) as earned,"
-                "         t.anniversary - %(today)s::date as days_left,"
-                "         round(coalesce(e.earned, 0) * (t.anniversary - t.year_began)"
-                "               / greatest(1, %(today)s::date - t.year_began), 2) as run_rate,"
-                "         x.expires_on, coalesce(x.points, 0) as expiring"
-                "    from tiers t left join earned e using (account_id) left join expiring x using (account_id)"
-                "), told as ("
-                "  select *, left_at is null and next_threshold is not null and rolling < next_threshold"
-                "            and rolling * 100 >= next_threshold * %(near)s and days_left >= %(near_days)s as near_next,"
-                "         left_at is null and coalesce(threshold, 0) > 0 and run_rate < threshold"
-                "            and days_left <= %(risk_days)s as at_risk"
-                "    from paced"
-                ") "
-                "select account_id, tier, threshold, rolling, next_tier, next_threshold, near_next, year_began, anniversary,"
-                "       days_left, earned, run_rate, at_risk, expires_on, expiring"
-                "  from told where {which} order by days_left, account_id limit %(first)s"
-            ).format(
-                accounts=_accounts(lists, look.as_of),
-                points=counted(loyalty.points, look.as_of, lists.log.reader),
-                whose=whose,
-                which=which,
-            ),
-            {
-                "zone": look.zone,
-                "today": look.today.date(),
-                "seen_at": look.seen_at,
-                "near": NEAR_PERCENT,
-                "near_days": NEAR_DAYS,
-                "risk_days": RISK_DAYS,
-                "first": first,
-            },
-        ).fetchall()
+        rows = db.execute(statement(look.as_of, lists.log.reader), {**known, **parameters}).fetchall()
     return [_standing(*row) for row in rows]
+
+
+def _told(as_of: AsOf, reader: Reader, whose: sql.Composable, which: sql.Composable) -> sql.Composed:
+    return sql.SQL(
+        "with members as ("
+        "  select a.account_id, a.tier, a.left_at, p.tiers, p.expiry_months,"
+        "         (a.enrolled_at at time zone %(zone)s)::date as enrolled_on"
+        "    from {accounts} left join views.programmes p"
+        "      on (p.programme, p.version) = (a.programme, a.programme_version)"
+        "   where a.enrolled_at is not null and ({whose})"
+        "), years as ("
+        "  select *, (enrolled_on + make_interval(years => years))::date as year_began,"
+        "         (enrolled_on + make_interval(years => years + 1))::date as anniversary"
+        "    from (select *, extract(year from age(%(today)s::date, enrolled_on))::int as years from members) m"
+        "), tiers as ("
+        "  select y.*, own.threshold, next.tier as next_tier, next.threshold as next_threshold"
+        "    from years y"
+        "    left join lateral (select (t ->> 'threshold')::int as threshold"
+        "                         from jsonb_array_elements(y.tiers) t where t ->> 'key' = y.tier) own on true"
+        "    left join lateral (select t ->> 'key' as tier, (t ->> 'threshold')::int as threshold"
+        "                         from jsonb_array_elements(y.tiers) t"
+        "                        where (t ->> 'threshold')::int > coalesce(own.threshold, -1)"
+        "                        order by 2 limit 1) next on true"
+        "), entries as ("
+        "  select t.account_id, points.qualifying, points.redeemable, points.occurred_at,"
+        "         points.position, points.number, t.year_began, t.expiry_months,"
+        "         (points.occurred_at at time zone %(zone)s)::date as day"
+        "    from tiers t join {points} on points.owner_id = t.account_id"
+        "   where points.occurred_at <= %(seen_at)s"
+        "), earned as ("
+        "  select account_id, sum(qualifying) filter (where day >= year_began) as earned,"
+        "         sum(qualifying) filter (where day > (%(today)s::date - interval '1 year')) as rolling,"
+        "         -sum(least(redeemable, 0)) as spent"
+        "    from entries group by account_id"
+        "), lots as ("
+        "  select account_id, (day + make_interval(months => expiry_months::int))::date as expires_on, redeemable,"
+        "         sum(redeemable) over (partition by account_id order by occurred_at, position, number) as until_here"
+        "    from entries where redeemable > 0 and expiry_months is not null"
+        "), expiring as ("
+        "  select distinct on (account_id) account_id, expires_on,"
+        "         sum(least(redeemable, until_here - spent)) as points"
+        "    from lots join earned using (account_id) where until_here > spent"
+        "   group by account_id, expires_on order by account_id, expires_on"
+        "), paced as ("
+        "  select t.*, coalesce(e.rolling, 0) as rolling, coalesce(e.earned, 0) as earned,"
+        "         t.anniversary - %(today)s::date as days_left,"
+        "         round(coalesce(e.earned, 0) * (t.anniversary - t.year_began)"
+        "               / greatest(1, %(today)s::date - t.year_began), 2) as run_rate,"
+        "         x.expires_on, coalesce(x.points, 0) as expiring"
+        "    from tiers t left join earned e using (account_id) left join expiring x using (account_id)"
+        "), told as ("
+        "  select *, left_at is null and next_threshold is not null and rolling < next_threshold"
+        "            and rolling * 100 >= next_threshold * %(near)s and days_left >= %(near_days)s as near_next,"
+        "         left_at is null and coalesce(threshold, 0) > 0 and run_rate < threshold"
+        "            and days_left <= %(risk_days)s as at_risk"
+        "    from paced"
+        ") "
+        "select account_id, tier, threshold, rolling, next_tier, next_threshold, near_next, year_began, anniversary,"
+        "       days_left, earned, run_rate, at_risk, expires_on, expiring"
+        "  from told where {which} order by days_left, account_id limit %(first)s"
+    ).format(
+        accounts=_accounts(as_of, reader),
+        points=counted(loyalty.points, as_of, reader),
+        whose=whose,
+        which=which,
+    )
 
 
 def _standing(

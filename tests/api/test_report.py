@@ -50,6 +50,21 @@ def test_parameters_narrow_a_report_down_and_it_answers_for_the_past(shop: None,
     assert revenue(asOf={"position": 3}) == ["10", "20"]
 
 
+def test_a_report_that_somebody_saved_opens_by_its_code(shop: None, ask: Ask) -> None:
+    save = "mutation($input: SaveReportInput!) { saveReport(input: $input) { __typename } }"
+    said = {"key": "february", "title": "February", "base": "salesByTerritory"}
+    february = {"from": "2026-02-01", "to": "2026-02-28"}
+    ask(save, input={"reportId": "shop:r", **said, "parameters": february})
+    rows = ask(OPEN, name="february")["report"]["rows"]
+    assert [row["sales.revenue"] for row in rows] == ["22"]
+    january = {"from": "2026-01-01", "to": "2026-01-31"}  # what is given comes before what was saved
+    assert [row["sales.revenue"] for row in ask(OPEN, name="february", parameters=january)["report"]["rows"]] == ["11"]
+    found = ask("{ savedReports { nodes { code version title base parameters recipients } } }")["savedReports"]["nodes"]
+    assert [(each["code"], each["version"], each["base"], each["recipients"]) for each in found] == [
+        ("february", 1, "salesByTerritory", [])
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "parameters", "sentence"),
     [

@@ -176,7 +176,7 @@ def naive_price(
     for event, where in events_of(lists, price_lists.view, position):
         if (event.valid_from or where.occurred_at) <= at and event.version > versions.get(where.stream_id, (0,))[0]:
             versions[where.stream_id] = event.version, event
-    members = lists.log.reader.members([whom])
+    members = lists.log.reader.kin([whom])
     rules = [
         replace(rule, customer_id=whom) if rule.customer_id in members else rule
         for _, version in versions.values()
