@@ -17,6 +17,7 @@ from domain.consent import ConsentGranted, ConsentWithdrawn, Matter, Purpose, pe
 from domain.customer import CustomerKind, CustomerProfileChanged, CustomerRegistered
 from domain.follow_up import (
     Action,
+    ActionKind,
     CancelFollowUp,
     DispatchFollowUp,
     FollowUpAttempted,
@@ -208,6 +209,13 @@ STANDING: Mapping[type, FollowUpStatus] = MappingProxyType(
 """How a promise stands after each event; one that failed and is to be tried again is still on its way."""
 
 
+TOLD_BY = (
+    CustomerRegistered, CustomerProfileChanged, IdentifierAdded, IdentifierRemoved, ConsentGranted, ConsentWithdrawn,
+    ContactRestrictionSet, ContactRestrictionLifted, FollowUpScheduled, FollowUpPostponed, *STANDING,
+)  # fmt: skip
+"""The events that tell of a contact, for policies that remember a noun with its customer."""
+
+
 def standing(event: Any) -> FollowUpStatus:
     """How a promise stands after an event."""
     if isinstance(event, FollowUpFailed) and event.retry_at is not None:
@@ -246,6 +254,7 @@ def capped(now: datetime, contact: Contact, purpose: Purpose | None, apart_from:
         for id, promise in contact.promises.items()
         if id != apart_from
         and promise.action.purpose is purpose
+        and promise.action.kind is not ActionKind.REMIND_SURVEY  # which asks nothing new
         and promise.status in ON_ITS_WAY
         and promise.dispatched_at is not None
     ]

@@ -14,7 +14,7 @@ from psycopg import Connection, sql
 from psycopg.errors import UniqueViolation
 
 from domain import follow_up, invitation
-from domain.follow_up import FollowUpStatus
+from domain.follow_up import FollowUpDispatched, FollowUpStatus
 from domain.kernel import Command, Decider, derived
 from eventstore.database import reachable
 from eventstore.envelope import Draft, Happened, Origin, Recorded, Request
@@ -290,7 +290,13 @@ class Runner:
             memories[name] = Memories(policy, self.log.reader, subjects, head, shared)
         correlations = correlations_of(db, rows)
         decisions.learn_for(self._foreseen(rows, now, head, memories))
+        sending = {row.customer_id for row in rows if row.channel is not None and row.customer_id is not None}
+        same_as = self.log.reader.canonical(sending, head) if sending else {}
+        written_to: set[UUID] = set()
         for row in rows:
+            customer_id = None if row.customer_id is None else same_as.get(row.customer_id, row.customer_id)
+            if row.channel is not None and customer_id in written_to:
+                continue  # what goes to them now counts for this one: it is decided when that is in the log
             stands = decisions.state(row.follow_up_id)
             if stands.status is not FollowUpStatus.SCHEDULED or stands.due_at != row.due_at:
                 continue  # the sheet is behind the log: the log counts
@@ -315,6 +321,8 @@ class Runner:
                 )
                 for n, draft in enumerate(decisions.take(command, request), 1):
                     memory.note(subject, draft.event, as_recorded(draft, head + n))
+                    if isinstance(draft.event, FollowUpDispatched) and customer_id is not None:
+                        written_to.add(customer_id)
         return decisions
 
     def _foreseen(
