@@ -19,6 +19,7 @@ from api.limits import MAX_BODY_BYTES, WORKER_THREADS
 from api.router import graphql_router
 from api.schema import schema
 from api.survey_form import survey_form
+from api.withdrawal_form import withdrawal_form
 from eventstore.database import Unavailable, reachable
 from processes.links import link_secret
 
@@ -44,7 +45,8 @@ def create_app(house: House) -> FastAPI:
 
     app = FastAPI(title="Bitácora", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(graphql_router(house, schema()))
-    app.include_router(survey_form(house.log, link_secret(house.kek), house.settings.company))
+    for form in (survey_form, withdrawal_form):
+        app.include_router(form(house.log, link_secret(house.kek), house.settings.company))
     app.include_router(agenda_calendars(house))
 
     @app.get("/healthz")

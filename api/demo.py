@@ -21,6 +21,7 @@ from domain.follow_up import FollowUpDispatched, FollowUpPostponed, FollowUpSche
 from domain.invitation import SurveyInvitationSent
 from domain.kernel import Event, Refused, derived
 from domain.survey import POST_PURCHASE
+from domain.values import Channel
 from eventstore.bulk import Bulk
 from eventstore.database import KEYS_SCHEMA, LOG_SCHEMA, VIEWS_SCHEMA, migrate, open_pool, reachable
 from eventstore.embedded import EmbeddedServer
@@ -28,7 +29,7 @@ from eventstore.envelope import Draft, Happened, Origin, Request
 from eventstore.log import Log
 from eventstore.personal import KeyRing
 from processes import POLICIES
-from processes.letters import Stationery
+from processes.letters import Note, Stationery
 from processes.transports import Answer, Taken
 from processes.worker import Worker, needed_views
 from projections.engine import Engine
@@ -113,9 +114,9 @@ def simulated(
     with _stage() as (log, engine):
         clock = _Clock(since)
         worker = Worker(
-            log, engine, [replace(policy, include_imported=True) for policy in POLICIES], Nowhere(),
+            log, engine, [replace(policy, include_imported=True, rules=None) for policy in POLICIES], Nowhere(),
             Stationery(sender="demo@example.com", company="Demo", base_url="http://localhost", secret=bytes(32)),
-            now=clock,
+            ports={Channel.SMS: Nowhere(), Channel.PHONE: Nowhere()}, now=clock,
         )  # fmt: skip
         waiting = story(seed, since, until, customers)[::-1]
         said: list[tuple[datetime, int, Asking]] = []  # what customers will have said to surveys
@@ -160,7 +161,7 @@ class _Clock:
 class Nowhere:
     """A transport for letters of the past: they count as delivered, and nobody gets them."""
 
-    def send(self, follow_up_id: UUID, message: EmailMessage) -> Answer:
+    def send(self, follow_up_id: UUID, message: EmailMessage | Note) -> Answer:
         return Taken(f"demo:{follow_up_id}")
 
     def was_sent(self, follow_up_id: UUID) -> str | bool | None:

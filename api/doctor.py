@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 import psycopg
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from api.house import House, open_house
-from api.settings import Settings
+from api.settings import Settings, complaints
 from eventstore.database import SchemaError, Unavailable
 from eventstore.embedded import EmbeddedServerError
 from eventstore.personal import KeyFileError
 from processes.completeness import gaps
+from processes.mailboxes import mailbox_of
 
 MIN_FREE_BYTES = 1_000_000_000
 MAX_CALM_LAG_EVENTS = 10_000
@@ -35,11 +37,8 @@ def examine() -> list[Finding]:
     found = [Finding("python", python >= (3, 11), f"Python {'.'.join(map(str, python))}; 3.11 to 3.13 are supported.")]
     try:
         settings = Settings()
-    except ValidationError as error:
-        bad = ", ".join(
-            f"BITACORA_{'_'.join(map(str, each['loc'])).upper()} ({each['msg']})" for each in error.errors()
-        )
-        return [*found, Finding("settings", False, f"These settings cannot be: {bad}.")]
+    except (ValidationError, SettingsError) as error:
+        return [*found, Finding("settings", False, " ".join(complaints(error)))]
     found += _surroundings(settings)
     try:
         with open_house(settings) as house:
@@ -69,6 +68,7 @@ def _surroundings(settings: Settings) -> list[Finding]:
             if loopback
             else f"{settings.host} can be reached from outside, and there is no authentication yet. Set BITACORA_HOST=127.0.0.1.",
         ),
+        Finding("inbox", True, _inbox(settings)),
         Finding(
             "mail", True, f"Mails go {'by SMTP' if settings.smtp_url else f'to the maildir {settings.mail_folder}'}."
         ),
@@ -80,6 +80,13 @@ def _database(house: House, settings: Settings) -> str:
         version = db.info.server_version
     where = "of yours (BITACORA_DSN)" if settings.dsn else "embedded"
     return f"PostgreSQL {version // 10_000}.{version % 10_000}, {where}; the schema is up to date."
+
+
+def _inbox(settings: Settings) -> str:
+    if settings.inbox is None:
+        return "No mail comes in. To read a mailbox: BITACORA_INBOX."
+    mailbox = mailbox_of(settings.inbox).name if "://" in settings.inbox else f"the maildir {settings.inbox}"
+    return f"Mail comes in from {mailbox}."
 
 
 def _inside(house: House) -> list[Finding]:
@@ -111,4 +118,23 @@ def _inside(house: House) -> list[Finding]:
             " ".join(gap.sentence() for gap in missing[:MAX_GAPS_TOLD])
             or "Every trigger has its row. To look through all of them anew: bitacora ledger --check.",
         ),
+        *_waiting_for_somebody(house),
     ]
+
+
+def _waiting_for_somebody(house: House) -> list[Finding]:
+    """What does not go on by itself: follow-ups that may not have arrived, and messages that were given up."""
+    with house.log.pool.connection() as db:
+        row = db.execute(
+            "select count(*) filter (where status = 'UNCERTAIN'), count(*) filter (where status = 'FAILED' and due_at is null) "
+            "  from views.due"
+        ).fetchone()
+    uncertain, failed = row or (0, 0)
+    says = (
+        f"Of {uncertain} follow-ups nobody knows whether they were sent, and {failed} failed for good. "
+        "Look at due(filter: {status: {in: [UNCERTAIN, FAILED]}}), and say what became of them or when to try again: "
+        "recordFollowUpDelivered, recordFollowUpFailed."
+        if uncertain or failed
+        else "Nothing waits for somebody to look."
+    )
+    return [Finding("deliveries", not (uncertain or failed), says)]

@@ -59,7 +59,7 @@ def simulate(
 ) -> None:
     """Say what a policy would have decided over a past, day by day, and why not more; nothing is written."""
     with house() as opened:
-        policy = policy_of(key)
+        policy = policy_of(opened, key)
         begin, end = _moment(since, 0), _moment(until, 1)
         with progress(f"Simulating {key}", "events") as tell:
             found = simulated(opened, policy, begin, end, imported, tell)

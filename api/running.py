@@ -5,6 +5,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from ipaddress import ip_address
 from threading import Event as Signal
 from threading import Thread
@@ -17,10 +18,15 @@ from api.schema import schema
 from api.terminal import progress, say
 from domain.kernel import Refused
 from processes import POLICIES
+from processes.inbox import Inbox
 from processes.letters import Stationery
 from processes.links import link_secret
+from processes.mail_reading import own_addresses
+from processes.mailboxes import mailbox_of
+from processes.outbox import Outbox
+from processes.ports import folder_ports
 from processes.transports import MaildirTransport, SmtpTransport
-from processes.worker import Worker
+from processes.worker import Worker, keep_on
 from projections.rebuild import rebuild_all
 
 STOP_TIMEOUT_S = 15
@@ -60,11 +66,32 @@ def work(house: House) -> None:
 def worker(house: House) -> Worker:
     """The worker of a house: its policies, and how letters leave it."""
     settings = house.settings
-    stationery = Stationery(
+    transport = SmtpTransport(settings.smtp_url) if settings.smtp_url else MaildirTransport(settings.mail_folder)
+    ports = folder_ports(settings.home)
+    return Worker(house.log, house.engine, POLICIES, transport, stationery(house), ports=ports)
+
+
+def stationery(house: House) -> Stationery:
+    """What the letters of a house look like."""
+    settings = house.settings
+    return Stationery(
         sender=settings.mail_from, company=settings.company, base_url=settings.public_url, secret=link_secret(house.kek)
     )
-    transport = SmtpTransport(settings.smtp_url) if settings.smtp_url else MaildirTransport(settings.mail_folder)
-    return Worker(house.log, house.engine, POLICIES, transport, stationery)
+
+
+def outbox(house: House) -> Outbox | None:
+    """What tells other systems, if there are any."""
+    targets = {name: hook.target for name, hook in house.settings.webhooks.items()}
+    return Outbox(house.log, house.engine, targets) if targets else None
+
+
+def inbox(house: House) -> Inbox | None:
+    """What reads the mail that comes in, if it comes in anywhere."""
+    settings = house.settings
+    if settings.inbox is None:
+        return None
+    own = own_addresses(settings.own_addresses)
+    return Inbox(house.log, house.engine, mailbox_of(settings.inbox), stationery(house), own=own)
 
 
 @contextmanager
@@ -79,6 +106,11 @@ def working(house: House) -> Iterator[None]:
     tasks: list[tuple[str, Callable[[], None]]] = [
         ("views", lambda: house.engine.follow(house.dsn, stop)),
         ("worker", lambda: worker(house).follow(house.dsn, stop)),
+    ]
+    tasks += [
+        (name, partial(keep_on, door.step, house.dsn, stop))
+        for name, door in (("outbox", outbox(house)), ("inbox", inbox(house)))
+        if door is not None
     ]
     threads = [Thread(target=task, name=name, daemon=True) for name, task in tasks]
     for thread in threads:

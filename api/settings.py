@@ -1,10 +1,48 @@
 """The settings: what may be set, what it means, and what it is if nothing is said. The only reader of the environment."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from processes.mailboxes import mailbox_of
+from processes.webhooks import Target
+
+SECRETS = frozenset({"dsn", "keys_dsn", "views_dsn", "smtp_url", "inbox", "webhooks"})
+"""The settings that hold passwords: what they are is not shown."""
+
+
+def complaints(error: ValidationError | SettingsError) -> Iterator[str]:
+    """What is wrong with each setting that cannot be, in a sentence that shows no secret."""
+    if isinstance(error, SettingsError):
+        yield "The setting BITACORA_WEBHOOKS cannot be that: it is no JSON."
+        return
+    for found in error.errors():
+        name = str(found["loc"][0]) if found["loc"] else ""
+        told = "that" if name in SECRETS else repr(found["input"])
+        yield f"The setting BITACORA_{name.upper()} cannot be {told}: {found['msg'].removeprefix('Value error, ').rstrip('.')}."
+
+
+class Webhook(BaseModel):
+    """Where another system takes messages, and the secret that they are signed by; two, between blanks, while it changes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str
+    secret: SecretStr
+
+    @property
+    def target(self) -> Target:
+        """The same, ready to send to."""
+        return Target.of(self.url, self.secret.get_secret_value())
+
+    @model_validator(mode="after")
+    def can_be(self) -> "Webhook":
+        """Refused if the address or the secret cannot be."""
+        self.target  # noqa: B018  # made to see whether it can be
+        return self
 
 
 class Settings(BaseSettings):
@@ -33,7 +71,24 @@ class Settings(BaseSettings):
     smtp_url: str | None = Field(
         default=None, description="smtp://user:password@host:port; without it mails go to a maildir in the home."
     )
+    inbox: str | None = Field(
+        default=None, description="Where mail comes in: imaps://user:password@host:port/mailbox, or a maildir."
+    )
+    own_addresses: str = Field(
+        default="", description="The company's domains and addresses, between commas; the sender is one of them anyway."
+    )
+    webhooks: dict[str, Webhook] = Field(
+        default={}, description='Systems that are told: {"erp": {"url": "https://...", "secret": "whsec_..."}}'
+    )
     pool_size: int = Field(default=16, ge=2, le=100, description="Database connections that one process may hold.")
+
+    @field_validator("inbox")
+    @classmethod
+    def can_be_read(cls, place: str | None) -> str | None:
+        """Refused if it is a URL that cannot be that of a mailbox."""
+        if place is not None and "://" in place:
+            mailbox_of(place)
+        return place
 
     @property
     def public_url(self) -> str:

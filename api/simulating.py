@@ -1,4 +1,4 @@
-"""Simulating: what a policy would have done over a past, asked for by its key."""
+"""Simulating: what a policy would have done over a past, or would do by other rules."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -6,18 +6,37 @@ from typing import Any
 
 from api.house import House
 from domain.kernel import Refused
+from domain.policy import DefinePolicy, PolicyDefined, must_be_key
+from domain.rules import must_be_rules
 from processes import POLICIES
+from processes.defined import interpret
+from processes.lives import Lives
 from processes.policy import Policy
 from processes.simulated import Simulation
 from processes.simulation import simulate
 
 
-def policy_of(key: str) -> Policy[Any]:
-    """The policy of a key. Refused if there is none."""
-    found = next((policy for policy in POLICIES if policy.name == key), None)
-    if found is None:
-        raise Refused(f"There is no policy {key}. There are {', '.join(policy.name for policy in POLICIES)}.", "key")
-    return found
+def policy_of(house: House, key: str) -> Policy[Any]:
+    """The policy of a key, built in or defined, by its last version. Refused if there is none."""
+    known = _known(house)
+    if key not in known:
+        raise Refused(f"There is no policy {key}. There are {', '.join(known)}.", "key")
+    return known[key]
+
+
+def candidate(house: House, asked: DefinePolicy) -> Policy[Any]:
+    """The policy that a definition would make. Refused as the definition would be."""
+    must_be_key(asked)
+    must_be_rules(asked.rules)
+    before = _known(house).get(asked.key)
+    version = 1 if before is None else before.version + 1
+    return interpret(PolicyDefined(key=asked.key, version=version, rules=asked.rules), house.log.codec)
+
+
+def _known(house: House) -> dict[str, Policy[Any]]:
+    lives = Lives(house.log, POLICIES)
+    lives.refresh()
+    return {life.policy.name: life.policy for life in lives}
 
 
 def simulated(

@@ -9,12 +9,13 @@ from typing import Annotated, Any, NoReturn
 import orjson
 import typer
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from api.house import House, open_house
-from api.settings import Settings
+from api.settings import Settings, complaints
 from domain.kernel import Refused
 from eventstore.codec import json_form
 from eventstore.database import SchemaError, Unavailable
@@ -104,10 +105,8 @@ def house() -> Iterator[House]:
     try:
         with open_house(Settings()) as opened:
             yield opened
-    except ValidationError as error:
-        for found in error.errors():
-            name = "_".join(map(str, found["loc"])).upper()
-            fail(f"The setting BITACORA_{name} cannot be {found['input']!r}: {found['msg']}.", 2)
+    except (ValidationError, SettingsError) as error:
+        fail(" ".join(complaints(error)), 2)
     except Refused as refused:
         fail(refused.reason)
     except (Unavailable, SchemaError, EmbeddedServerError, KeyFileError, RebuildFailed) as error:

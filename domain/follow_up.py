@@ -115,14 +115,14 @@ class AttemptFollowUp(Command):
 
 
 class RecordFollowUpDelivered(Command):
-    """Note that the provider took it, and what the provider calls it."""
+    """Note that the provider took it, be it found out later, and what the provider calls it."""
 
     follow_up_id: FollowUpId
     provider_ref: str
 
 
 class RecordFollowUpFailed(Command):
-    """Note that an attempt failed; without `retry_at` there will be no other."""
+    """Note that an attempt failed; without `retry_at` there will be no other. What was given up is tried again with one."""
 
     follow_up_id: FollowUpId
     error: str
@@ -317,11 +317,12 @@ def decide(asked: Asked, known: FollowUp) -> Iterator[Event]:
                     raise Refused(f"The next attempt is number {known.attempt + 1}.", "attempt")
                 yield FollowUpAttempted(attempt=attempt)
         case RecordFollowUpDelivered(provider_ref=provider_ref):
-            yield from once(known, FollowUpDelivered(provider_ref=provider_ref), *SENT)
+            yield from once(known, FollowUpDelivered(provider_ref=provider_ref), *SENT, FollowUpStatus.FAILED)
         case RecordFollowUpFailed(error=error, retry_at=retry_at):
             if retry_at is not None:
                 must_know_zone(retry_at, "retry_at")
-            yield from once(known, FollowUpFailed(attempt=known.attempt, error=error, retry_at=retry_at), *SENT)
+            allowed = SENT if retry_at is None else (*SENT, FollowUpStatus.FAILED)
+            yield from once(known, FollowUpFailed(attempt=known.attempt, error=error, retry_at=retry_at), *allowed)
         case RecordFollowUpUncertain(reason=reason):
             yield from once(known, FollowUpDeliveryUncertain(reason=reason), FollowUpStatus.SENDING)
         case CompleteFollowUp(outcome=outcome):

@@ -61,6 +61,8 @@ SETTINGS = {
     "wal_compression": "on",
     "checkpoint_timeout": "15min",
     "max_wal_size": "2GB",
+    "wal_level": "minimal",  # nobody replicates it: a table that is made and filled in one transaction is written once
+    "max_wal_senders": "0",
     "timezone": "UTC",
     "log_timezone": "UTC",
 }

@@ -115,6 +115,16 @@ class Log:
             ).fetchone()
         return None if row is None else row[0]
 
+    def holders(self, kind: str, value: str) -> list[UUID]:
+        """Who holds an identifier, by its normal form, verified or not; the owner first, then who has held it longest."""
+        with self.pool.connection() as db:
+            rows = db.execute(
+                "select holder from es.claim where kind = %s and key = %s and until is null "
+                "order by owner desc, position, holder",
+                [kind, self.keys.hashed(kind, value)],
+            ).fetchall()
+        return [row[0] for row in rows]
+
     def state(self, decider: Decider[Any], stream_id: UUID) -> tuple[Any, int]:
         """What is remembered of a stream, and its version (0: nothing yet)."""
         found = self.reader.stream(stream_id, disclose=decider.disclose)

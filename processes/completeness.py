@@ -9,6 +9,7 @@ from typing import Any
 from eventstore.database import reachable
 from eventstore.envelope import Happened
 from eventstore.log import Log
+from processes.lives import Lives, lives_of
 from processes.policy import Policy
 from processes.triggers import next_of
 from projections.engine import Engine
@@ -40,10 +41,16 @@ class Gap:
 class Completeness:
     """Looks for triggers without a row. Any number may: what one has looked through, the others need not."""
 
-    def __init__(self, log: Log, engine: Engine, policies: Sequence[Policy[Any]]) -> None:
+    def __init__(self, log: Log, engine: Engine, policies: Lives | Sequence[Policy[Any]]) -> None:
         self.log = log
         self.engine = engine
-        self.policies = tuple(policies)
+        self.lives = lives_of(log, policies)
+
+    @property
+    def policies(self) -> Sequence[Policy[Any]]:
+        """Those that there are by now."""
+        self.lives.refresh()
+        return [life.policy for life in self.lives]
 
     def go_on(self) -> int:
         """Looks through what the policies have reacted to since it was asked last; returns how many gaps it found.
@@ -83,11 +90,12 @@ class Completeness:
 
     def missing(self, policy: Policy[Any], start: int, end: int) -> Iterator[int]:
         """The positions of a policy's triggers between two positions, for which the ledger has no row."""
-        types = self.log.codec.names(policy.triggers)
-        while types and start < end:
-            with self.log.pool.connection() as db:
-                found, start = next_of(db, self.log.reader, policy, types, start, end, EVENTS_PER_CHECK)
-            yield from self._without_row(policy, (each for each in found if policy.is_trigger(each.event)))
+        for version, begin, until in self.lives[policy.name].turns(start, end):
+            types = self.log.codec.names(version.triggers)
+            while types and begin < until:
+                with self.log.pool.connection() as db:
+                    found, _, begin = next_of(db, self.log.reader, version, types, begin, until, EVENTS_PER_CHECK)
+                yield from self._without_row(version, (each for each in found if version.is_trigger(each.event)))
 
     def _without_row(self, policy: Policy[Any], triggers: Iterable[Happened]) -> list[int]:
         positions = [at.position for _, at in triggers]
@@ -103,6 +111,7 @@ class Completeness:
 
     def _behind(self) -> tuple[list[tuple[Policy[Any], int, int]], int]:
         """The policies that have reacted to more than was looked through, from where and up to where; and the head then."""
+        by_name = {policy.name: policy for policy in self.policies if policy.triggers}
         with self.log.pool.connection() as db:
             rows = db.execute(
                 "select p.name, coalesce(l.position, a.position), c.position "
@@ -111,9 +120,8 @@ class Completeness:
                 "  join es.checkpoint a on a.name = 'activated:' || p.name "
                 "  left join es.checkpoint l on l.name = 'ledger:' || p.name "
                 " where c.position > coalesce(l.position, a.position)",
-                [[policy.name for policy in self.policies if policy.triggers]],
+                [list(by_name)],
             ).fetchall()
-        by_name = {policy.name: policy for policy in self.policies}
         return [(by_name[name], start, end) for name, start, end in rows], self.log.reader.head() if rows else 0
 
     def _since(self, policy: Policy[Any]) -> tuple[int, int]:

@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -14,6 +13,7 @@ from psycopg.errors import UniqueViolation
 
 from domain import follow_up
 from domain.follow_up import (
+    SENT,
     AttemptFollowUp,
     CancelFollowUp,
     FollowUp,
@@ -24,15 +24,22 @@ from domain.follow_up import (
 )
 from domain.invitation import SendInvitation
 from domain.kernel import Command, derived
+from domain.policy import PolicyStatus
+from domain.values import EMPTY, Channel
 from eventstore.database import Unavailable, reachable
 from eventstore.envelope import Request
 from eventstore.log import Log, Outdated
 from processes import points
+from processes.alone import alone
 from processes.clock import Now
 from processes.decisions import Decisions, correlations_of, pause
 from processes.letters import Stationery, Unwritable
-from processes.memories import Memories, Shared
+from processes.lives import RETIRED, Lives
+from processes.memories import Memories
 from processes.policy import Letter, Policy
+from processes.ports import Ports
+from processes.retries import retry_after
+from processes.sharing import Sharing
 from processes.transports import Answer, Deferred, Rejected, Taken, Transport, Unclear
 from projections.engine import Engine
 from projections.lists import Lists
@@ -44,9 +51,11 @@ DELIVERIES_PER_STEP = 50
 MAX_ATTEMPTS = 5
 FIRST_RETRY_AFTER = timedelta(minutes=1)
 RETRY_GROWTH = 4
-"""Retries come after 1, 4, 16 and 64 minutes."""
+"""Retries come after 1, 4, 16 and 64 minutes, or somewhat earlier."""
 LOOK_AGAIN_AFTER = timedelta(seconds=30)
 """When a follow-up that another worker is at, or that fails unexpectedly, is looked at again."""
+RECONCILE_EVERY = timedelta(minutes=10)
+"""How often the way by which something went is asked again whether it did, where nobody knows."""
 MAX_TRIES = 20
 ACTOR = "delivery"
 
@@ -56,18 +65,26 @@ logger = logging.getLogger(__name__)
 class Delivery:
     """Sends what was dispatched. Any number may run: an advisory lock per follow-up arbitrates.
 
-    An attempt is durable before anything is sent. An attempt whose worker died is not repeated unless the transport
-    knows that nothing was sent.
+    E-mails go by the `transport`, the rest by the port of its channel. An attempt is durable before anything is sent.
+    An attempt whose worker died is not repeated unless the way by which it went knows that nothing was sent.
     """
 
     def __init__(
-        self, log: Log, engine: Engine, policies: Sequence[Policy[Any]], transport: Transport, stationery: Stationery
+        self,
+        log: Log,
+        engine: Engine,
+        lives: Lives,
+        transport: Transport,
+        stationery: Stationery,
+        ports: Ports = EMPTY,
     ) -> None:
         self.log = log
         self.engine = engine
         self.transport = transport
+        self.ports = ports
         self.stationery = stationery
-        self._policies = {policy.name: policy for policy in policies}
+        self.lives = lives
+        self._shared = Sharing(log, Lists(log, engine.pool))
         self._sheet: Table[Due] = Table(due.view)
         self._resting: dict[UUID, datetime] = {}
         self._chains: dict[UUID, UUID] = {}
@@ -80,6 +97,7 @@ class Delivery:
         now = clock()
         with reachable():
             self.engine.catch_up([due.view])
+            self.lives.refresh()
             self._resting = {id: until for id, until in self._resting.items() if until > now}
             count = 0
             waiting = self._waiting(now)
@@ -99,22 +117,27 @@ class Delivery:
 
     def _waiting(self, now: datetime) -> list[Due]:
         query = sql.SQL(
-            "select {} from {} where status in ('DISPATCHED', 'SENDING', 'FAILED') and due_at <= %s "
+            "select {} from {} where (status in ('DISPATCHED', 'SENDING', 'FAILED') and due_at <= %s or status = 'UNCERTAIN') "
             "   and policy = any(%s) and follow_up_id <> all(%s) order by due_at, trigger_position limit %s"
         ).format(self._sheet.selected, self._sheet.identifier)
         with self.log.pool.connection() as db:
-            return self._sheet.select(db, query, [now, list(self._policies), list(self._resting), DELIVERIES_PER_STEP])
+            at_work = self.lives.named(PolicyStatus.ACTIVE, PolicyStatus.RETIRED)
+            return self._sheet.select(db, query, [now, at_work, list(self._resting), DELIVERIES_PER_STEP])
 
     def _go_on(self, row: Due, now: datetime) -> bool:
         """One follow-up goes as far as it can. False: it is somebody else's, or not to be sent at this hour."""
-        with self.log.pool.connection() as db, _alone(db, row.follow_up_id) as ours:
+        with self.log.pool.connection() as db, alone(db, row.follow_up_id) as ours:
             if not ours:
                 self._rest(row, now + LOOK_AGAIN_AFTER)
                 return False
             points.reached("delivery: locked")
-            if row.status is FollowUpStatus.SENDING:
+            if row.status in SENT:
                 state, _ = self.log.state(follow_up.decider, row.follow_up_id)
-                if state.status is FollowUpStatus.SENDING and not self._find_out(db, row, state, now):
+                sent = self._was_sent(row) if state.status in SENT else None
+                if sent is None and state.status is FollowUpStatus.UNCERTAIN:
+                    self._rest(row, now + RECONCILE_EVERY)
+                    return False
+                if state.status in SENT and not self._find_out(db, row, state, sent, now):
                     return True
             begun = self._attempt(db, row, now)
             if isinstance(begun, bool):
@@ -126,32 +149,31 @@ class Delivery:
             self._record(db, row, attempt, _outcome(row, attempt, answer, letter, now), letter.then, now)
             return True
 
-    def _find_out(self, db: Connection, row: Due, state: FollowUp, now: datetime) -> bool:
-        """What became of an attempt whose worker died. True if it was surely not sent, and may be repeated now."""
-        sent = self.transport.was_sent(row.follow_up_id)
+    def _find_out(self, db: Connection, row: Due, state: FollowUp, sent: str | bool | None, now: datetime) -> bool:
+        """What became of an attempt that was begun. True if it was surely not sent, and may be repeated now."""
         if sent is False:
-            error, again = "The worker ended before it was sent.", state.attempt < MAX_ATTEMPTS
-            failed = RecordFollowUpFailed(follow_up_id=row.follow_up_id, error=error, retry_at=now if again else None)
+            again = state.attempt < MAX_ATTEMPTS
+            failed = RecordFollowUpFailed(
+                follow_up_id=row.follow_up_id, error="It was not sent after all.", retry_at=now if again else None
+            )
             self._record(db, row, state.attempt, failed, (), now)
             return again
+        outcome: Command = RecordFollowUpUncertain(
+            follow_up_id=row.follow_up_id,
+            reason="The worker ended while it was sending, and the mail server cannot say what became of it.",
+        )
+        if sent is not None:
+            outcome = RecordFollowUpDelivered(follow_up_id=row.follow_up_id, provider_ref=str(sent))
         policy, known = self._known(row, self.log.reader.head())
-        if sent is None:
-            reason = "The worker ended while it was sending, and the mail server cannot say what became of it."
-            uncertain = RecordFollowUpUncertain(follow_up_id=row.follow_up_id, reason=reason)
-            self._record(db, row, state.attempt, uncertain, policy.write(row, known).then, now)
-            return False
-        delivered = RecordFollowUpDelivered(follow_up_id=row.follow_up_id, provider_ref=str(sent))
-        self._record(db, row, state.attempt, delivered, policy.write(row, known).then, now)
+        self._record(db, row, state.attempt, outcome, policy.write(row, known).then, now)
         return False
 
     def _known(self, row: Due, position: int) -> tuple[Policy[Any], Any]:
         """The policy that promised it, and what it knows of the customer at a position."""
-        policy = self._policies[row.policy]
-        subject = policy.subject_of_due(row)
-        shared = None
-        if policy.views:
+        policy = self.lives[row.policy].version(row.policy_version)
+        subject, shared = policy.subject_of_due(row), self._shared.of(policy)
+        if shared is not None and policy.views:
             self.engine.catch_up(policy.views)
-            shared = Shared(policy, self.log.reader, Lists(self.log, self.engine.pool))
             shared.counted = position
         return policy, Memories(policy, self.log.reader, [subject], position, shared).of(subject, position)
 
@@ -166,13 +188,20 @@ class Delivery:
             retry = state.status is FollowUpStatus.FAILED and state.retry_at is not None and state.retry_at <= now
             if state.status is not FollowUpStatus.DISPATCHED and not retry:
                 return False  # the sheet is behind the log: the log counts
+            self.lives.refresh(position)
+            life = self.lives[row.policy]
+            if life.status is PolicyStatus.PAUSED:
+                return False
             policy, known = self._known(row, position)
             attempt = state.attempt + 1
             try:
-                if (reason := policy.objects(row, now, known)) is not None:
+                reason = RETIRED if row.trigger_position <= life.retired_at else policy.objects(row, now, known)
+                if reason is not None:
                     cancel = CancelFollowUp(follow_up_id=row.follow_up_id, reason=reason)
                     return self._append(db, row, attempt, [cancel], now, known=position)
                 letter = policy.write(row, known)
+                if letter.channel is not (row.channel or Channel.EMAIL):  # nobody looked whether that is allowed
+                    raise ValueError(f"{row.policy} promised to write by {row.channel}, not by {letter.channel}.")
                 if letter.hours is not None and (allowed := letter.hours.allowed(now)) > now:
                     self._rest(row, allowed)
                     return False
@@ -186,10 +215,19 @@ class Delivery:
 
     def _send(self, row: Due, letter: Letter, now: datetime) -> Answer:
         try:
-            message = self.stationery.message(row.follow_up_id, letter, now)
+            if letter.channel is Channel.EMAIL:
+                message = self.stationery.message(row.follow_up_id, letter, row.purpose, now)
+                return self.transport.send(row.follow_up_id, message)
+            if (port := self.ports.get(letter.channel)) is None:
+                return Rejected(f"There is no way to send by {letter.channel}.")
+            return port.send(row.follow_up_id, self.stationery.note(row.follow_up_id, letter, row.purpose, now))
         except Unwritable as error:
             return Rejected(str(error))
-        return self.transport.send(row.follow_up_id, message)
+
+    def _was_sent(self, row: Due) -> str | bool | None:
+        """What the way by which it goes can say about it."""
+        port = self.transport if row.channel in (None, Channel.EMAIL) else self.ports.get(row.channel)
+        return None if port is None else port.was_sent(row.follow_up_id)
 
     def _record(
         self, db: Connection, row: Due, attempt: int, outcome: Command, then: Sequence[Command], now: datetime
@@ -240,19 +278,6 @@ class Delivery:
         self._resting[row.follow_up_id] = until
 
 
-@contextmanager
-def _alone(db: Connection, follow_up_id: UUID) -> Iterator[bool]:
-    """Whether nobody else is at this follow-up, for as long as we are. The lock goes with the connection."""
-    key = str(follow_up_id)
-    row = db.execute("select pg_try_advisory_lock(hashtextextended(%s, 0))", [key]).fetchone()
-    ours = bool(row and row[0])
-    try:
-        yield ours
-    finally:
-        if ours and not db.closed and not db.broken:
-            db.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", [key])
-
-
 def _following(outcome: Command, then: Sequence[Command]) -> Iterator[Command]:
     """What is recorded with an outcome. In doubt it is the invitation alone: if the letter did arrive, its link must work."""
     for command in then:
@@ -267,7 +292,8 @@ def _outcome(row: Due, attempt: int, answer: Answer, letter: Letter, now: dateti
         case Taken(reference=reference):
             return RecordFollowUpDelivered(follow_up_id=row.follow_up_id, provider_ref=reference)
         case Deferred(error=error):
-            retry_at = _again(letter, now + retry_after(attempt)) if attempt < MAX_ATTEMPTS else None
+            pause = retry_after(row.follow_up_id, attempt, FIRST_RETRY_AFTER, RETRY_GROWTH)
+            retry_at = _again(letter, now + pause) if attempt < MAX_ATTEMPTS else None
             return RecordFollowUpFailed(follow_up_id=row.follow_up_id, error=error, retry_at=retry_at)
         case Rejected(error=error):
             return RecordFollowUpFailed(follow_up_id=row.follow_up_id, error=error)
@@ -278,8 +304,3 @@ def _outcome(row: Due, attempt: int, answer: Answer, letter: Letter, now: dateti
 def _again(letter: Letter, moment: datetime) -> datetime:
     """The first moment from then on at which the letter may go."""
     return moment if letter.hours is None else letter.hours.allowed(moment)
-
-
-def retry_after(attempt: int) -> timedelta:
-    """How long to wait after a failed attempt."""
-    return FIRST_RETRY_AFTER * int(RETRY_GROWTH ** (attempt - 1))

@@ -15,14 +15,17 @@ from psycopg.errors import UniqueViolation
 from domain import follow_up, invitation
 from domain.follow_up import FollowUp, FollowUpStatus
 from domain.kernel import SAME_AS, Command, Decider, derived
+from domain.policy import PolicyStatus
 from eventstore.corrections import id_array
 from eventstore.database import reachable
 from eventstore.envelope import Request
 from eventstore.log import Log, Outdated
 from processes import points
 from processes.decisions import Decisions, as_recorded, correlations_of, pause
-from processes.memories import Memories, Shared
+from processes.lives import Lives, lives_of
+from processes.memories import Memories
 from processes.policy import Policy
+from processes.sharing import Sharing
 from projections.engine import Engine
 from projections.lists import Lists
 from projections.table import Table
@@ -40,20 +43,19 @@ logger = logging.getLogger(__name__)
 class Firing:
     """Decides about the follow-ups that are due. Any number may: rows that are locked arbitrate."""
 
-    def __init__(self, log: Log, engine: Engine, policies: Sequence[Policy[Any]]) -> None:
+    def __init__(self, log: Log, engine: Engine, policies: Lives | Sequence[Policy[Any]]) -> None:
         self.log = log
         self.engine = engine
-        self._by_name = {policy.name: policy for policy in policies}
+        self.lives = lives_of(log, policies)
         self._sheet: Table[Due] = Table(due.view)
-        lists = Lists(log, engine.pool)
-        self._shared = {each.name: Shared(each, log.reader, lists) for each in policies if each.shared is not None}
+        self._shared = Sharing(log, Lists(log, engine.pool))
 
     def fire(self, now: datetime, only: Collection[str] | None = None) -> int:
         """Decides about every follow-up that is due, until none is left; returns how many events that came to.
 
         `only` names the policies that may decide: those that have reacted to all there is.
         """
-        names = [name for name in self._by_name if only is None or name in only]
+        names = self._at_work(only)
         appended = tries = 0
         most, careful = FOLLOW_UPS_PER_BATCH, False
         waiting: set[UUID] = set()  # for another one to be decided
@@ -61,6 +63,8 @@ class Firing:
         while names and tries < MAX_TRIES:
             with reachable():
                 self.engine.catch_up([due.view])
+                self.lives.refresh()
+                names = self._at_work(only)
                 self._count(now, names)
                 try:
                     with self.log.pool.connection() as db:
@@ -82,6 +86,10 @@ class Firing:
             passed |= batch.passed
             waiting = set() if batch.appended else waiting | batch.waiting
         return appended
+
+    def _at_work(self, only: Collection[str] | None) -> list[str]:
+        """Which policies keep their promises now."""
+        return [name for name in self.lives.named(PolicyStatus.ACTIVE) if only is None or name in only]
 
     def _fire(
         self,
@@ -132,7 +140,7 @@ class Firing:
 
     def _count(self, now: datetime, names: Collection[str]) -> None:
         """Brings up what policies count from of which something is due: before a row is locked, so that nobody waits."""
-        counting = [policy for policy in self._by_name.values() if policy.views and policy.name in names]
+        counting = [policy for name in names if (policy := self.lives[name].policy).views]
         if not counting:
             return
         query = sql.SQL(
@@ -144,7 +152,8 @@ class Firing:
             if policy.name in found:
                 head = self.log.reader.head()
                 self.engine.catch_up(policy.views)
-                self._shared[policy.name].counted = head
+                if (shared := self._shared.of(policy)) is not None:
+                    shared.counted = head
 
     def _claim(
         self, db: Connection, now: datetime, names: Sequence[str], apart_from: Collection[UUID], most: int
@@ -157,7 +166,7 @@ class Firing:
 
     def _alone(self, db: Connection, names: set[str]) -> set[str]:
         """Those policies at which nobody else is: whose memories share something, only one worker decides for at a time."""
-        sharing = sorted(name for name in names if name in self._shared)
+        sharing = sorted(name for name in names if self.lives[name].policy.shared is not None)
         if not sharing:
             return names
         rows = db.execute(
@@ -168,8 +177,7 @@ class Firing:
 
     def _forget(self) -> None:
         """What was decided did not come to be, so what was learnt of it is forgotten."""
-        for shared in self._shared.values():
-            shared.forget()
+        self._shared.forget()
 
     def _decide(
         self,
@@ -180,7 +188,7 @@ class Firing:
         already: Iterable[UUID],
         known: Sequence[Due],
         batch: "Batch",
-    ) -> tuple[Decisions, dict[str, Memories[Any]]]:
+    ) -> tuple[Decisions, dict[int, Memories[Any]]]:
         """Decides one row after the other; each sees what was decided about its customer before it."""
         decisions = Decisions(self.log, set(already))
         for row in known:
@@ -188,20 +196,21 @@ class Firing:
         streams: dict[UUID, Decider[Any]] = {row.follow_up_id: follow_up.decider for row in rows}
         streams |= {row.invitation_id: invitation.decider for row in rows if row.invitation_id is not None}
         decisions.learn(streams)
-        memories: dict[str, Memories[Any]] = {}
-        for name in sorted({row.policy for row in rows}):
-            policy, shared = self._by_name[name], self._shared.get(name)
-            subjects = [policy.subject_of_due(row) for row in rows if row.policy == name]
-            memories[name] = Memories(policy, self.log.reader, subjects, head, shared)
+        memories: dict[int, Memories[Any]] = {}
+        keeping = [self._keeping(row) for row in rows]
+        for policy in {id(each): each for each in keeping}.values():
+            subjects = [each.subject_of_due(row) for each, row in zip(keeping, rows, strict=True) if each is policy]
+            memories[id(policy)] = Memories(policy, self.log.reader, subjects, head, self._shared.of(policy))
         correlations = correlations_of(db, rows)
-        foreseen = [self._foresee(row, now, head, memories[row.policy]) for row in rows]
+        foreseen = [self._foresee(row, now, head, memories[id(self._keeping(row))]) for row in rows]
         decisions.learn_for(command for commands, _ in foreseen for command in commands)
         for row, (commands, changes) in zip(rows, foreseen, strict=True):
             stands = decisions.state(row.follow_up_id)
             if stands.status is not FollowUpStatus.SCHEDULED or stands.due_at != row.due_at:
                 batch.waiting.add(row.follow_up_id)
                 continue  # the sheet is behind the log: the log counts
-            policy, memory = self._by_name[row.policy], memories[row.policy]
+            policy = self._keeping(row)
+            memory = memories[id(policy)]
             try:
                 subject = policy.subject_of_due(row)
                 if changes is None or changes != memory.changes(subject):
@@ -222,11 +231,15 @@ class Firing:
                 batch.waiting.add(row.follow_up_id)
         return decisions, memories
 
+    def _keeping(self, row: Due) -> Policy[Any]:
+        """The version that keeps a promise: the one that made it."""
+        return self.lives[row.policy].version(row.policy_version)
+
     def _foresee(
         self, row: Due, now: datetime, head: int, memory: Memories[Any]
     ) -> tuple[Sequence[Command], int | None]:
         """What will be asked, unless something is decided before it: so that all states are read in one go."""
-        policy = self._by_name[row.policy]
+        policy = self._keeping(row)
         subject = policy.subject_of_due(row)
         with suppress(Exception):  # it is told when it is this one's turn
             return list(policy.decide(row, now, memory.of(subject, head))), memory.changes(subject)

@@ -1,17 +1,22 @@
-"""Letters: e-mails as text and HTML, in the customer's language, with links that lead to their own invitation."""
+"""Letters: e-mails as text and HTML, and notes for other channels, in the customer's language and with links of their own."""
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
 from email.utils import format_datetime, parseaddr
+from typing import Any
 from uuid import UUID
 
 from email_validator import EmailNotValidError, validate_email
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, PackageLoader, StrictUndefined, TemplateError, select_autoescape
 
-from processes.links import token
+from domain.consent import Purpose
+from domain.values import Channel
+from processes.links import MESSAGE, token
 from processes.policy import Letter
 
 MAX_NAME = 100
@@ -29,7 +34,20 @@ templates = Environment(
 
 
 class Unwritable(Exception):
-    """No message can be made of it: the address is not one that mail can be sent to."""
+    """No message can be made of it: the address is not one that mail can be sent to, or the template is at fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A message in plain text, for channels that are no e-mail: an SMS, or what is to be said on the phone."""
+
+    channel: Channel
+    to: str
+    name: str | None
+    language: str
+    subject: str
+    text: str
+    at: datetime
 
 
 class Stationery:
@@ -45,38 +63,80 @@ class Stationery:
         """The same follow-up is the same message, however often it is sent."""
         return f"<{follow_up_id}@{self.sender.domain}>"
 
-    def message(self, follow_up_id: UUID, letter: Letter, now: datetime) -> EmailMessage:
-        """The e-mail. The first line of a text template is the subject. Raises `Unwritable`."""
+    def follow_up_of(self, message_id: str) -> UUID | None:
+        """The follow-up whose message bears this id; None if it is none of ours."""
+        id, _, domain = message_id.strip("<>").rpartition("@")
+        if domain.lower() != self.sender.domain.lower():
+            return None
+        try:
+            return UUID(id)
+        except ValueError:
+            return None
+
+    def message(self, follow_up_id: UUID, letter: Letter, purpose: Purpose | None, now: datetime) -> EmailMessage:
+        """The e-mail. The first line of a text template is the subject. Raises `Unwritable`.
+
+        Without a `purpose` nobody can ask for no more of it: it belongs to what the customer has with the company.
+        """
         to = address(letter.to, letter.name or "")
-        place, id = ("u", follow_up_id) if letter.invitation_id is None else ("s", letter.invitation_id)
-        link = f"{self._base_url}/{place}/{token(self._secret, id)}"
-        values = {
-            "company": self.company,
-            "name": one_line(letter.name or ""),
-            "number": "",
-            "day": "",
-            "link": link,
-            "decline": f"{link}/decline",
-            "scores": [(score, f"{link}?csat={score}") for score in SCORES],
-            **letter.values,
-        }
-        plain = templates.get_template(f"{letter.template}.{letter.language}.txt").render(values)
-        first, _, text = plain.partition("\n")
-        subject = one_line(first, MAX_SUBJECT)
+        values = self._values(follow_up_id, letter, purpose)
+        subject, text = worded(letter, values)
         message = EmailMessage(SMTP if to.addr_spec.isascii() else SMTPUTF8)
         message["From"] = self.sender
         message["To"] = to
         message["Subject"] = subject
         message["Date"] = format_datetime(now)
         message["Message-ID"] = self.message_id(follow_up_id)
-        message["List-Unsubscribe"] = f"<{values['decline']}>"
-        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+        if values["decline"]:
+            message["List-Unsubscribe"] = f"<{values['decline']}>"
+            message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
         message["Auto-Submitted"] = "auto-generated"
         message["Content-Language"] = letter.language
-        message.set_content(text.strip() + "\n", cte="quoted-printable")
-        html = templates.get_template(f"{letter.template}.{letter.language}.html").render(values, subject=subject)
+        message.set_content(text, cte="quoted-printable")
+        html = filled(f"{letter.template}.{letter.language}.html", {**values, "subject": subject})
         message.add_alternative(html, subtype="html", cte="quoted-printable")
         return message
+
+    def note(self, follow_up_id: UUID, letter: Letter, purpose: Purpose | None, now: datetime) -> Note:
+        """The same in plain text, for channels that are no e-mail. Raises `Unwritable`."""
+        subject, text = worded(letter, self._values(follow_up_id, letter, purpose))
+        if not letter.to:
+            raise Unwritable("There is nothing to reach the customer by.")
+        name = one_line(letter.name or "") or None
+        return Note(letter.channel, one_line(letter.to), name, letter.language, subject, text, now)
+
+    def _values(self, follow_up_id: UUID, letter: Letter, purpose: Purpose | None) -> dict[str, Any]:
+        """What templates may name. `link` leads to what there is to answer, `decline` to being left alone; or are empty."""
+        link = decline = ""
+        if letter.invitation_id is not None:
+            link = f"{self._base_url}/s/{token(self._secret, letter.invitation_id)}"
+            decline = f"{link}/decline"
+        elif purpose is not None:
+            link = decline = f"{self._base_url}/u/{token(self._secret, follow_up_id, MESSAGE)}?lang={letter.language}"
+        return {
+            "company": self.company,
+            "name": one_line(letter.name or ""),
+            "number": "",
+            "day": "",
+            "link": link,
+            "decline": decline,
+            "scores": [(score, f"{link}?csat={score}") for score in SCORES] if letter.invitation_id else [],
+            **letter.values,
+        }
+
+
+def worded(letter: Letter, values: Mapping[str, Any]) -> tuple[str, str]:
+    """The subject, which is the first line of the text template, and the text."""
+    first, _, text = filled(f"{letter.template}.{letter.language}.txt", values).partition("\n")
+    return one_line(first, MAX_SUBJECT), text.strip() + "\n"
+
+
+def filled(template: str, values: Mapping[str, Any]) -> str:
+    """A template with its values. Raises `Unwritable` if there is none, or if it names what is not given."""
+    try:
+        return templates.get_template(template).render(values)
+    except TemplateError as error:
+        raise Unwritable(f"The template {template} cannot be filled in: {error}.") from error
 
 
 def address(text: str, name: str) -> Address:

@@ -1,4 +1,4 @@
-"""Links: the secret part of an address that leads a customer, and nobody else, to one invitation."""
+"""Links: the secret part of an address that leads a customer, and nobody else, to one invitation or one message."""
 
 import base64
 import binascii
@@ -13,28 +13,35 @@ ID_BYTES = 16
 MAC_BYTES = 16
 SECRET_BYTES = 32
 
+MESSAGE = "message"
+"""The place where somebody asks for no more messages like the one that holds the link."""
+
 
 def link_secret(kek: bytes) -> bytes:
     """The secret behind all links, derived from the key-encryption key (HKDF-SHA256, RFC 5869)."""
     return HKDF(SHA256(), SECRET_BYTES, salt=None, info=b"bitacora-links/1").derive(kek)
 
 
-def token(secret: bytes, invitation_id: UUID) -> str:
-    """The id and the first half of its HMAC-SHA256, in base64url without padding."""
-    whole = invitation_id.bytes + _mac(secret, invitation_id.bytes)
+def token(secret: bytes, id: UUID, place: str = "") -> str:
+    """The id and the first half of its HMAC-SHA256, in base64url without padding.
+
+    `place` is what the link is for, if that is not an invitation: a link to one place leads nowhere else.
+    """
+    whole = id.bytes + _mac(secret, id.bytes, place)
     return base64.urlsafe_b64encode(whole).rstrip(b"=").decode()
 
 
-def read_token(secret: bytes, text: str) -> UUID | None:
-    """The invitation that a token leads to; None if we did not make it."""
+def read_token(secret: bytes, text: str, place: str = "") -> UUID | None:
+    """What a token of a place leads to; None if we did not make it."""
     try:
         whole = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         return None
-    if len(whole) != ID_BYTES + MAC_BYTES or not hmac.compare_digest(whole[ID_BYTES:], _mac(secret, whole[:ID_BYTES])):
+    if len(whole) != ID_BYTES + MAC_BYTES:
         return None
-    return UUID(bytes=whole[:ID_BYTES])
+    id, mac = whole[:ID_BYTES], whole[ID_BYTES:]
+    return UUID(bytes=id) if hmac.compare_digest(mac, _mac(secret, id, place)) else None
 
 
-def _mac(secret: bytes, invitation: bytes) -> bytes:
-    return hmac.new(secret, invitation, sha256).digest()[:MAC_BYTES]
+def _mac(secret: bytes, id: bytes, place: str) -> bytes:
+    return hmac.new(secret, place.encode() + id, sha256).digest()[:MAC_BYTES]

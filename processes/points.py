@@ -19,7 +19,16 @@ Point = Literal[
     "delivery: sent",
     "delivery: outcome appended, not committed",
     "delivery: outcome recorded",
-    "maildir: written, not renamed",
+    "file: written, not renamed",
+    "outbox: locked",
+    "outbox: attempt recorded",
+    "outbox: sent",
+    "outbox: outcome recorded",
+    "inbox: read",
+    "inbox: decided",
+    "inbox: appended, not committed",
+    "inbox: committed, not flushed",
+    "inbox: taken, not marked",
 ]
 
 

@@ -1,5 +1,6 @@
 """The runner: lets policies react to what happens."""
 
+import logging
 import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,15 +12,18 @@ from psycopg import Connection
 from psycopg.errors import UniqueViolation
 
 from domain.follow_up import FollowUpScheduled, FollowUpSuppressed
-from domain.kernel import derived
+from domain.kernel import Refused, derived
 from eventstore.database import Unavailable, reachable
 from eventstore.envelope import Draft, Happened, Origin, Recorded, Request
 from eventstore.log import Conflict, Log
 from processes import points
 from processes.decisions import Decisions, as_recorded, pause
 from processes.firing import Firing
-from processes.memories import Memories, Shared
+from processes.lives import Lives, activated, lives_of
+from processes.memories import Memories
 from processes.policy import ALREADY_PROMISED, Policy
+from processes.retiring import Retiring
+from processes.sharing import Sharing
 from processes.triggers import apart, corrected_between, next_of, origins, reaction_id
 from projections.engine import Engine
 from projections.lists import Lists
@@ -28,6 +32,8 @@ TRIGGERS_PER_STEP = 500
 MAX_LOOKED_THROUGH = 2_000
 """Of more events than these it is not looked beforehand whom they concern."""
 MAX_TRIES = 20
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +52,25 @@ class Step:
 class Runner:
     """Runs policies over a log. Any number of runners may run: rows that are locked arbitrate."""
 
-    def __init__(self, log: Log, engine: Engine, policies: Sequence[Policy[Any]]) -> None:
+    def __init__(self, log: Log, engine: Engine, policies: Lives | Sequence[Policy[Any]]) -> None:
         self.log = log
         self.engine = engine
-        self.policies = tuple(policies)
-        self.firing = Firing(log, engine, policies)
-        lists = Lists(log, engine.pool)
-        self._types = {policy.name: frozenset(log.codec.names(policy.reactions)) for policy in policies}
-        self._shared = {each.name: Shared(each, log.reader, lists) for each in policies if each.shared is not None}
+        self.lives = lives_of(log, policies)
+        self.firing = Firing(log, engine, self.lives)
+        self.retiring = Retiring(log, engine, self.lives)
+        self._shared = Sharing(log, Lists(log, engine.pool))
+        self._types: dict[tuple[str, int], frozenset[str]] = {}
+
+    @property
+    def policies(self) -> tuple[Policy[Any], ...]:
+        """Those that there are, built in or defined, each by its last version."""
+        return tuple(life.policy for life in self.lives)
+
+    def in_force(self) -> tuple[Policy[Any], ...]:
+        """Those that there are by now."""
+        with reachable():
+            self.lives.refresh()
+        return self.policies
 
     def activate(self, now: datetime | None = None) -> None:
         """Lets new policies begin at the present head: they do not react to the past. Does what they need, once."""
@@ -71,6 +88,7 @@ class Runner:
                         [activated(policy), policy.actor],
                     )
         for policy in self.policies:
+            self._register(policy, now)
             for command in policy.needs:
                 stream_id = self.log.deciders[type(command)].stream_of(command)
                 request = Request(
@@ -84,6 +102,18 @@ class Runner:
                 except Conflict:  # somebody said it before, perhaps in other words: theirs count
                     continue
 
+        self.lives.refresh()
+
+    def _register(self, policy: Policy[Any], now: datetime | None) -> None:
+        """Says in the log that a policy is there, if its rules are shown; what somebody else calls so keeps its name."""
+        if (asked := policy.registration) is None:
+            return
+        command_id = derived("registered", policy.name, policy.version)
+        try:
+            self.log.do(asked, Request(actor=policy.actor, occurred_at=now, command_id=command_id))
+        except Refused as refused:
+            logger.warning("The rules of %s are not shown. %s", policy.name, refused.reason)
+
     # Reacting to what happens.
 
     def react_all(self) -> tuple[list[Step], list[Exception]]:
@@ -92,8 +122,9 @@ class Runner:
         One that cannot go on holds up no other one. Raises `Unavailable`.
         """
         steps, failures = [], list[Exception]()
-        concerned, idle = self._look()
-        for policy in self.policies:
+        policies = self.in_force()
+        concerned, idle = self._look(policies)
+        for policy in policies:
             if policy.name in idle:
                 steps.append(Step(policy.name, idle[policy.name]))
             elif policy.name in concerned:
@@ -105,9 +136,9 @@ class Runner:
                     failures.append(failure)
         return steps, failures
 
-    def _look(self) -> tuple[set[str], dict[str, int]]:
+    def _look(self, policies: Sequence[Policy[Any]]) -> tuple[set[str], dict[str, int]]:
         """Who is concerned by what is new, and who is not, and stands at the head for that."""
-        by_actor = {policy.actor: policy for policy in self.policies}
+        by_actor = {policy.actor: policy for policy in policies}
         with reachable(), self.log.pool.connection() as db:
             rows = db.execute(
                 "select c.name, c.position, coalesce((select max(e.position) from es.event e), 0) "
@@ -115,8 +146,13 @@ class Runner:
                 [list(by_actor)],
             ).fetchall()
             head = rows[0][2] if rows else 0
-            behind = {name: position for name, position, _ in rows if position < head}
-            idle = {by_actor[name].name: head for name, *_ in rows if name not in behind}
+            self.lives.refresh(head)
+            behind = {
+                name: position
+                for name, position, _ in rows
+                if self.lives[by_actor[name].name].turn(position, head) is not None
+            }
+            idle = {by_actor[name].name: min(position, head) for name, position, _ in rows if name not in behind}
             if not behind or head - min(behind.values()) > MAX_LOOKED_THROUGH:
                 return {by_actor[name].name for name in behind}, idle
             new = db.execute(
@@ -126,7 +162,7 @@ class Runner:
             passing = []
             for name, position in behind.items():
                 policy = by_actor[name]
-                types, allowed = self._types[policy.name], origins(policy)
+                types, allowed = self._types_of(policy), origins(policy)
                 if not any(
                     at > position and type in types and origin in allowed and actor != name
                     for at, type, origin, actor in new
@@ -144,6 +180,14 @@ class Runner:
                         [*map(list, zip(*passing, strict=True)), head],
                     )
         return {by_actor[name].name for name in behind} - idle.keys(), idle
+
+    def _types_of(self, policy: Policy[Any]) -> frozenset[str]:
+        """What sets off any version of a policy."""
+        versions = [version for _, version in self.lives[policy.name].versions]
+        key = policy.name, len(versions)
+        if key not in self._types:
+            self._types[key] = frozenset(self.log.codec.names(event for each in versions for event in each.reactions))
+        return self._types[key]
 
     def react(self, policy: Policy[Any]) -> Step:
         """Reacts to the next triggers of a policy: what follows from them and the checkpoint commit together."""
@@ -171,8 +215,13 @@ class Runner:
                 return Step(policy.name, taken=True)
             start, head = row
             points.reached("reaction: checkpoint locked")
-            triggers, position = self._triggers(db, policy, start, head)
-            decisions = self._decide(db, policy, triggers, head)
+            self.lives.refresh(head)
+            turn = self.lives[policy.name].turn(start, head)
+            if turn is None:
+                return Step(policy.name, start)
+            policy, begin, end = turn
+            triggers, endless, position = self._triggers(db, policy, begin, end)
+            decisions = self._decide(db, policy, triggers, endless, head)
             points.reached("reaction: decided")
             if position > start:
                 # Should this be lost, the same is read and decided again, and nothing is appended twice.
@@ -191,12 +240,16 @@ class Runner:
         appended, refused = len(decisions.drafts), len(decisions.refused)
         return Step(policy.name, position, len(triggers), appended, refused, at_head=position >= head)
 
-    def _triggers(self, db: Connection, policy: Policy[Any], start: int, head: int) -> tuple[list[Happened], int]:
-        """The next events that set a policy off, and how far it has then come."""
+    def _triggers(
+        self, db: Connection, policy: Policy[Any], start: int, head: int
+    ) -> tuple[list[Happened], set[int], int]:
+        """The next events that set a policy off, where those stand that do so no more, and how far it has then come."""
         types = self.log.codec.names(policy.reactions)
         return next_of(db, self.log.reader, policy, types, start, head, TRIGGERS_PER_STEP)
 
-    def _decide(self, db: Connection, policy: Policy[Any], triggers: Sequence[Happened], head: int) -> Decisions:
+    def _decide(
+        self, db: Connection, policy: Policy[Any], triggers: Sequence[Happened], endless: Collection[int], head: int
+    ) -> Decisions:
         """Lets a policy react to one trigger after the other; each time it knows what it decided because of those before."""
         decisions = Decisions(self.log)
         if not triggers:
@@ -204,19 +257,29 @@ class Runner:
         first, last = triggers[0].at.position, triggers[-1].at.position
         for group in apart(triggers, corrected_between(db, first, last)):
             subjects = [policy.subject_of(event, at) for event, at in group]
-            end, shared = group[-1].at.position, self._shared.get(policy.name)
+            end, shared = group[-1].at.position, self._shared.of(policy)
             before = [Happened(each.event, as_recorded(each, each.because or 0)) for each in decisions.drafts]
             memories = Memories(policy, self.log.reader, subjects, end, shared, reacted=(first, head), imagined=before)
             for turn in _turns(policy, memories, group):
-                self._take(policy, memories, turn, decisions)
+                self._take(policy, memories, turn, endless, decisions)
         return decisions
 
     def _take(
-        self, policy: Policy[Any], memories: Memories[Any], turn: Sequence[Happened], decisions: Decisions
+        self,
+        policy: Policy[Any],
+        memories: Memories[Any],
+        turn: Sequence[Happened],
+        endless: Collection[int],
+        decisions: Decisions,
     ) -> None:
         """Decides what follows from triggers that know nothing of one another."""
         asked = [
-            list(policy.react(event, at, memories.of(policy.subject_of(event, at), at.position))) for event, at in turn
+            list(
+                policy.stop(event, at)
+                if at.position in endless
+                else policy.react(event, at, memories.of(policy.subject_of(event, at), at.position))
+            )
+            for event, at in turn
         ]
         ids = [
             [reaction_id(policy, at.position, step) for step in ("row", *range(len(commands)))]
@@ -241,19 +304,13 @@ class Runner:
 
     def _forget(self, policy: Policy[Any]) -> None:
         """What was decided did not come to be, so what was learnt of it is forgotten."""
-        if (shared := self._shared.get(policy.name)) is not None:
-            shared.forget()
+        self._shared.forget(policy.name)
 
     # Deciding about what is due.
 
     def fire(self, now: datetime, only: Collection[str] | None = None) -> int:
         """Decides about every follow-up of these policies that is due; returns how many events that came to."""
-        return self.firing.fire(now, only)
-
-
-def activated(policy: Policy[Any]) -> str:
-    """The name of the checkpoint that stays where a policy was activated: it reacts to what came after."""
-    return f"activated:{policy.name}"
+        return self.retiring.take_back(now) + self.firing.fire(now, only)
 
 
 def because_of(policy: Policy[Any], at: Recorded, command_id: UUID) -> Request:

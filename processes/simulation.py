@@ -41,8 +41,9 @@ from eventstore.log import Log
 from processes.delivery import ACTOR as DELIVERY
 from processes.firing import in_time
 from processes.imagined import Imagined, ImaginedMemories
+from processes.lives import activated
 from processes.policy import ALREADY_PROMISED, Policy
-from processes.runner import activated, because_of, is_row
+from processes.runner import because_of, is_row
 from processes.simulated import Outcome, Simulation
 from processes.triggers import ends_of_long_chains, is_reaction, may_set_off
 from projections.fold import Fold
@@ -123,6 +124,8 @@ class _Play:
         self.outcome = Outcome(policy, start, end)
         self.agenda: list[tuple[datetime, int, UUID, datetime]] = []
         self.waiting: list[tuple[int, UUID, datetime]] = []
+        self.endless: set[int] = set()
+        """Where too long chains of causes end: the policy says so, and does no more."""
         self.place = start
         """The last position of something that did happen."""
         self.open: dict[UUID, datetime] = {}
@@ -210,7 +213,8 @@ class _Play:
         found = [each for each in page if type(each.event) in reactions and may_set_off(self.policy, each.at)]
         with self.log.pool.connection() as db:
             endless = ends_of_long_chains(db, found)
-        setting_off = {each.at.position for each in found} - endless
+        setting_off = {each.at.position for each in found}
+        self.endless |= endless
         self.memories.expect({self.policy.subject_of(*each) for each in found if each.at.position in setting_off})
         for each in page:
             self._go_on(each, each.at.position in setting_off)
@@ -268,7 +272,8 @@ class _Play:
     def _react(self, event: Event, at: Recorded) -> None:
         policy = self.policy
         known = self.memories.of(policy.subject_of(event, at), self.place)
-        commands = list(policy.react(event, at, known))
+        stopped = at.position in self.endless
+        commands = list(policy.stop(event, at) if stopped else policy.react(event, at, known))
         self.decisions.learn_for(commands)
         drafts: list[Draft] = []
         for command in commands:

@@ -1,13 +1,11 @@
 """Transports: the ways by which a letter leaves the house, and what they can say about one that left."""
 
 import asyncio
-import os
 import re
 import ssl
 from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
-from threading import get_ident
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
@@ -21,7 +19,7 @@ from aiosmtplib import (
     SMTPSenderRefused,
 )
 
-from processes import points
+from processes import files
 from processes.letters import wire
 
 SMTP_TIMEOUT_S = 30.0
@@ -78,40 +76,25 @@ class MaildirTransport:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for part in ("tmp", "new", "cur"):
-            (folder / part).mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.make(folder, "tmp", "new", "cur")
 
     def send(self, follow_up_id: UUID, message: EmailMessage) -> Answer:
-        """Written beside, flushed to the disk, and then moved into its place in one step."""
+        """The name of the file tells the follow-up."""
         name = f"{follow_up_id}.bitacora"
         if self.was_sent(follow_up_id):
             return Taken(name)
-        draft = self.folder / "tmp" / f"{name}.{os.getpid()}.{get_ident()}"
         try:
-            with draft.open("wb") as file:
-                file.write(wire(message, linesep="\n"))
-                file.flush()
-                os.fsync(file.fileno())
-            points.reached("maildir: written, not renamed")
-            draft.rename(self.folder / "new" / name)
-            _flush(self.folder / "new")
+            files.put(self.folder, name, wire(message, linesep="\n"))
         except OSError as error:
             return Deferred(f"The maildir cannot be written: {error.strerror}.")
         return Taken(name)
 
     def was_sent(self, follow_up_id: UUID) -> str | bool | None:
-        """The file may have been read since, and moved: its name then has a suffix."""
+        """The file may have been read since, and moved: its name then has a suffix. Or it is being moved right now."""
         name = f"{follow_up_id}.bitacora"
-        read = next((self.folder / "cur").glob(f"{name}*"), None)
-        return name if read is not None or (self.folder / "new" / name).exists() else False
-
-
-def _flush(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        waits = (self.folder / "new" / name).exists()
+        read = waits or next((self.folder / "cur").glob(f"{name}*"), None) is not None
+        return name if read or (self.folder / "new" / name).exists() else False
 
 
 def told(answer: str) -> str:

@@ -27,22 +27,22 @@ def origins(policy: Policy[Any]) -> list[str]:
 
 def next_of(
     db: Connection, reader: Reader, policy: Policy[Any], types: Sequence[str], start: int, end: int, limit: int
-) -> tuple[list[Happened], int]:
-    """The next events of some types that may set a policy off, about `limit` of them, and how far that is."""
+) -> tuple[list[Happened], set[int], int]:
+    """The next events of some types that may set a policy off, about `limit` of them; where those stand that do so no more,
+    because too long a chain of causes ends there; and how far that is."""
     if start >= end:
-        return [], start
+        return [], set(), start
     first = db.execute(  # what was imported may be long, and is passed over where it is stored
         "select min(position) from es.event "
         " where position > %s and position <= %s and type = any(%s) and origin = any(%s) and actor <> %s",
         [start, end, list(types), origins(policy), policy.actor],
     ).fetchone()
     if first is None or first[0] is None:
-        return [], end
+        return [], set(), end
     page = [each for each in reader.page(first[0] - 1, limit, types=types) if each.at.position <= end]
     position = page[-1].at.position if len(page) == limit else end
     found = [each for each in page if may_set_off(policy, each.at)]
-    endless = ends_of_long_chains(db, found)
-    return [each for each in found if each.at.position not in endless], position
+    return found, ends_of_long_chains(db, found), position
 
 
 def may_set_off(policy: Policy[Any], at: Recorded) -> bool:

@@ -2,11 +2,12 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import Event as Signal
 from threading import Lock
 from typing import Any
 
+from domain.values import EMPTY
 from eventstore.database import Unavailable
 from eventstore.follower import Bell
 from eventstore.log import Log
@@ -14,7 +15,10 @@ from processes.clock import Clock, Now, wall_clock
 from processes.completeness import Completeness
 from processes.delivery import Delivery
 from processes.letters import Stationery
+from processes.lives import Lives
+from processes.mailboxes import Away
 from processes.policy import Policy
+from processes.ports import Ports
 from processes.runner import Runner
 from processes.transports import Transport
 from projections.engine import Engine
@@ -47,11 +51,13 @@ class Worker:
         transport: Transport,
         stationery: Stationery,
         *,
+        ports: Ports = EMPTY,
         now: Now = wall_clock,
     ) -> None:
-        self.runner = Runner(log, engine, policies)
-        self.delivery = Delivery(log, engine, policies, transport, stationery)
-        self.completeness = Completeness(log, engine, policies) if follow_ups.view in engine.views else None
+        lives = Lives(log, policies)
+        self.runner = Runner(log, engine, lives)
+        self.delivery = Delivery(log, engine, lives, transport, stationery, ports)
+        self.completeness = Completeness(log, engine, lives) if follow_ups.view in engine.views else None
         self._checked = 0.0
         self._now = now
         self._busy = Lock()
@@ -90,18 +96,25 @@ class Worker:
 
     def follow(self, dsn: str, stop: Signal) -> None:
         """Works until `stop`: each second, and at once when something is appended. Comes back after a failure."""
-        bell = Bell(dsn)
-        with Clock(self._try):
-            while not stop.is_set():
-                if not self._try():
-                    bell.wait()
-        bell.close()
+        with Clock(lambda: tried(self.step)):
+            keep_on(self.step, dsn, stop)
 
-    def _try(self) -> bool:
-        try:
-            return self.step()
-        except Unavailable as error:
-            logger.warning("%s", error)
-        except Exception:
-            logger.exception("The worker cannot go on with this. Nothing is lost; it tries again.")
-        return False
+
+def keep_on(step: Callable[[], bool], dsn: str, stop: Signal) -> None:
+    """Does something until `stop`, again as long as it says so, and when something is appended or a second has passed."""
+    bell = Bell(dsn)
+    while not stop.is_set():
+        if not tried(step):
+            bell.wait()
+    bell.close()
+
+
+def tried(step: Callable[[], bool]) -> bool:
+    """What came of it; a failure is told, and is no reason to stop."""
+    try:
+        return step()
+    except (Unavailable, Away) as error:
+        logger.warning("%s", error)
+    except Exception:
+        logger.exception("The worker cannot go on with this. Nothing is lost; it tries again.")
+    return False

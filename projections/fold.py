@@ -14,10 +14,17 @@ class Fold(Generic[R]):
 
     `strict` raises what a handler raises; otherwise the key is parked and the others go on. `tracking` remembers which
     rows were touched, for those who write only these. `facts` are what handlers yielded, by class, and `versions` those of
-    the rows.
+    the rows, if the view has a history; who does without their rows may give others.
     """
 
-    def __init__(self, view: View[R], *, strict: bool = True, tracking: bool = False) -> None:
+    def __init__(
+        self,
+        view: View[R],
+        *,
+        strict: bool = True,
+        tracking: bool = False,
+        versions: Versions[R] | None = None,
+    ) -> None:
         self.view = view
         self.rows: dict[Key, R] = {}
         self.tracking = tracking
@@ -25,7 +32,7 @@ class Fold(Generic[R]):
         self.gone: set[Key] = set()
         self.parked: dict[Key, tuple[int, Exception]] = {}
         self.facts: dict[type[Row], list[Any]] = {facts.row: [] for facts in view.facts}
-        self.versions = Versions(view) if view.history else None
+        self.versions = versions or (Versions(view) if view.history else None)
         self.strict = strict
         self._make: Callable[[Key], R] = (lambda key: view.row(*key)) if len(view.row.key) > 1 else view.row
 
@@ -41,13 +48,13 @@ class Fold(Generic[R]):
     def apply(self, page: Iterable[Happened]) -> None:
         """Folds a page in."""
         handlers, rows, make, tracking = self.view.handlers, self.rows, self._make, self.tracking
-        versions = self.versions
+        versions, appends = self.versions, self.view.appends
         for event, at in page:
             for key_of, handle in handlers.get(type(event), ()):
                 key = at.customer_id if key_of is None else key_of(event, at)
                 if key is None or (self.parked and key in self.parked):
                     continue
-                row = rows.get(key)
+                row = None if appends else rows.get(key)
                 if row is None:
                     row = rows[key] = make(key)
                 if tracking:

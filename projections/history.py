@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import fields
+from datetime import datetime
 from operator import attrgetter
 from typing import Any, Generic, cast
 
@@ -33,8 +34,12 @@ class Versions(Generic[R]):
             if last.from_position != position:
                 last.until_position, last.known_until, last.valid_until = position, known, valid
                 self.closed.append(last)
+        self.open[key] = self.version(key, row, position, known, valid)
+
+    def version(self, key: Key, row: R, position: int, known: datetime, valid: datetime) -> Any:
+        """The row as it is now, from there on."""
         _, *rest = self._values(row)
-        self.open[key] = self._make(key, position, None, known, None, valid, None, *rest)
+        return self._make(key, position, None, known, None, valid, None, *rest)
 
     def end(self, key: Key, at: Recorded) -> None:
         """The row was removed by an event: nothing holds from there on."""
@@ -50,11 +55,6 @@ class Versions(Generic[R]):
         self.open.pop(key, None)
         owner = attrgetter(self._make.key[0])
         self.closed = [version for version in self.closed if owner(version) != key]
-
-    def take_closed(self) -> list[Any]:
-        """Those that hold no longer, to be written; they are not kept."""
-        taken, self.closed = self.closed, []
-        return taken
 
     def all(self) -> Iterator[Any]:
         """Every version."""

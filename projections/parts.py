@@ -6,13 +6,13 @@ import re
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
 import msgspec
-from psycopg import Connection
+from psycopg import Connection, sql
 from psycopg_pool import ConnectionPool
 
 from domain import DECIDERS
@@ -21,7 +21,7 @@ from eventstore.codec import Codec
 from eventstore.envelope import Happened
 from eventstore.personal import KeyRing
 from eventstore.reader import AsOf, Part, Reader
-from projections.fold import Fold
+from projections.filling import Filling
 from projections.stored import BUILD, Stored
 from projections.view import View
 
@@ -55,16 +55,23 @@ class Work(msgspec.Struct):
 
 
 def fold_into(
-    reader: Reader, db: Connection, builds: Sequence[Stored[Any]], head: int, part: Part | None, progress: Progress
+    reader: Reader,
+    db: Connection,
+    builds: Sequence[Stored[Any]],
+    head: int,
+    part: Part | None,
+    progress: Progress,
+    *,
+    frozen: bool = False,
 ) -> int:
     """Folds the log up to `head` into the empty tables of several views, in one pass. Returns how many events that took.
 
     Strict: raises what a handler raises. What will not change any more is written as it comes.
     """
-    folds = [(build, Fold(build.view), list[Happened]()) for build in builds]
+    fillings = [(Filling(build, frozen=frozen), list[Happened]()) for build in builds]
     wanted = defaultdict[type[Event], list[list[Happened]]](list)
-    for build, _, bucket in folds:
-        for event in build.view.events:
+    for filling, bucket in fillings:
+        for event in filling.stored.view.events:
             wanted[event].append(bucket)
     disclosed = {name for build in builds if build.view.personal for name in reader.codec.names(build.view.events)}
     names = sorted({name for build in builds for name in reader.codec.names(build.view.events)})
@@ -74,16 +81,54 @@ def fold_into(
             for happened in page:
                 for bucket in wanted[type(happened[0])]:
                     bucket.append(happened)
-            for build, fold, bucket in folds:
-                fold.apply(bucket)
+            for filling, bucket in fillings:
+                filling.apply(db, bucket)
                 bucket.clear()
-                build.flush(db, fold)
             events += len(page)
             progress(page[-1].at.position, head)
-        for build, fold, _ in folds:
-            build.flush(db, fold, last=True)
+        for filling, _ in fillings:
+            filling.finish(db)
     progress(head, head)
     return events
+
+
+def build_anew(reader: Reader, db: Connection, builds: Sequence[Stored[Any]], head: int, progress: Progress) -> int:
+    """Makes the tables of several views, filled up to `head` and indexed, in one transaction: what nobody else can see yet
+    is written without much ado. Returns how many events that took."""
+    with db.transaction():
+        for build in builds:
+            build.drop(db)
+            build.create(db, keyed=False)
+        events = fold_into(reader, db, builds, head, None, progress, frozen=True)
+        for build in builds:
+            build.index(db, keyed=False)
+    for build in builds:
+        build.analyze(db)
+    return events
+
+
+@contextmanager
+def unhurried(db: Connection) -> Iterator[None]:
+    """Without limits to how long a statement takes and the next one is waited for, and without waiting for the disk until
+    the tables are swapped; with one process for each index, since the others have their own, with a look at fewer rows for
+    the planner, and, where the server keeps a minimal log, with nothing in it of tables that are more than a few pages."""
+    settings = {
+        "statement_timeout": "0",
+        "idle_in_transaction_session_timeout": "0",
+        "synchronous_commit": "off",
+        "wal_skip_threshold": "64kB",
+        "maintenance_work_mem": "256MB",
+        "max_parallel_maintenance_workers": "0",
+        "default_statistics_target": "50",
+    }
+    for name, value in settings.items():
+        db.execute("select set_config(%s, %s, false)", [name, value])
+    try:
+        yield
+    finally:
+        if not db.closed:
+            for name in settings:
+                db.execute(sql.SQL("reset {}").format(sql.Identifier(name)))
 
 
 def processors() -> int:
@@ -100,21 +145,28 @@ def worth_parts(views: Sequence[View[Any]], head: int) -> bool:
 
 
 def shares(views: Sequence[View[Any]], counts: Mapping[str, int], names: Names, of: int) -> list[list[View[Any]]]:
-    """The views in shares that cost about the same: by how many events each folds, and more where each makes a row.
+    """The views in shares that cost about the same: by how many events each folds, what it writes for one, and how many
+    have to be read that its share would not read without it.
 
     The first share has all that hold personal values, whose keys are not handed to other processes.
     """
     found: list[list[View[Any]]] = [[] for _ in range(of)]
+    read: list[set[str]] = [set() for _ in range(of)]
     costs = [0] * of
 
-    def cost(view: View[Any]) -> int:
-        events = sum(counts.get(name, 0) for name in names(view.events))
-        return events * (1 + 2 * view.appends + 2 * len(view.facts) + 2 * view.history + 2 * bool(view.personal))
+    def events(stored_as: Iterable[str]) -> int:
+        return sum(counts.get(name, 0) for name in stored_as)
 
-    for view in sorted(views, key=lambda view: (not view.personal, -cost(view))):
-        share = 0 if view.personal else costs.index(min(costs))
+    def own(view: View[Any]) -> int:
+        return events(names(view.events)) * (2 + view.appends + 5 * len(view.facts) + 6 * view.history)
+
+    for view in sorted(views, key=lambda view: (not view.personal, -own(view))):
+        wanted = set(names(view.events))
+        with_it = [cost + own(view) + events(wanted - known) for cost, known in zip(costs, read, strict=True)]
+        share = 0 if view.personal else with_it.index(min(with_it))
+        costs[share] = with_it[share]
         found[share].append(view)
-        costs[share] += cost(view)
+        read[share] |= wanted
     return [share for share in found if share]
 
 
@@ -162,13 +214,13 @@ def main() -> None:
 
     options: dict[str, Any] = {"min_size": 1, "max_size": 2, "open": True, "kwargs": {"autocommit": True}}
     with ConnectionPool(work.log, **options) as pool, ConnectionPool(work.views, **options) as views_pool:
-        with views_pool.connection() as db:
-            db.execute("set statement_timeout = 0")
-            db.execute("set synchronous_commit = off")
+        with views_pool.connection() as db, unhurried(db):
             reader = Reader(pool, Codec(DECIDERS), KeyRing(pool, b""))
-            part = Part(views[0].follows, work.number, work.of) if work.of > 1 else None
             builds = [Stored(view, BUILD) for view in views]
-            events = fold_into(reader, db, builds, work.head, part, tell)
+            if work.of == 1:
+                events = build_anew(reader, db, builds, work.head, tell)
+            else:
+                events = fold_into(reader, db, builds, work.head, Part(views[0].follows, work.number, work.of), tell)
             tell(work.head, work.head)
 
 

@@ -16,7 +16,17 @@ from eventstore.reader import AsOf
 from projections.engine import Engine
 from projections.fold import Fold
 from projections.pages import as_read, fold_page
-from projections.parts import PartFailed, Progress, Work, fold_apart, fold_into, processors, shares, worth_parts
+from projections.parts import (
+    PartFailed,
+    Progress,
+    Work,
+    build_anew,
+    fold_apart,
+    processors,
+    shares,
+    unhurried,
+    worth_parts,
+)
 from projections.stored import BUILD, RETIRED, Stored, stored_of
 from projections.table import Table
 from projections.view import View
@@ -93,21 +103,16 @@ def _bulk(engine: Engine, views: Sequence[View[Any]], progress: Progress) -> tup
     head, events = engine.log.reader.head(), 0
     for pool in {id(engine.pool_of(view)): engine.pool_of(view) for view in views}.values():
         builds = [Stored(view, BUILD) for view in views if engine.pool_of(view) is pool]
-        with pool.connection() as db, _unhurried(db):
-            for build in builds:
-                build.drop(db)
-                build.create(db, keyed=False)
+        with pool.connection() as db, unhurried(db):
             try:
-                events = max(events, _filled(engine, pool, db, builds, head, progress))
+                events = max(events, _built(engine, pool, db, builds, head, progress))
             except PartFailed as failed:
                 names = ", ".join(build.view.name for build in builds)
                 raise RebuildFailed(f"{names} cannot be folded ({failed}). The old view goes on serving.") from failed
-        with ThreadPoolExecutor(min(processors(), len(builds)), thread_name_prefix="index") as threads:
-            list(threads.map(lambda build, pool=pool: _index(pool, build), builds))
     return head, events
 
 
-def _filled(
+def _built(
     engine: Engine,
     pool: ConnectionPool,
     db: Connection,
@@ -115,7 +120,7 @@ def _filled(
     head: int,
     progress: Progress,
 ) -> int:
-    """Folds the log into the tables, by several processes if it is long. Returns how many events were folded."""
+    """Makes the tables, by several processes if the log is long. Returns how many events were folded."""
     views = [build.view for build in builds]
     reader = engine.log.reader
 
@@ -123,35 +128,20 @@ def _filled(
         return Work(_dsn(engine.log.pool), _dsn(pool), [view.name for view in views], head, number, of)
 
     if not worth_parts(views, head):
-        return fold_into(reader, db, builds, head, None, progress)
+        return build_anew(reader, db, builds, head, progress)
     if len(views) == 1 and not views[0].personal:
         of = processors()
-        return fold_apart([work(views, number, of) for number in range(of)], progress)
+        builds[0].drop(db)
+        builds[0].create(db, keyed=False)
+        events = fold_apart([work(views, number, of) for number in range(of)], progress)
+        builds[0].index(db, keyed=False)
+        builds[0].analyze(db)
+        return events
     first, *others = shares(views, reader.counts(), reader.codec.names, processors())
     with ThreadPoolExecutor(1, thread_name_prefix="shares") as beside:
         apart = beside.submit(fold_apart, [work(share) for share in others], lambda done, of: None)
-        events = fold_into(reader, db, [Stored(view, BUILD) for view in first], head, None, progress)
+        events = build_anew(reader, db, [Stored(view, BUILD) for view in first], head, progress)
         return max(events, apart.result())
-
-
-def _index(pool: ConnectionPool, build: Stored[Any]) -> None:
-    with pool.connection() as db, _unhurried(db):
-        build.index(db, keyed=False)
-
-
-@contextmanager
-def _unhurried(db: Connection) -> Iterator[None]:
-    """Without a limit to how long a statement takes, and without waiting for the disk until the tables are swapped."""
-    db.execute("set statement_timeout = 0")
-    db.execute("set synchronous_commit = off")
-    db.execute("set maintenance_work_mem = '256MB'")
-    try:
-        yield
-    finally:
-        if not db.closed:
-            db.execute("reset statement_timeout")
-            db.execute("reset synchronous_commit")
-            db.execute("reset maintenance_work_mem")
 
 
 def _dsn(pool: ConnectionPool) -> str:

@@ -11,7 +11,6 @@ from projections.history import open_versions
 from projections.table import Table
 from projections.view import Key, R, View
 
-FLUSH_ROWS = 20_000
 BUILD, RETIRED = "__build", "__retired"
 
 
@@ -47,8 +46,12 @@ class Stored(Generic[R]):
             if not keyed:
                 table.add_key(db)
             table.index(db)
-            if not keyed:
-                db.execute(sql.SQL("analyze {}").format(table.identifier))
+
+    def analyze(self, db: Connection) -> None:
+        """Tells the planner what is in the tables. Not in the transaction that filled them: its rows would count as not
+        yet looked at, and the server would do it once more."""
+        for table in self.tables:
+            db.execute(sql.SQL("analyze {}").format(table.identifier))
 
     def drop(self, db: Connection) -> None:
         """Removes them, if they are there."""
@@ -97,22 +100,6 @@ class Stored(Generic[R]):
                     sql.SQL("delete from {} where {} = any(%s)").format(table.identifier, sql.Identifier(table.key[0])),
                     [whose],
                 )
-
-    def flush(self, db: Connection, fold: Fold[R], *, last: bool = False) -> None:
-        """Writes by COPY, into tables that are being filled, what a fold will not change any more."""
-        if last or (self.view.appends and len(fold.rows) >= FLUSH_ROWS):
-            self.rows.copy_in(db, fold.rows.values())
-            fold.rows.clear()
-        for row, table in self.facts.items():
-            if last or len(fold.facts[row]) >= FLUSH_ROWS:
-                table.copy_in(db, fold.facts[row])
-                fold.facts[row].clear()
-        if self.versions is not None and fold.versions is not None:
-            if last or len(fold.versions.closed) >= FLUSH_ROWS:
-                self.versions.copy_in(db, fold.versions.take_closed())
-            if last:
-                self.versions.copy_in(db, fold.versions.open.values())
-                fold.versions.open.clear()
 
 
 @cache

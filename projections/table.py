@@ -12,11 +12,11 @@ from psycopg import Connection, sql
 from psycopg.abc import Params
 
 from eventstore.codec import json_form
+from projections.lines import CLOSING, OPENING, line_of
 from projections.statements import fixed
 from projections.view import Column, Key, R, View
 
 COPY_ROWS = 5_000
-MAX_MOMENTS = 50_000
 
 
 def _json(value: object) -> str:
@@ -166,26 +166,38 @@ class Table(Generic[R]):
             gone,
         )
 
-    def copy_in(self, db: Connection, rows: Iterable[R], *, temporary: bool = False) -> int:
-        """Writes new rows by COPY; returns how many."""
-        target = sql.Identifier(self.name) if temporary else self.identifier
-        written, rest, line = 0, iter(rows), self._line
-        with db.cursor() as cursor, cursor.copy(sql.SQL("copy {} ({}) from stdin").format(target, self._all)) as copy:
-            while lines := [line(row) for row in islice(rest, COPY_ROWS)]:
-                copy.write("".join(lines))
-                written += len(lines)
-        return written
+    def copy_in(self, db: Connection, rows: Iterable[R], *, temporary: bool = False) -> None:
+        """Writes new rows by COPY."""
+        self.copy_lines(db, map(self.line, rows), temporary=temporary)
+
+    def copy_lines(
+        self, db: Connection, lines: Iterable[bytes], *, temporary: bool = False, frozen: bool = False
+    ) -> None:
+        """Writes new rows that are lines already. `frozen`: the table was made in this transaction, and nobody has
+        to look again whether they are visible."""
+        query = sql.SQL("copy {} ({}) from stdin (format binary{})").format(
+            sql.Identifier(self.name) if temporary else self.identifier,
+            self._all,
+            sql.SQL(", freeze" if frozen else ""),
+        )
+        rest = iter(lines)
+        with db.cursor() as cursor, cursor.copy(query) as copy:
+            copy.write(OPENING)
+            while some := b"".join(islice(rest, COPY_ROWS)):
+                copy.write(some)
+            copy.write(CLOSING)
 
     @cached_property
-    def _line(self) -> Callable[[Any], str]:
-        return _line_writer(self.columns)
+    def line(self) -> Callable[[R], bytes]:
+        """A row as COPY reads it."""
+        return line_of(self.columns)
 
     def digest(self, db: Connection) -> tuple[int, int]:
         """How many rows there are, and a sum over them that does not depend on their order."""
         row = db.execute(
-            sql.SQL(
-                "select count(*), coalesce(sum(hashtextextended(t::text, 0)::numeric), 0) from (select {} from {}) t"
-            ).format(self._all, self.identifier)
+            sql.SQL("select count(*), coalesce(sum(hash_record_extended(t, 0)), 0) from (select {} from {}) t").format(
+                self._all, self.identifier
+            )
         ).fetchone()
         assert row is not None
         return int(row[0]), int(row[1])
@@ -215,40 +227,6 @@ def _array_writer(column: Column) -> Callable[[Iterable[Any]], str]:
 def _quoted(value: str) -> str:
     """A text as an element of an array."""
     return f'"{value}"' if value.isalnum() else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _line_writer(columns: Sequence[Column]) -> Callable[[Any], str]:
-    """A function that writes a row as a line of PostgreSQL's text COPY format.
-
-    It is made of one expression for each column, because looking at each value of a million rows takes twice as long.
-    """
-    forms = {"uuid": "{}.hex", "timestamptz": "iso({})", "date": "{}.isoformat()", "text": "text({})"}
-    forms |= {"boolean": "('t' if {} else 'f')", "jsonb": "text(json({}))"}
-    fields = []
-    for column in columns:
-        value = f"row.{column.name}"
-        plain = column.converts and not column.is_json  # the words of an enumeration
-        form = value if plain else forms.get(column.sql_type, "{}").format(value)
-        fields.append(f"(null if {value} is None else {form})" if column.nullable else form)
-    line = "\t".join(f"{{{field}!s}}" for field in fields)
-    names = {"text": _text, "json": _json, "null": "\\N", "iso": Moments().__getitem__}
-    return cast(Callable[[Any], str], eval(f'lambda row: f"""{line}\\n"""', names))  # noqa: S307  # names of columns alone
-
-
-class Moments(dict[datetime, str]):
-    """Moments as texts. Rows that come of one event have the same few, and writing one out takes long."""
-
-    def __missing__(self, moment: datetime) -> str:
-        if len(self) >= MAX_MOMENTS:
-            self.clear()
-        text = self[moment] = moment.isoformat()
-        return text
-
-
-def _text(value: str) -> str:
-    if value.isprintable() and "\\" not in value:
-        return value
-    return value.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
 
 
 @cache

@@ -27,6 +27,7 @@ from projections.view import GONE, Gone, Row, View
 class Due(Row, key="follow_up_id"):
     """An open follow-up. It leaves the sheet when nothing more is to be done for it.
 
+    `due_at` is empty where somebody has to look: it FAILED for good, or it is UNCERTAIN whether it was sent.
     `version` is that of its stream.
     """
 
@@ -69,7 +70,7 @@ class Due(Row, key="follow_up_id"):
 view = View(
     "due",
     Due,
-    version=4,
+    version=5,
     beside_log=True,
     key=lambda _, at: at.stream_id,
     follows="stream_id",
@@ -119,19 +120,21 @@ def attempt(due: Due, attempted: FollowUpAttempted, at: Recorded) -> None:
 
 
 @view.on(FollowUpFailed)
-def fail(due: Due, failed: FollowUpFailed, at: Recorded) -> Gone | None:
-    if failed.retry_at is None:
-        return GONE
+def fail(due: Due, failed: FollowUpFailed, at: Recorded) -> None:
     due.status = FollowUpStatus.FAILED
     due.due_at = failed.retry_at
     due.version = at.version
-    return None
 
 
-@view.on(FollowUpSuppressed, FollowUpCancelled, FollowUpDelivered, FollowUpDeliveryUncertain, FollowUpCompleted)
+@view.on(FollowUpDeliveryUncertain)
+def doubt(due: Due, uncertain: FollowUpDeliveryUncertain, at: Recorded) -> None:
+    due.status = FollowUpStatus.UNCERTAIN
+    due.due_at = None
+    due.version = at.version
+
+
+@view.on(FollowUpSuppressed, FollowUpCancelled, FollowUpDelivered, FollowUpCompleted)
 def settle(
-    due: Due,
-    settled: FollowUpSuppressed | FollowUpCancelled | FollowUpDelivered | FollowUpDeliveryUncertain | FollowUpCompleted,
-    at: Recorded,
-) -> Gone | None:
+    due: Due, settled: FollowUpSuppressed | FollowUpCancelled | FollowUpDelivered | FollowUpCompleted, at: Recorded
+) -> Gone:
     return GONE

@@ -1,5 +1,6 @@
 """Follow-ups."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -247,8 +248,9 @@ def test_doubt_is_told_once() -> None:
 
 @pytest.mark.parametrize("command", [DELIVER, FAIL])
 def test_nothing_comes_of_what_was_not_sent(command: Command) -> None:
+    failed = " or failed" if command is DELIVER else ""
     given(decider, SCHEDULED, DISPATCHED).when(command).refused(
-        "This follow-up is dispatched, and must be sending or uncertain for that."
+        f"This follow-up is dispatched, and must be sending or uncertain{failed} for that."
     )
     given(decider, SCHEDULED, DISPATCHED).when(DOUBT).refused(
         "This follow-up is dispatched, and must be sending for that."
@@ -256,10 +258,20 @@ def test_nothing_comes_of_what_was_not_sent(command: Command) -> None:
 
 
 def test_a_delivery_is_not_told_otherwise() -> None:
-    for command in (FAIL, RecordFollowUpDelivered(follow_up_id=ID, provider_ref="other")):
+    for command, failed in ((FAIL, ""), (RETRY, " or failed"), (replace(DELIVER, provider_ref="other"), " or failed")):
         given(decider, *SENDING, DELIVERED).when(command).refused(
-            "This follow-up is delivered, and must be sending or uncertain for that."
+            f"This follow-up is delivered, and must be sending or uncertain{failed} for that."
         )
+
+
+def test_what_was_given_up_is_tried_again_or_found_to_have_arrived() -> None:
+    given(decider, *SENDING, FAILED).when(RETRY).then(RETRIED)
+    given(decider, *SENDING, FAILED, RETRIED).when(RETRY).then_nothing()
+    given(decider, *SENDING, FAILED, RETRIED).when(attempt(2)).then(FollowUpAttempted(attempt=2))
+    given(decider, *SENDING, FAILED).when(DELIVER).then(DELIVERED)
+    given(decider, *SENDING, FAILED, DELIVERED).when(attempt(2)).refused(
+        "This follow-up is delivered, and must be dispatched for that."
+    )
 
 
 @pytest.mark.parametrize("happened", [[SCHEDULED], [SCHEDULED, DISPATCHED]])

@@ -112,8 +112,8 @@ class Hasty:
                 [policy.actor],
             ).fetchone() or (0, 0)
             db.execute("update es.checkpoint set position = %s where name = %s", [head, policy.actor])
-            found, _ = ours._triggers(db, policy, start, head)
-            decisions = ours._decide(db, policy, found, head)
+            found, endless, _ = ours._triggers(db, policy, start, head)
+            decisions = ours._decide(db, policy, found, endless, head)
             points.reached("reaction: decided")
             if decisions.drafts:
                 with db.transaction():

@@ -23,6 +23,7 @@ from eventstore.log import Log
 from processes import post_purchase_survey
 from processes.letters import Stationery
 from processes.policy import Policy
+from processes.ports import folder_ports
 from processes.transports import MaildirTransport, Transport
 from processes.worker import Worker
 from projections.engine import Engine
@@ -68,7 +69,9 @@ class Shop:
             sender="crm@shop.test", company="La Tienda", base_url="https://shop.test", secret=SECRET
         )
         transport = self.transport or MaildirTransport(self.folder)
-        return Worker(self.log, self.engine, tuple(self.policies), transport, stationery, now=now or (lambda: self.now))
+        ports = folder_ports(self.folder.parent)
+        now = now or (lambda: self.now)
+        return Worker(self.log, self.engine, tuple(self.policies), transport, stationery, ports=ports, now=now)
 
     # What happens.
 

@@ -197,7 +197,7 @@ def test_a_trigger_that_was_read_again_has_one_row(house: House, tmp_path: Path)
     assert sorted(str(entry.reason) for entry in shop.ledger()) == ["ALREADY_PROMISED", "None"]
 
 
-def test_events_at_the_end_of_too_long_a_chain_need_no_row(house: House, tmp_path: Path) -> None:
+def test_the_end_of_too_long_a_chain_has_a_row_that_says_so(house: House, tmp_path: Path) -> None:
     def answering(hears: str, says: str) -> Policy[dict[object, object]]:
         policy: Policy[dict[object, object]] = Policy(f"says-{says}", version=1, memory=dict)
 
@@ -213,7 +213,8 @@ def test_events_at_the_end_of_too_long_a_chain_need_no_row(house: House, tmp_pat
     shop.worker.run()
     words = [at.position for event, at in shop.events() if isinstance(event, InteractionLogged)]
     assert len(words) == triggers.MAX_CAUSES + 1
-    assert [entry.trigger_position for entry in shop.ledger()] == words[:-1]
+    assert [entry.trigger_position for entry in shop.ledger()] == words
+    assert [entry.reason for entry in shop.ledger()] == ["NOT_CONCERNED"] * triggers.MAX_CAUSES + ["LOOP"]
     assert Completeness(shop.log, shop.engine, policies).check() == []
 
 

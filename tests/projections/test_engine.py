@@ -1,5 +1,6 @@
 """The promise of the engine: however a view is folded, it is the same view."""
 
+import time
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
@@ -100,6 +101,24 @@ def fragile(bad: int | None) -> View[Total]:
             raise ValueError("not this one")
 
     return view
+
+
+def test_a_rebuild_may_fold_for_longer_than_a_transaction_may_be_idle(
+    dsn: str, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.log.do(order(1, customer=1))
+    monkeypatch.setattr("eventstore.database.IDLE_IN_TRANSACTION_TIMEOUT_S", 1)
+    view: View[Total] = View("slow", Total, version=1)
+
+    @view.on(OrderPlaced)
+    def add(total: Total, placed: OrderPlaced, at: Recorded) -> None:
+        time.sleep(1.2)
+        total.pieces += 1
+
+    with open_pool(dsn) as pool:
+        engine = Engine(house.log, pool, [view])
+        engine.prepare()
+        assert rebuild(engine, view).rows == 1
 
 
 def test_an_event_that_cannot_be_folded_parks_its_row_and_the_others_go_on(house: House) -> None:
