@@ -35,10 +35,11 @@ from processes.clock import Now
 from processes.decisions import Decisions, correlations_of, pause
 from processes.letters import Stationery, Unwritable
 from processes.lives import RETIRED, Lives
-from processes.memories import Memories, Shared
+from processes.memories import Memories
 from processes.policy import Letter, Policy
 from processes.ports import Ports
 from processes.retries import retry_after
+from processes.sharing import Sharing
 from processes.transports import Answer, Deferred, Rejected, Taken, Transport, Unclear
 from projections.engine import Engine
 from projections.lists import Lists
@@ -83,6 +84,7 @@ class Delivery:
         self.ports = ports
         self.stationery = stationery
         self.lives = lives
+        self._shared = Sharing(log, Lists(log, engine.pool))
         self._sheet: Table[Due] = Table(due.view)
         self._resting: dict[UUID, datetime] = {}
         self._chains: dict[UUID, UUID] = {}
@@ -169,11 +171,9 @@ class Delivery:
     def _known(self, row: Due, position: int) -> tuple[Policy[Any], Any]:
         """The policy that promised it, and what it knows of the customer at a position."""
         policy = self.lives[row.policy].version(row.policy_version)
-        subject = policy.subject_of_due(row)
-        shared = None
-        if policy.views:
+        subject, shared = policy.subject_of_due(row), self._shared.of(policy)
+        if shared is not None and policy.views:
             self.engine.catch_up(policy.views)
-            shared = Shared(policy, self.log.reader, Lists(self.log, self.engine.pool))
             shared.counted = position
         return policy, Memories(policy, self.log.reader, [subject], position, shared).of(subject, position)
 

@@ -205,7 +205,9 @@ def unwelcome(due: Due, now: datetime, known: Known) -> str | None:
     if known.survey.retired:
         return "SURVEY_RETIRED"
     ours = known.contact.promises[due.follow_up_id]
-    others = [each for each in surveys(known) if each.status in ON_ITS_WAY and each is not ours]
+    promises = known.contact.promises.values()  # those of other policies as well
+    sent = [each for each in promises if each.action.kind is ActionKind.SEND_SURVEY and each.status in ON_ITS_WAY]
+    others = [each for each in sent if each is not ours]
     if any(same_day(each, ours, known) for each in others):
         return "COALESCED"
     asked = [each.dispatched_at for each in others if each.dispatched_at is not None]

@@ -154,6 +154,11 @@ def test_who_wants_nothing_more_is_not_asked_again(office: Office, receiver: Rec
     office.until(office.now + timedelta(minutes=1))
     entry = office.entry(id)
     assert (entry.status, entry.attempts, len(receiver.came)) == ("DEAD", 1, 1)
+    receiver.answers = [410]
+    office.tell()  # somebody tries once more, and it is given up once more
+    office.until(office.now + timedelta(minutes=1))
+    entry = office.entry(id)
+    assert (entry.status, entry.queuings, len(receiver.came)) == ("DEAD", 2, 2)
 
 
 def test_what_is_for_others_is_left_to_them(office: Office, receiver: Receiver) -> None:
