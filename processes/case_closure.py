@@ -25,7 +25,7 @@ from eventstore.envelope import Recorded
 from processes.calendar import Days
 from processes.contact import TOLD_BY, Contact, keep, remembers, unreached
 from processes.policy import Letter, Policy, Subject, cancel, done, occasion
-from processes.post_purchase_survey import CAP, invitation_id
+from processes.post_purchase_survey import NOT_AGAIN_WITHIN, invitation_id
 from processes.survey_memory import Invited, how_ended
 from projections.touchpoints.due import Due
 
@@ -245,7 +245,7 @@ def why_not(due: Due, now: datetime, known: Known) -> str | None:
     if known.survey.retired:
         return "SURVEY_RETIRED"
     asked = [each.sent_at for id, each in known.invitations.items() if id != due.invitation_id]
-    return "CAPPED" if any(now - moment < CAP for moment in asked) else None
+    return "CAPPED" if any(now - moment < NOT_AGAIN_WITHIN for moment in asked) else None
 
 
 def take_back(reason: str, known: Known, *steps: str) -> Iterator[Command]:

@@ -77,6 +77,7 @@ class Promise:
     due_at: datetime
     status: FollowUpStatus = FollowUpStatus.SCHEDULED
     dispatched_at: datetime | None = None
+    done_at: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -192,6 +193,8 @@ def remembers_promises(policy: Policy[Any]) -> None:
             promise.status = standing(event)
             if isinstance(event, FollowUpDispatched):
                 promise.dispatched_at = at.occurred_at
+            if isinstance(event, FollowUpCompleted):
+                promise.done_at = at.occurred_at
 
 
 STANDING: Mapping[type, FollowUpStatus] = MappingProxyType(

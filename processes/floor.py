@@ -85,13 +85,17 @@ class Shift:
 
 @dataclass(slots=True)
 class OpenCase:
-    """A case that is not closed: how much it presses, whose it is, and what was promised, each with when it was."""
+    """A case that is not closed: how much it presses, whose it is, and what was promised, each with when it was.
+
+    `pressing` is what was worked out of that, and of what: from when on little time is left.
+    """
 
     priority: CasePriority | None = None
     staff_id: UUID | None = None
     answered: bool = False
     over: str | None = None
     targets: dict[SlaMilestone, tuple[SlaTargetSet, datetime]] = field(default_factory=dict)
+    pressing: tuple[object, datetime] | None = None
 
     @property
     def next_target(self) -> tuple[SlaTargetSet, datetime] | None:

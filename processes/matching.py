@@ -1,13 +1,13 @@
 """Matching: what is to be taken next, why, and by whom of those who are there."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from domain.agent_shift import AgentStatus
 from domain.case_sla import SlaTargetSet
-from domain.queueing import FULL_CAPACITY, SLA_LEFT_PERCENT, Rank, factors, load, place, waiting_points
+from domain.queueing import FULL_CAPACITY, OTHER_LOAD, SLA_LEFT_PERCENT, Rank, factors, load, place, waiting_points
 from domain.sla import SlaDefined, targets_for
 from processes.company import Company
 from processes.floor import Floor, Item, OpenCase, Shift, waited_s
@@ -58,16 +58,20 @@ def presses_from(item: Item, centre: Centre) -> datetime | None:
     target, set_at = case.next_target
     definition = centre.slas.get(target.sla, {}).get(target.sla_version)
     key = definition.business_calendar if definition is not None else None
-    left_s = centre.office.between(set_at, target.due_at, key)
-    allowed_s = left_s if definition is None else allowed(definition, target, item, case, centre)
-    until_little_s = left_s - allowed_s * SLA_LEFT_PERCENT // 100
-    return set_at if until_little_s < 0 else centre.office.after(set_at, until_little_s, key) + SECOND
+    tiers = centre.tiers.of(item.customer_id)
+    told = target, set_at, case.priority, tiers, definition, centre.office.calendar(key)
+    if case.pressing is None or case.pressing[0] != told:
+        left_s = centre.office.between(set_at, target.due_at, key)
+        allowed_s = left_s if definition is None else allowed(definition, target, item, case, tiers)
+        until_little_s = left_s - allowed_s * SLA_LEFT_PERCENT // 100
+        later = set_at if until_little_s < 0 else centre.office.after(set_at, until_little_s, key) + SECOND
+        case.pressing = told, later
+    return case.pressing[1]
 
 
-def allowed(definition: SlaDefined, target: SlaTargetSet, item: Item, case: OpenCase, centre: Centre) -> int:
+def allowed(definition: SlaDefined, target: SlaTargetSet, item: Item, case: OpenCase, tiers: Iterable[str]) -> int:
     """In how many seconds of business time a target was promised in all."""
     priority = case.priority or item.queued.priority
-    tiers = centre.tiers.of(item.customer_id)
     found = [targets_for(definition, priority, each) for each in tiers] or [targets_for(definition, priority, None)]
     return min(found)[0 if target.milestone.value == "FIRST_RESPONSE" else 1]
 
@@ -85,38 +89,45 @@ def matches(now: datetime, centre: Centre, released: Item | None = None) -> Iter
         holder = floor.items[released.work_item_id].staff_id
         if holder in loads:
             loads[holder] -= load(released.channel)
+    room = {staff_id: capacity(shift, centre.company) - loads.get(staff_id, 0) for staff_id, shift in there.items()}
+    free = [
+        each for each in there.values() if each.status is AgentStatus.AVAILABLE and room[each.staff_id] >= OTHER_LOAD
+    ]
+    if not free:
+        return
     waiting = [each for each in floor.waiting() if each.callback_at is None or each.callback_at <= now]
     if released is not None:
         waiting.append(released)
     offers = 0
     for item in sorted(waiting, key=lambda each: rank(each, now, centre)):
-        staff_id = taker(item, there.values(), loads, centre)
+        staff_id = taker(item, free, room, centre)
         if staff_id is None:
             continue
-        loads[staff_id] = loads.get(staff_id, 0) + load(item.channel)
         yield item, staff_id
         offers += 1
-        if offers == MAX_OFFERS:
+        room[staff_id] -= load(item.channel)
+        if room[staff_id] < OTHER_LOAD:
+            free = [each for each in free if each.staff_id != staff_id]
+        if offers == MAX_OFFERS or not free:
             return
 
 
-def taker(item: Item, there: Iterable[Shift], loads: dict[UUID, int], centre: Centre) -> UUID | None:
-    """Who is offered something: who speaks its language, can do it best, has least, and was offered nothing for longest."""
-    company, skill = centre.company, item.queued.skill
+def taker(item: Item, free: Iterable[Shift], room: Mapping[UUID, int], centre: Centre) -> UUID | None:
+    """Who is offered something: who speaks its language, can do it best, has most room, and was offered nothing for longest."""
+    company, skill, takes = centre.company, item.queued.skill, load(item.channel)
 
     def fit(shift: Shift) -> tuple[bool, int, int, datetime, UUID]:
         strange = item.queued.language is not None and not company.speaks(shift.staff_id, item.queued.language)
         last = centre.floor.offered_at.get(shift.staff_id, LONG_AGO)
-        return strange, -company.level(shift.staff_id, skill), loads.get(shift.staff_id, 0), last, shift.staff_id
+        return strange, -company.level(shift.staff_id, skill), -room[shift.staff_id], last, shift.staff_id
 
     able = [
         each
-        for each in there
-        if each.status is AgentStatus.AVAILABLE
+        for each in free
+        if room[each.staff_id] >= takes
         and (not each.queues or item.queue in each.queues)
-        and (skill is None or company.level(each.staff_id, skill) > 0)
         and each.staff_id not in item.passed
-        and loads.get(each.staff_id, 0) + load(item.channel) <= capacity(each, company)
+        and (skill is None or company.level(each.staff_id, skill) > 0)
     ]
     return min(able, key=fit).staff_id if able else None
 

@@ -6,11 +6,13 @@ from uuid import UUID
 
 from domain.absence import AbsenceKind, PlanAbsence
 from domain.activity import ActivityScheduled
+from domain.interaction import Direction, LogInteraction, ReceiveMessage, SendMessage, StartInteraction
 from domain.kernel import Event, derived
 from domain.lead import AssignLead, CaptureLead
 from domain.opportunity import AssignOpportunity, LoseOpportunity, OpenOpportunity, WinOpportunity
 from domain.staff import AddStaff, GrantSkill, SetCapacity, StaffRole
 from domain.territory import DefineTerritory, TerritoryRule
+from domain.values import Channel
 from tests.processes.shop import Shop, local, moment
 
 
@@ -77,6 +79,18 @@ def give(shop: Shop, noun_id: UUID, name: str, on: str | None = None) -> None:
 def hand(shop: Shop, noun_id: UUID, name: str, on: str | None = None) -> None:
     """Somebody gives an opportunity to somebody."""
     shop.do(AssignOpportunity(opportunity_id=noun_id, staff_id=id_of(name)), on)
+
+
+def talk(shop: Shop, customer: UUID, on: str, how: str = "logged") -> None:
+    """Somebody speaks with a customer."""
+    id = derived("interaction", customer, on)
+    said = {"interaction_id": id, "customer_id": customer}
+    begin = {**said, "channel": Channel.EMAIL, "direction": Direction.IN}
+    if how in ("logged", "started"):
+        shop.do((LogInteraction if how == "logged" else StartInteraction)(**begin), on)
+    else:
+        shop.do(StartInteraction(**begin), "2026-01-16 12:01")
+        shop.do((ReceiveMessage if how == "received" else SendMessage)(interaction_id=id, text="Hello"), on)
 
 
 def happened(shop: Shop, *kinds: type[Event]) -> list[Any]:

@@ -9,7 +9,6 @@ import pytest
 
 from domain.activity import ActivityScheduled
 from domain.deal import ForecastCategory, ForecastCategorySet, MoveCloseDate
-from domain.interaction import Direction, LogInteraction, ReceiveMessage, SendMessage, StartInteraction
 from domain.kernel import derived
 from domain.merging import MergeCustomers
 from domain.opportunity import (
@@ -22,11 +21,10 @@ from domain.opportunity import (
 )
 from domain.pipeline import DefinePipeline, PipelineStage, StageKind, pipeline_id
 from domain.staff import LeaveStaff, StaffRole
-from domain.values import Channel
 from eventstore.envelope import Origin
 from processes import opportunity_hygiene
 from tests.conftest import House
-from tests.processes.sales import hand, happened, id_of, opportunity, person, tasks
+from tests.processes.sales import hand, happened, id_of, opportunity, person, talk, tasks
 from tests.processes.shop import Shop, local, moment
 
 
@@ -45,18 +43,6 @@ def opened(shop: Shop, on: str = "2026-01-16 12:00", **said: Any) -> UUID:
     id = opportunity(shop, on, **asked)
     shop.until(on)
     return id
-
-
-def talk(shop: Shop, customer: UUID, on: str, how: str = "logged") -> None:
-    """Somebody speaks with a customer."""
-    id = derived("interaction", customer, on)
-    said = {"interaction_id": id, "customer_id": customer}
-    begin = {**said, "channel": Channel.EMAIL, "direction": Direction.IN}
-    if how in ("logged", "started"):
-        shop.do((LogInteraction if how == "logged" else StartInteraction)(**begin), on)
-    else:
-        shop.do(StartInteraction(**begin), "2026-01-16 12:01")
-        shop.do((ReceiveMessage if how == "received" else SendMessage)(interaction_id=id, text="Hello"), on)
 
 
 def customer_of(shop: Shop, id: UUID) -> UUID:
@@ -216,6 +202,9 @@ def test_the_manager_is_not_told_if_something_happened_meanwhile(
             talk(shop, customer_of(shop, id), f"2026-{then} 12:00")
     if seen == "at once":
         days(shop, f"{then} 12:00")
+        assert [each[1] for each in stands(shop, f"{step}-manager")] == [
+            "CANCELLED" if what == "stage" else "SCHEDULED"
+        ]
     shop.now = moment(f"2026-{due}") if step != "silence" else moment("2026-02-06 12:00")
     shop.worker.runner.fire(shop.now)
     shop.worker.run()
