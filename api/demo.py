@@ -115,7 +115,7 @@ def simulated(
     with _stage() as (log, engine):
         clock = _Clock(since)
         worker = Worker(
-            log, engine, [replace(policy, include_imported=True) for policy in POLICIES], Nowhere(),
+            log, engine, [replace(policy, include_imported=True, rules=None) for policy in POLICIES], Nowhere(),
             Stationery(sender="demo@example.com", company="Demo", base_url="http://localhost", secret=bytes(32)),
             ports={Channel.SMS: Nowhere(), Channel.PHONE: Nowhere()}, now=clock,
         )  # fmt: skip

@@ -13,10 +13,12 @@ from api.settings import Settings, complaints
 from eventstore.database import SchemaError, Unavailable
 from eventstore.embedded import EmbeddedServerError
 from eventstore.personal import KeyFileError
+from processes.completeness import gaps
 from processes.mailboxes import mailbox_of
 
 MIN_FREE_BYTES = 1_000_000_000
 MAX_CALM_LAG_EVENTS = 10_000
+MAX_GAPS_TOLD = 3
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -106,7 +108,18 @@ def _inside(house: House) -> list[Finding]:
         if not late
         else f"{late} follow-ups are overdue since {oldest:%Y-%m-%d %H:%M}. Is bitacora work running?"
     )
-    return [*found, Finding("follow-ups", not late, says), *_waiting_for_somebody(house)]
+    missing = gaps(house.log)
+    return [
+        *found,
+        Finding("follow-ups", not late, says),
+        Finding(
+            "ledger",
+            not missing,
+            " ".join(gap.sentence() for gap in missing[:MAX_GAPS_TOLD])
+            or "Every trigger has its row. To look through all of them anew: bitacora ledger --check.",
+        ),
+        *_waiting_for_somebody(house),
+    ]
 
 
 def _waiting_for_somebody(house: House) -> list[Finding]:

@@ -42,6 +42,7 @@ from domain import (
     outbound_message,
     payment,
     pipeline,
+    policy,
     price_list,
     product,
     programme,
@@ -131,6 +132,7 @@ DECIDERS = (
     allocation.decider,
     currency_rate.decider,
     # What happens by itself, and what comes and goes.
+    policy.decider,
     follow_up.decider,
     import_batch.decider,
     inbound_message.decider,

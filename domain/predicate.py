@@ -247,6 +247,13 @@ def _order(value: object, wanted: object) -> int | None:
 
 def fields_of(p: Predicate) -> frozenset[str]:
     """The fields that a predicate looks at."""
-    inside = (each for _, branch in _branches(p) for each in branch or ())
-    own = frozenset[str]() if p.test is None else frozenset({p.test.field})
-    return own.union(*map(fields_of, inside))
+    return frozenset(test.field for test in tests_of(p))
+
+
+def tests_of(p: Predicate) -> Iterator[Test]:
+    """Every test of a predicate."""
+    if p.test is not None:
+        yield p.test
+    for _, inside in _branches(p):
+        for each in inside or ():
+            yield from tests_of(each)

@@ -164,4 +164,26 @@ POST_PURCHASE = PublishSurvey(
 )
 """The survey that comes with the house: sent one month after a purchase."""
 
+CASE_SATISFACTION = PublishSurvey(
+    survey_id=survey_id("case-satisfaction"),
+    key="case-satisfaction",
+    title={"es": "¿Le hemos ayudado?", "en": "Did we help you?"},
+    questions=(
+        Question(
+            key="csat",
+            kind=QuestionKind.CSAT,
+            text={
+                "es": "¿Está satisfecho con cómo resolvimos su caso? (1 = nada, 5 = mucho)",
+                "en": "How satisfied are you with how we resolved your case? (1 = not at all, 5 = very)",
+            },
+        ),
+        Question(
+            key="comment",
+            kind=QuestionKind.TEXT,
+            text={"es": "¿Quiere contarnos algo más?", "en": "Is there anything else that you would like to tell us?"},
+        ),
+    ),
+)
+"""The survey that comes with the house: sent a day after a case was resolved."""
+
 decider = Decider("survey", Asked, Happened, Survey(), decide, evolve)

@@ -27,6 +27,8 @@ MAX_TRIES = 20
 MAX_BACKOFF_S = 0.05
 MAX_EVENTS_PER_COMMAND = 1_000
 
+APPENDING = 7305811
+"""The lock under which positions are given out (schema/060_append.sql)."""
 VERSION_GAP = "BT001"
 KNOWN_LESS = "BT002"
 CLAIMED = "BT003"
@@ -171,15 +173,22 @@ class Log:
         events = tuple(Appended(*row) for row in rows)
         return Receipt(command_id, stream_id or events[0].stream_id, events[-1].position, events, duplicate=True)
 
-    def append_within(self, db: Connection, drafts: Sequence[Draft], *, known: int | None = None) -> int:
+    def append_within(
+        self, db: Connection, drafts: Sequence[Draft], *, known: int | None = None, streams: Collection[UUID] = ()
+    ) -> int:
         """Appends as the last statement of a transaction that the caller began on `db`; returns the last position.
 
         The caller commits at once. The log's lock is held until then, so the transaction commits without waiting for
-        the disk, and `flush` is what makes it durable. Raises `Outdated` if more is known than `known`, and
-        `UniqueViolation` if one of the commands has been done before or a stream has moved on.
+        the disk, and `flush` is what makes it durable. Raises `Outdated` if more is known of their customers, or of
+        `streams`, than `known`, and `UniqueViolation` if one of the commands has been done before or a stream has moved on.
         """
         if self.early:
             db.execute("set local synchronous_commit = off")
+        if known is not None and streams:
+            db.execute("select pg_advisory_xact_lock(%s)", [APPENDING])
+            more = "select exists (select from es.event where stream_id = any(%s::uuid[]) and position > %s)"
+            if (row := db.execute(more, [id_array(streams), known]).fetchone()) is not None and row[0]:
+                raise Outdated
         try:
             row = db.execute(
                 "select last, duplicate from es.append_core(%s::jsonb, %s)", [self.seal(drafts), known]

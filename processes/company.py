@@ -45,6 +45,10 @@ class Company:
         known = self.staff.get(staff_id) if staff_id is not None else None
         return known is not None and known.added is not None and not known.left
 
+    def has_left(self, staff_id: UUID) -> bool:
+        """Whether somebody worked here once, and does no longer."""
+        return self._of(staff_id).left
+
     def with_role(self, *roles: StaffRole) -> list[UUID]:
         """Everybody who works here and has one of these roles, in the order of the roles and then of the ids."""
         found = [(self.role(each), each) for each in self.staff if self.works_here(each)]
@@ -134,6 +138,11 @@ class Company:
     def territory_of(self, place: Place) -> UUID | None:
         """The innermost territory that a place belongs to."""
         return next(iter(self.territories_of(place)), None)
+
+    def calendar_at(self, place: Place) -> str | None:
+        """The key of the business calendar of a place: its innermost territory's, which need not be defined."""
+        found = self.territory_of(place)
+        return self._key(found) or None if found is not None else None
 
     def owner_of(self, place: Place) -> UUID | None:
         """Who answers for a place: for the innermost of its territories for which somebody who works here does."""

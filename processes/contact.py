@@ -14,9 +14,10 @@ from uuid import UUID
 from domain import consent as consents
 from domain import restriction as restrictions
 from domain.consent import ConsentGranted, ConsentWithdrawn, Matter, Purpose, permits
-from domain.customer import CustomerProfileChanged, CustomerRegistered
+from domain.customer import CustomerKind, CustomerProfileChanged, CustomerRegistered
 from domain.follow_up import (
     Action,
+    ActionKind,
     CancelFollowUp,
     DispatchFollowUp,
     FollowUpAttempted,
@@ -38,6 +39,7 @@ from domain.restriction import ContactRestrictionLifted, ContactRestrictionSet, 
 from domain.values import Channel
 from eventstore.envelope import Recorded
 from processes.calendar import HOME_COUNTRY, HOME_ZONE, Calendar, country_code
+from processes.places import NOWHERE, Place, placed
 from processes.policy import Policy
 from projections.touchpoints.due import Due
 
@@ -75,6 +77,7 @@ class Promise:
     due_at: datetime
     status: FollowUpStatus = FollowUpStatus.SCHEDULED
     dispatched_at: datetime | None = None
+    done_at: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -84,6 +87,8 @@ class Contact:
     zone: str = HOME_ZONE
     country: str = HOME_COUNTRY
     language: str = "es"
+    kind: CustomerKind = CustomerKind.PERSON
+    place: Place = NOWHERE
     name: str | None = None
     told_by_itself: bool = False
     addresses: dict[tuple[UUID, int], tuple[IdentifierType, str | None]] = field(default_factory=dict)
@@ -116,7 +121,10 @@ class Remembers(Protocol):
 
 
 def remembers(policy: Policy[Any]) -> None:
-    """Lets a policy remember the contact of its customers: its memory must have a `contact`."""
+    """Lets a policy remember the contact of its customers: its memory must have a `contact`.
+
+    What it sends is then not sent to whoever cannot, or must not, be reached any more.
+    """
 
     @policy.remember(CustomerRegistered, CustomerProfileChanged, disclose=True)
     def who(known: Remembers, told: CustomerRegistered | CustomerProfileChanged, at: Recorded) -> None:
@@ -125,6 +133,9 @@ def remembers(policy: Policy[Any]) -> None:
             contact.told_by_itself = True
         elif contact.told_by_itself:
             return  # somebody who was merged into this customer has no say about it
+        if isinstance(told, CustomerRegistered):
+            contact.kind = told.kind
+        contact.place = placed(contact.place, told)
         contact.name = told.name or contact.name
         contact.language = told.language or contact.language
         contact.zone = told.timezone or contact.zone
@@ -137,6 +148,11 @@ def remembers(policy: Policy[Any]) -> None:
     @policy.remember(IdentifierRemoved)
     def unreachable(known: Remembers, removed: IdentifierRemoved, at: Recorded) -> None:
         known.contact.addresses.pop((at.stream_id, removed.number), None)
+
+    @policy.unless
+    def not_reached(due: Due, now: datetime, known: Remembers) -> str | None:
+        """Asked again before every attempt: what was let go may wait for long."""
+        return None if due.channel is None else unreached(now, known.contact, due.purpose, due.channel)
 
     remembers_objections(policy)
     remembers_promises(policy)
@@ -177,6 +193,8 @@ def remembers_promises(policy: Policy[Any]) -> None:
             promise.status = standing(event)
             if isinstance(event, FollowUpDispatched):
                 promise.dispatched_at = at.occurred_at
+            if isinstance(event, FollowUpCompleted):
+                promise.done_at = at.occurred_at
 
 
 STANDING: Mapping[type, FollowUpStatus] = MappingProxyType(
@@ -192,6 +210,13 @@ STANDING: Mapping[type, FollowUpStatus] = MappingProxyType(
     }
 )
 """How a promise stands after each event; one that failed and is to be tried again is still on its way."""
+
+
+TOLD_BY = (
+    CustomerRegistered, CustomerProfileChanged, IdentifierAdded, IdentifierRemoved, ConsentGranted, ConsentWithdrawn,
+    ContactRestrictionSet, ContactRestrictionLifted, FollowUpScheduled, FollowUpPostponed, *STANDING,
+)  # fmt: skip
+"""The events that tell of a contact, for policies that remember a noun with its customer."""
 
 
 def standing(event: Any) -> FollowUpStatus:
@@ -216,6 +241,13 @@ def unreached(now: datetime, contact: Contact, purpose: Purpose | None, channel:
     return None if said or (said is None and purpose in BY_INTEREST) else "NO_CONSENT"
 
 
+def profiling_forbidden(now: datetime, contact: Contact) -> str | None:
+    """NO_PROFILING if the customer's behaviour is not to be used to choose what to do about them: they objected to it."""
+    said = permits(contact.consent, Purpose.PROFILING, None)
+    forbidden = forbids(contact.restriction, Purpose.PROFILING, None, now) or said is False
+    return "NO_PROFILING" if forbidden else None
+
+
 def capped(now: datetime, contact: Contact, purpose: Purpose | None, apart_from: UUID) -> str | None:
     """CAPPED if the customer was written to for a purpose as often as may be, by whatever policy and channel."""
     if purpose is None:
@@ -225,6 +257,7 @@ def capped(now: datetime, contact: Contact, purpose: Purpose | None, apart_from:
         for id, promise in contact.promises.items()
         if id != apart_from
         and promise.action.purpose is purpose
+        and promise.action.kind is not ActionKind.REMIND_SURVEY  # which asks nothing new
         and promise.status in ON_ITS_WAY
         and promise.dispatched_at is not None
     ]

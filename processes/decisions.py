@@ -1,15 +1,20 @@
 """Many commands, decided against the states of their streams and appended together in a transaction of the caller's."""
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
+import random
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from psycopg import Connection
 
 from domain.kernel import Command, Decider, Refused
-from eventstore.envelope import Draft, Request
+from eventstore.corrections import id_array
+from eventstore.envelope import Draft, Recorded, Request
 from eventstore.log import Log, decide
+from projections.touchpoints.due import Due
+
+MAX_BACKOFF_S = 0.05
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +40,10 @@ class Decisions:
         """Reads the states that these commands are decided on."""
         self.learn({(noun := self.log.deciders[type(command)]).stream_of(command): noun for command in commands})
 
+    def know(self, stream_id: UUID, state: Any, version: int) -> None:
+        """The state of a stream that is known already. If it is behind the log, what is decided cannot be appended."""
+        self._states[stream_id] = (state, version)
+
     def state(self, stream_id: UUID) -> Any:
         """What is remembered of a stream that was learnt."""
         return self._states[stream_id][0]
@@ -52,8 +61,7 @@ class Decisions:
         try:
             drafts, state = decide(noun, command, state, version, request, request.command_id)
         except Refused as refused:
-            logger.warning("%s asked for %s and was refused: %s", request.actor, type(command).__name__, refused.reason)
-            self.refused.append((command, refused))
+            self.refuse(command, request, refused)
             return []
         if drafts:
             self._states[stream_id] = (state, drafts[-1].version)
@@ -61,10 +69,39 @@ class Decisions:
             self.done.add(request.command_id)
         return drafts
 
+    def refuse(self, command: Command, request: Request, refused: Refused) -> None:
+        """Notes a refusal, and tells the operator."""
+        logger.warning("%s asked for %s and was refused: %s", request.actor, type(command).__name__, refused.reason)
+        self.refused.append((command, refused))
+
     def already(self) -> set[UUID]:
         """Those of the commands that led to something whose ids are in the log before it was appended."""
         return self.log.done({draft.command_id for draft in self.drafts})
 
-    def append(self, db: Connection, known: int | None = None) -> int:
+    def append(self, db: Connection, known: int | None = None, streams: Collection[UUID] = ()) -> int:
         """Appends what was decided, last in a transaction on `db`. Raises `Outdated` and `UniqueViolation`."""
-        return self.log.append_within(db, self.drafts, known=known)
+        return self.log.append_within(db, self.drafts, known=known, streams=streams)
+
+
+def correlations_of(db: Connection, rows: Sequence[Due]) -> dict[UUID, UUID]:
+    """The chain that each follow-up belongs to, as its first event says."""
+    if not rows:
+        return {}
+    found = db.execute(
+        "select stream_id, correlation_id from es.event where stream_id = any(%s::uuid[]) and version = 1",
+        [id_array(row.follow_up_id for row in rows)],
+    ).fetchall()
+    return dict(found)
+
+
+def as_recorded(draft: Draft, position: int) -> Recorded:
+    """A draft as it will be read, but for its position."""
+    return Recorded(
+        position, draft.stream_id, draft.version, draft.event.stored_as, draft.customer_id, draft.occurred_at,
+        draft.occurred_at, draft.actor, draft.origin, draft.command_id, draft.correlation_id, draft.because,
+    )  # fmt: skip
+
+
+def pause() -> float:
+    """How long to wait before trying again, in seconds; not the same for everyone who tries."""
+    return random.uniform(0, MAX_BACKOFF_S)  # noqa: S311  # no secret

@@ -24,6 +24,7 @@ from domain.follow_up import (
 )
 from domain.invitation import SendInvitation
 from domain.kernel import Command, derived
+from domain.policy import PolicyStatus
 from domain.values import EMPTY, Channel
 from eventstore.database import Unavailable, reachable
 from eventstore.envelope import Request
@@ -31,13 +32,14 @@ from eventstore.log import Log, Outdated
 from processes import points
 from processes.alone import alone
 from processes.clock import Now
-from processes.decisions import Decisions
+from processes.decisions import Decisions, correlations_of, pause
 from processes.letters import Stationery, Unwritable
-from processes.memories import Memories, Shared
+from processes.lives import RETIRED, Lives
+from processes.memories import Memories
 from processes.policy import Letter, Policy
 from processes.ports import Ports
 from processes.retries import retry_after
-from processes.runner import correlations_of, pause
+from processes.sharing import Sharing
 from processes.transports import Answer, Deferred, Rejected, Taken, Transport, Unclear
 from projections.engine import Engine
 from projections.lists import Lists
@@ -71,7 +73,7 @@ class Delivery:
         self,
         log: Log,
         engine: Engine,
-        policies: Sequence[Policy[Any]],
+        lives: Lives,
         transport: Transport,
         stationery: Stationery,
         ports: Ports = EMPTY,
@@ -81,7 +83,8 @@ class Delivery:
         self.transport = transport
         self.ports = ports
         self.stationery = stationery
-        self._policies = {policy.name: policy for policy in policies}
+        self.lives = lives
+        self._shared = Sharing(log, Lists(log, engine.pool))
         self._sheet: Table[Due] = Table(due.view)
         self._resting: dict[UUID, datetime] = {}
         self._chains: dict[UUID, UUID] = {}
@@ -94,6 +97,7 @@ class Delivery:
         now = clock()
         with reachable():
             self.engine.catch_up([due.view])
+            self.lives.refresh()
             self._resting = {id: until for id, until in self._resting.items() if until > now}
             count = 0
             waiting = self._waiting(now)
@@ -117,7 +121,8 @@ class Delivery:
             "   and policy = any(%s) and follow_up_id <> all(%s) order by due_at, trigger_position limit %s"
         ).format(self._sheet.selected, self._sheet.identifier)
         with self.log.pool.connection() as db:
-            return self._sheet.select(db, query, [now, list(self._policies), list(self._resting), DELIVERIES_PER_STEP])
+            at_work = self.lives.named(PolicyStatus.ACTIVE, PolicyStatus.RETIRED)
+            return self._sheet.select(db, query, [now, at_work, list(self._resting), DELIVERIES_PER_STEP])
 
     def _go_on(self, row: Due, now: datetime) -> bool:
         """One follow-up goes as far as it can. False: it is somebody else's, or not to be sent at this hour."""
@@ -165,12 +170,10 @@ class Delivery:
 
     def _known(self, row: Due, position: int) -> tuple[Policy[Any], Any]:
         """The policy that promised it, and what it knows of the customer at a position."""
-        policy = self._policies[row.policy]
-        subject = policy.subject_of_due(row)
-        shared = None
-        if policy.views:
+        policy = self.lives[row.policy].version(row.policy_version)
+        subject, shared = policy.subject_of_due(row), self._shared.of(policy)
+        if shared is not None and policy.views:
             self.engine.catch_up(policy.views)
-            shared = Shared(policy, self.log.reader, Lists(self.log, self.engine.pool))
             shared.counted = position
         return policy, Memories(policy, self.log.reader, [subject], position, shared).of(subject, position)
 
@@ -185,10 +188,15 @@ class Delivery:
             retry = state.status is FollowUpStatus.FAILED and state.retry_at is not None and state.retry_at <= now
             if state.status is not FollowUpStatus.DISPATCHED and not retry:
                 return False  # the sheet is behind the log: the log counts
+            self.lives.refresh(position)
+            life = self.lives[row.policy]
+            if life.status is PolicyStatus.PAUSED:
+                return False
             policy, known = self._known(row, position)
             attempt = state.attempt + 1
             try:
-                if (reason := policy.objects(row, now, known)) is not None:
+                reason = RETIRED if row.trigger_position <= life.retired_at else policy.objects(row, now, known)
+                if reason is not None:
                     cancel = CancelFollowUp(follow_up_id=row.follow_up_id, reason=reason)
                     return self._append(db, row, attempt, [cancel], now, known=position)
                 letter = policy.write(row, known)

@@ -29,11 +29,10 @@ from processes import points
 from processes.alone import alone
 from processes.belonging import CASE, Answered, Belonging
 from processes.clock import Now, wall_clock
-from processes.decisions import Decisions
+from processes.decisions import Decisions, pause
 from processes.letters import Stationery
 from processes.mail_reading import Heads, headers_of, heads_of, is_report, message_of, parsed, report_of
 from processes.mailboxes import Away, Mailbox, Posted
-from processes.runner import pause
 from projections.engine import Engine
 
 SOURCE = "mail"

@@ -1,6 +1,6 @@
 """Memories: what policies remember, folded from the log up to a position that only ever grows."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Sequence
 from heapq import merge
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -9,24 +9,31 @@ from domain.kernel import Event
 from eventstore.envelope import Happened, Recorded
 from eventstore.reader import AsOf, Reader
 from processes.policy import Policy, Subject
+from processes.triggers import is_reaction
 from projections.lists import Lists
 
 M = TypeVar("M")
 
 PAGE_EVENTS = 2_000
+ALL = UUID(int=0)
+"""Whom nobody is, for what concerns everybody."""
 
 
 class Shared:
     """What all memories of a policy share, kept from one batch to the next: only what is new is read.
 
-    `counted` is the position up to which the views have come that the policy counts from.
+    `counted` is the position up to which the views have come that the policy counts from. `without` are the positions of
+    events that do not count; they may become more.
     """
 
-    def __init__(self, policy: Policy[Any], reader: Reader, lists: Lists | None = None) -> None:
+    def __init__(
+        self, policy: Policy[Any], reader: Reader, lists: Lists | None = None, without: Container[int] = ()
+    ) -> None:
         self._policy = policy
         self._lists = lists
         self.counted = 0
         self._reader = reader
+        self._without = without
         self._types = reader.codec.names(policy.learning)
         self.forget()
 
@@ -47,7 +54,9 @@ class Shared:
             self.known.position = min(position, self.counted)
         while True:
             while self._coming and self._coming[-1].at.position <= position:
-                self.note(*self._coming.pop())
+                event, at = self._coming.pop()
+                if at.position not in self._without:
+                    self.note(event, at)
             if self._coming or self._read >= position:
                 return self.known
             page = self._reader.page(self._read, PAGE_EVENTS, types=self._types) if self._types else []
@@ -71,35 +80,39 @@ class Memories(Generic[M]):
         subjects: Iterable[UUID | None],
         position: int,
         shared: Shared | None = None,
+        *,
+        reacted: tuple[int, int] | None = None,
+        without: Container[int] = (),
+        imagined: Sequence[Happened] = (),
     ) -> None:
-        """Reads the whole history of these subjects up to a position, in one query. `shared` is made if it is needed."""
-        wanted = list({each for each in subjects if each is not None})
-        names = reader.codec.names(policy.remembering)
-        disclosed = reader.codec.names(policy.disclosed) or False
-        as_of = AsOf(position=position)
+        """Reads the whole history of these subjects up to a position, in one query. `shared` is made if it is needed.
+
+        `reacted` is for a policy that reacts to something of before: what it decided itself, reacting, between these two
+        positions counts from the event that it reacted to, whenever that was. `without` are positions of events that do
+        not count, and may become more; `imagined` are events that count as if they were in the log.
+        """
         self._policy = policy
+        self._reader = reader
         self._shared = shared or (Shared(policy, reader) if policy.shared is not None else None)
         self._own: dict[UUID | None, list[Happened]] = {}
         self._same_as: dict[UUID, UUID] = {}
-        if wanted and policy.subject is Subject.CUSTOMER:
-            self._same_as = reader.canonical(wanted, position)
-            found = reader.customers(wanted, types=names, as_of=as_of, disclose=disclosed) if names else []
-            for happened in found:
-                self._own.setdefault(happened.at.customer_id, []).append(happened)
-        elif wanted:
-            nouns = {stream: noun for noun in wanted for stream in policy.streams_of(noun)}
-            for happened in reader.of_streams(list(nouns), types=names, as_of=as_of, disclose=disclosed):
-                self._own.setdefault(nouns[happened.at.stream_id], []).append(happened)
-            if policy.with_customer:
-                links = {noun: _whose(of_noun) for noun, of_noun in self._own.items()}
-                customers = list({each for whose in links.values() for each in whose})
-                types = reader.codec.names(policy.with_customer)
-                found = reader.customers(customers, types=types, as_of=as_of, disclose=disclosed) if customers else []
-                self._own |= {noun: _with_customer(self._own[noun], links[noun], found) for noun in links}
+        self._wanted = {each for each in subjects if each is not None}
+        self._nouns: dict[UUID, list[UUID]] = {}
+        self._links: dict[UUID | None, dict[UUID, int]] = {}
+        self._reacted = reacted
+        self._without = without
+        if self._wanted and policy.remembering:
+            self._read(position, imagined)
         also = [each for each in reader.streams(policy.also) if each.at.position <= position] if policy.also else []
         self._also = sorted(also, key=_position)
         self._waiting: dict[UUID | None, list[Happened]] = {}
         self._known: dict[UUID | None, M] = {}
+        self._noted: dict[UUID | None, int] = {}
+
+    @property
+    def streams(self) -> set[UUID]:
+        """The streams that tell of the nouns, if it is nouns that are remembered."""
+        return set(self._nouns)
 
     def of(self, subject: UUID | None, position: int) -> M:
         """What is remembered of a subject, and of whoever is taken to be the same, up to a position."""
@@ -110,14 +123,110 @@ class Memories(Generic[M]):
             self._waiting[subject] = list(merge(self._own.get(subject, ()), self._also, key=_position))[::-1]
         waiting = self._waiting[subject]
         while waiting and waiting[-1].at.position <= position:
-            self._remember(subject, *waiting.pop())
+            event, at = waiting.pop()
+            if at.position not in self._without:
+                self._remember(subject, event, at)
         return self._known[subject]
 
-    def note(self, subject: UUID | None, event: Event, at: Recorded) -> None:
-        """Something that was decided just now, to be remembered of a subject, and to be known to all."""
-        self._remember(self._canonical(subject), event, at)
-        if self._shared is not None:
+    def changes(self, subject: UUID | None) -> int:
+        """How often something was noted that changed what is remembered of a subject, or what all share."""
+        return self._noted.get(self._canonical(subject), 0) + self._noted.get(ALL, 0)
+
+    def note(self, event: Event, at: Recorded, position: int) -> None:
+        """Something that was decided just now on what stands at a position, to be remembered as the log will tell it."""
+        if self._policy.subject is Subject.NOUN:
+            subjects: list[UUID | None] = [*self._nouns.get(at.stream_id, ())]
+            if isinstance(event, self._policy.with_customer):
+                subjects = [noun for noun, whose in self._links.items() if at.customer_id in whose]
+        else:
+            subject = self._canonical(at.customer_id)
+            subjects = [] if subject is None or subject not in self._wanted else [subject]
+        for each in subjects:
+            self.of(each, position)
+            self._remember(each, event, at)
+            self._noted[each] = self._noted.get(each, 0) + 1
+        if self._shared is not None and type(event) in self._policy.learning:
             self._shared.note(event, at)
+            self._noted[ALL] = self._noted.get(ALL, 0) + 1
+
+    def _read(self, position: int, imagined: Sequence[Happened]) -> None:
+        policy, reader, wanted = self._policy, self._reader, list(self._wanted)
+        names = reader.codec.names(policy.remembering)
+        disclosed = reader.codec.names(policy.disclosed) or False
+        as_of = AsOf(position=position)
+        if policy.subject is Subject.CUSTOMER:
+            told = {each.at.customer_id for each in imagined if each.at.customer_id is not None}
+            self._same_as = reader.canonical([*wanted, *(told - self._wanted)], position)
+            self._wanted = {self._same_as.get(each, each) for each in wanted}
+            found = reader.customers(wanted, types=names, as_of=as_of, disclose=disclosed)
+            for each in self._told(found, [each for each in imagined if self._concerns(each.at)], position):
+                self._own.setdefault(self._canonical(each.at.customer_id), []).append(each)
+            return
+        for noun in wanted:
+            for stream in policy.streams_of(noun):
+                self._nouns.setdefault(stream, []).append(noun)
+        found = reader.of_streams(list(self._nouns), types=names, as_of=as_of, disclose=disclosed)
+        for each in self._told(found, [each for each in imagined if self._concerns(each.at)], position):
+            for noun in self._nouns[each.at.stream_id]:
+                self._own.setdefault(noun, []).append(each)
+        if policy.with_customer:
+            self._links = {noun: _whose(of_noun) for noun, of_noun in self._own.items()}
+            customers = {each for whose in self._links.values() for each in whose}
+            types = reader.codec.names(policy.with_customer)
+            found = reader.customers(list(customers), types=types, as_of=as_of, disclose=disclosed) if customers else []
+            more = [each for each in imagined if isinstance(each.event, policy.with_customer)]
+            of_customers = self._told(found, [each for each in more if each.at.customer_id in customers], position)
+            self._own |= {
+                noun: _with_customer(self._own[noun], self._links[noun], of_customers) for noun in self._links
+            }
+
+    def _told(self, found: list[Happened], imagined: list[Happened], position: int) -> list[Happened]:
+        """What was found and what was imagined, in the order in which it counts."""
+        found = self._counted(found, position)
+        return sorted([*found, *imagined], key=_position) if imagined else found
+
+    def _counted(self, found: list[Happened], position: int) -> list[Happened]:
+        """The events in the order in which they count."""
+        if self._reacted is None:
+            return found
+        after, head = self._reacted
+        later = [] if head <= position else self._decided_later(position, head)
+        ours = self._policy.actor
+        since = [each for each in found if each.at.position > after and each.at.actor == ours]
+        moved = {each.at.position: each.at.because or 0 for each in since if is_reaction(self._policy, each.at)}
+        if not moved and not later:
+            return found
+        placed = [
+            Happened(each.event, each.at._replace(position=moved[each.at.position]))
+            if each.at.position in moved
+            else each
+            for each in found
+        ]
+        return sorted([*placed, *later], key=_position)
+
+    def _decided_later(self, position: int, head: int) -> list[Happened]:
+        """What the policy decided, reacting to what stands up to a position, that came to stand after it."""
+        with self._reader.pool.connection() as db:
+            rows = db.execute(
+                "select position from es.event where position > %s and position <= %s and actor = %s and because <= %s "
+                "   and type = any(%s)",
+                [position, head, self._policy.actor, position, self._reader.codec.names(self._policy.remembering)],
+            ).fetchall()
+        if not rows:
+            return []
+        read = self._reader.personal([row[0] for row in rows])
+        found = self._reader.as_known([read[place] for place in sorted(read)], position)
+        return [
+            Happened(event, at._replace(position=at.because or 0))
+            for event, at in found
+            if is_reaction(self._policy, at) and self._concerns(at)
+        ]
+
+    def _concerns(self, at: Recorded) -> bool:
+        """Whether an event tells of one of the subjects."""
+        if self._policy.subject is Subject.NOUN:
+            return at.stream_id in self._nouns
+        return self._canonical(at.customer_id) in self._wanted
 
     def _remember(self, subject: UUID | None, event: Event, at: Recorded) -> None:
         if (handler := self._policy.remembering.get(type(event))) is not None:

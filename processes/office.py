@@ -46,12 +46,12 @@ class Office:
         """So many business days after the local day of a moment, at its time of day or at another, in UTC.
 
         A business day is one on which the company opens at all. 0 days is the same day, be it one or not. A time that the
-        clocks skip is moved forward by what they skip; of one that comes twice, it is the first.
+        clocks skip is moved forward by what they skip.
         """
         zone = ZoneInfo(self.calendar(key).timezone)
         local = moment.astimezone(zone)
-        clock = (local.time() if at is None else at).replace(fold=0, tzinfo=None)
-        return datetime.combine(self.day_after(local.date(), days, key), clock, zone).astimezone(UTC)
+        day = self.day_after(local.date(), days, key)
+        return datetime.combine(day, local.time() if at is None else at, zone).astimezone(UTC)
 
     def day_after(self, day: date, days: int, key: str | None = None) -> date:
         """So many business days after a day. Raises `Refused` if the company does not open so often in ten years."""

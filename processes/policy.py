@@ -9,6 +9,8 @@ from uuid import UUID
 
 from domain.follow_up import Action, CancelFollowUp, CompleteFollowUp, ScheduleFollowUp, SuppressFollowUp
 from domain.kernel import Command, Event, derived
+from domain.policy import RegisterPolicy, policy_id
+from domain.rules import Rules
 from domain.values import Channel
 from eventstore.envelope import Recorded
 from processes.calendar import Calendar
@@ -45,8 +47,12 @@ class Subject(StrEnum):
     NOUN = "NOUN"
 
 
+LOOP = "LOOP"
+"""Why nothing is done because of an event: it is the end of too long a chain of events that caused one another."""
 NOT_CONCERNED = "NOT_CONCERNED"
 """Why nothing is promised for a trigger of which a policy found that it is nothing to it."""
+ALREADY_PROMISED = "ALREADY_PROMISED"
+"""Why nothing is promised for a trigger: the same step was promised because of an earlier one of the same noun."""
 
 Remember = Callable[..., object]
 React = Callable[[Any, Recorded, Any], Iterator[Command]]
@@ -67,7 +73,7 @@ class Policy(Generic[M]):
     that position and no other, which it finds in its own `position`. `streams_of` says which streams tell of a noun,
     besides its own; the events `with_customer` tell of it, too, if they are of its customer, as soon as it is known whose
     it is. `needs` are commands that are done once, when the policy is activated. Unless `include_imported`, only what
-    happens live sets it off.
+    happens live sets it off. `rules` show to people what the policy does.
     """
 
     name: str
@@ -81,6 +87,7 @@ class Policy(Generic[M]):
     include_imported: bool = False
     needs: tuple[Command, ...] = ()
     also: tuple[UUID, ...] = ()
+    rules: Rules | None = None
     remembering: dict[type[Event], Remember] = field(default_factory=dict)
     learning: dict[type[Event], Remember] = field(default_factory=dict)
     disclosed: list[type[Event]] = field(default_factory=list)
@@ -95,6 +102,13 @@ class Policy(Generic[M]):
     def actor(self) -> str:
         """Who it is in the log."""
         return f"policy:{self.name}"
+
+    @property
+    def registration(self) -> RegisterPolicy | None:
+        """What makes it known in the log that the policy is there, if its rules are shown."""
+        if self.rules is None:
+            return None
+        return RegisterPolicy(policy_id=policy_id(self.name), key=self.name, version=self.version, rules=self.rules)
 
     # How a policy is written.
 
@@ -178,6 +192,11 @@ class Policy(Generic[M]):
 
     # What a policy says.
 
+    def is_trigger(self, event: Event) -> bool:
+        """Whether an event must have a row in the ledger."""
+        matches = self.triggers.get(type(event))
+        return matches is not None and matches(event)
+
     def react(self, event: Event, at: Recorded, known: M) -> Iterator[Command]:
         """What is asked for because of an event; a trigger never goes without a row in the ledger."""
         matches = self.triggers.get(type(event))
@@ -189,6 +208,11 @@ class Policy(Generic[M]):
             yield command
         if matches is not None and not rows:
             yield self.pass_over(at, NOT_CONCERNED)
+
+    def stop(self, event: Event, at: Recorded) -> Iterator[Command]:
+        """What is noted of a trigger to which the policy does not react, because it is the end of too long a chain."""
+        if (matches := self.triggers.get(type(event))) is not None and matches(event):
+            yield self.pass_over(at, LOOP)
 
     def decide(self, due: Due, now: datetime, known: M) -> Iterator[Command]:
         """What is to be done about a follow-up that is due."""

@@ -32,16 +32,15 @@ from processes.contact import ON_ITS_WAY, TOO_LATE_AFTER, Promise
 from processes.contact import grounds as grounds_of
 from processes.contact import unreached as unreached_by
 from processes.policy import Letter, cancel, done
-from processes.survey_memory import Known, called_off, how_ended
+from processes.survey_memory import AFTER, CAP, Known, called_off, how_ended
 from processes.survey_memory import policy as policy
 from projections.touchpoints.due import Due
 
-AFTER = Months(1)
-AT = time(10)
+SURVEY_AFTER = Months(AFTER.count)
+AT = time.fromisoformat(AFTER.at or "")
 REMIND_AFTER = Days(7)
 EXPIRE_AFTER = Days(30)
-CAP = timedelta(days=90)
-"""Nobody is asked twice within this time, whatever the survey."""
+NOT_AGAIN_WITHIN = timedelta(days=CAP.days)
 RESTRICTED = "RESTRICTED"
 """Why nothing is promised, or sent, to whom the company must not ask by e-mail."""
 
@@ -53,7 +52,7 @@ SURVEY, REMINDER, EXPIRY = "survey", "reminder", "expiry"
 
 @policy.trigger(OrderPlaced)
 def promise_survey(placed: OrderPlaced, at: Recorded, known: Known) -> Iterator[Command]:
-    wanted = known.contact.calendar.after(at.occurred_at, AFTER, at=AT)
+    wanted = known.contact.calendar.after(at.occurred_at, SURVEY_AFTER, at=AT)
     follow_up_id = policy.follow_up_id(at.stream_id, SURVEY)
     action = asking(ActionKind.SEND_SURVEY, invitation_id(follow_up_id))
     asked = policy.promise(at, SURVEY, action, known.contact.calendar.allowed(wanted), wanted_at=wanted)
@@ -206,12 +205,14 @@ def unwelcome(due: Due, now: datetime, known: Known) -> str | None:
     if known.survey.retired:
         return "SURVEY_RETIRED"
     ours = known.contact.promises[due.follow_up_id]
-    others = [each for each in surveys(known) if each.status in ON_ITS_WAY and each is not ours]
+    promises = known.contact.promises.values()  # those of other policies as well
+    sent = [each for each in promises if each.action.kind is ActionKind.SEND_SURVEY and each.status in ON_ITS_WAY]
+    others = [each for each in sent if each is not ours]
     if any(same_day(each, ours, known) for each in others):
         return "COALESCED"
     asked = [each.dispatched_at for each in others if each.dispatched_at is not None]
     asked += [each.sent_at for id, each in known.invitations.items() if id != due.invitation_id]
-    return "CAPPED" if any(now - moment < CAP for moment in asked) else None
+    return "CAPPED" if any(now - moment < NOT_AGAIN_WITHIN for moment in asked) else None
 
 
 def unreached(now: datetime, known: Known) -> str | None:

@@ -7,10 +7,29 @@ from uuid import UUID
 from domain import survey as surveys
 from domain.invitation import SurveyDeclined, SurveyExpired, SurveyInvitationSent, SurveyResponded
 from domain.order import LinesReturned, OrderCancelled, OrderLinesCancelled, OrderPlaced
+from domain.predicate import Predicate, Test, TestOperator
+from domain.rules import Cap, Delay, DelayUnit, Occurrence, RuleAction, RuleActionKind, Rules
 from domain.survey import POST_PURCHASE, SurveyPublished, SurveyRetired
 from eventstore.envelope import Recorded
 from processes.contact import Contact, remembers
 from processes.policy import Policy
+
+AFTER = Delay(count=1, unit=DelayUnit.MONTHS, at="10:00")
+CAP = Cap(times=1, days=90)
+"""Nobody is asked more often than this, whatever the survey."""
+NOTHING_LEFT = Predicate(test=Test(field="nothing_left", operator=TestOperator.EQ, flag=True))
+RULES = Rules(
+    triggers=(Occurrence(event=OrderPlaced.stored_as),),
+    delay=AFTER,
+    action=RuleAction(kind=RuleActionKind.SEND_SURVEY, survey=POST_PURCHASE.key),
+    caps=(CAP,),
+    cancelled_by=(
+        Occurrence(event=OrderCancelled.stored_as),
+        Occurrence(event=OrderLinesCancelled.stored_as, when=NOTHING_LEFT),
+        Occurrence(event=LinesReturned.stored_as, when=NOTHING_LEFT),
+    ),
+    note="Of several orders of a day the first is asked about. One reminder after 7 days; after 30 the question expires.",
+)
 
 
 @dataclass(slots=True)
@@ -44,7 +63,12 @@ class Known:
 
 
 policy = Policy(
-    "post-purchase-survey", version=1, memory=Known, needs=(POST_PURCHASE,), also=(POST_PURCHASE.survey_id,)
+    "post-purchase-survey",
+    version=1,
+    memory=Known,
+    needs=(POST_PURCHASE,),
+    also=(POST_PURCHASE.survey_id,),
+    rules=RULES,
 )
 
 

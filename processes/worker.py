@@ -1,6 +1,7 @@
 """A worker: reacts, keeps promises and sends letters, for as long as it is asked to."""
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from threading import Event as Signal
 from threading import Lock
@@ -11,14 +12,20 @@ from eventstore.database import Unavailable
 from eventstore.follower import Bell
 from eventstore.log import Log
 from processes.clock import Clock, Now, wall_clock
+from processes.completeness import Completeness
 from processes.delivery import Delivery
 from processes.letters import Stationery
+from processes.lives import Lives
 from processes.mailboxes import Away
 from processes.policy import Policy
 from processes.ports import Ports
 from processes.runner import Runner
 from processes.transports import Transport
 from projections.engine import Engine
+from projections.touchpoints import follow_ups
+
+CHECK_EVERY_S = 1.0
+"""How often at least it is looked whether the ledger is complete; whenever there is nothing else to do as well."""
 
 logger = logging.getLogger(__name__)
 
@@ -40,8 +47,11 @@ class Worker:
         ports: Ports = EMPTY,
         now: Now = wall_clock,
     ) -> None:
-        self.runner = Runner(log, engine, policies)
-        self.delivery = Delivery(log, engine, policies, transport, stationery, ports)
+        lives = Lives(log, policies)
+        self.runner = Runner(log, engine, lives)
+        self.delivery = Delivery(log, engine, lives, transport, stationery, ports)
+        self.completeness = Completeness(log, engine, lives) if follow_ups.view in engine.views else None
+        self._checked = 0.0
         self._now = now
         self._busy = Lock()
         self._ready = False
@@ -53,25 +63,24 @@ class Worker:
         """
         with self._busy:
             if not self._ready:
-                self.runner.activate()
+                self.runner.activate(self._now())
                 self._ready = True
-            went_on, failures = False, list[Exception]()
-            for policy in self.runner.policies:
-                try:
-                    step = self.runner.react(policy)
-                except Unavailable:
-                    raise
-                except (
-                    Exception
-                ) as failure:  # one policy that cannot go on holds up neither the others nor the promises
-                    failures.append(failure)
-                else:
-                    went_on |= step.appended > 0 or not step.at_head
-            went_on |= self.runner.fire(self._now()) > 0
+            steps, failures = self.runner.react_all()
+            went_on = any(step.appended > 0 or not step.at_head for step in steps)
+            # Who has reacted to all there is may decide about what is due.
+            ready = {step.policy for step in steps if step.at_head and not step.taken}
+            went_on |= self.runner.fire(self._now(), ready) > 0
             went_on |= self.delivery.deliver(self._now) > 0
+            if not went_on or time.monotonic() - self._checked > CHECK_EVERY_S:
+                self._check()
             if failures:
                 raise failures[0]
             return went_on
+
+    def _check(self) -> None:
+        if self.completeness is not None:
+            self.completeness.go_on()
+            self._checked = time.monotonic()
 
     def run(self) -> None:
         """Steps until there is nothing to do at this moment."""

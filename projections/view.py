@@ -1,7 +1,7 @@
 """A view: the row, how events change it, and under which key. Its type hints are the columns of its table."""
 
 import types
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -25,6 +25,7 @@ from uuid import UUID
 import msgspec
 
 from domain.kernel import Event
+from domain.values import EMPTY
 from eventstore.envelope import Recorded
 
 R = TypeVar("R", bound="Row")
@@ -57,10 +58,17 @@ class Column:
         self.inner = get_args(inner)[0] if get_origin(inner) is Annotated else inner
         self.sql_type = _sql_type(self.inner)
         self.is_json = self.sql_type == "jsonb"
-        self.converts = self.is_json or (isinstance(self.inner, type) and issubclass(self.inner, Enum))
+        self._members: Mapping[Any, Enum] = (
+            {each.value: each for each in self.inner}
+            if isinstance(self.inner, type) and issubclass(self.inner, Enum)
+            else EMPTY
+        )
+        self.converts = self.is_json or bool(self._members)
 
     def read(self, value: Any) -> Any:
         """A value as the database gives it -> as the row holds it."""
+        if self._members and value in self._members:
+            return self._members[value]
         return value if value is None or not self.converts else msgspec.convert(value, self.inner, strict=False)
 
 

@@ -138,3 +138,14 @@ def test_help_teaches() -> None:
         shown = CliRunner().invoke(app, [*words, "--help"])
         assert shown.exit_code == 0
         assert "Usage" in shown.stdout
+
+
+def test_the_policies_are_listed_with_what_they_do(run: Run) -> None:
+    rules = """{ triggers: { event: "order.placed.v1" }, delay: { count: 3, at: "10:00" },
+                 action: { kind: CREATE_TASK, subject: "Call" } }"""
+    define = f'definePolicy(input: {{ policyId: "bitacora:thanks", key: "thanks", rules: {rules} }})'
+    assert run("query", f"mutation {{ {define} {{ ... on Receipt {{ position }} }} }}").exit_code == 0
+    shown = run("policies").stdout
+    assert "3 days after order.placed, at 10:00: CREATE_TASK" in shown
+    [said] = json.loads(run("policies", "--json").stdout)
+    assert (said["policy"], said["version"], said["status"], said["built_in"]) == ("thanks", 1, "DEFINED", False)

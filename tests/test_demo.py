@@ -96,7 +96,9 @@ def test_the_same_seed_tells_the_same_story_and_another_one_another(played: list
 
 def test_the_story_has_something_of_everything(played: list[Happened]) -> None:
     types = {at.type.split(".")[0] for _, at in played}
-    assert types == {"customer", "consent", "product", "order", "interaction", "survey", "invitation", "follow_up"}
+    assert types == {
+        "customer", "consent", "product", "order", "interaction", "survey", "invitation", "follow_up", "programme",
+    }  # fmt: skip
     assert any(isinstance(event, SurveyResponded) for event, _ in played)
     assert all(SINCE <= at.occurred_at <= UNTIL for _, at in played)
 

@@ -27,6 +27,7 @@ from domain.follow_up import (
 )
 from domain.invitation import ExpireInvitation, RemindInvitation, SendInvitation
 from domain.kernel import Command, Refused
+from domain.policy import RegisterPolicy
 from domain.segment_membership import EnterSegment, ExitSegment
 from eventstore.commands import camel
 from eventstore.database import Unavailable
@@ -44,6 +45,7 @@ INTERNAL: tuple[type[Command], ...] = (
     RecordFollowUpFailed,
     RecordFollowUpUncertain,
     CompleteFollowUp,
+    RegisterPolicy,
     SendInvitation,
     RemindInvitation,
     ExpireInvitation,

@@ -8,6 +8,7 @@ from api.schema import (
     campaign,
     case,
     catalogue,
+    completeness,
     contact_centre,
     control,
     cube,
@@ -27,10 +28,12 @@ from api.schema import (
     overview,
     pipeline,
     planning,
+    policy,
     quote,
     report,
     segment,
     shop,
+    simulation,
     staff,
     standing,
     survey,
@@ -49,6 +52,8 @@ NOUNS = (
     order.noun,
     follow_up.sheet,
     follow_up.ledger,
+    policy.noun,
+    policy.versions,
     agenda.noun,
     agenda.away,
     opportunity.noun,
@@ -103,7 +108,15 @@ PARTS = ("customer_360", "identities")
 """Views that are shown as a part of something else."""
 
 QUESTIONS: Sequence[Part] = (
-    ((), lambda lists: [events.question(lists.shapes), standing.question(lists.shapes)]),
+    (
+        (),
+        lambda lists: [
+            events.question(lists.shapes),
+            standing.question(lists.shapes),
+            completeness.question(lists.shapes),
+            simulation.question(lists.shapes),
+        ],
+    ),
     ((customer.noun.view,), customer.questions),
     ((customer.noun.view, *overview.VIEWS), lambda lists: overview.questions(lists, customer.recognised)),
     ((customer.noun.view, orders.view), lambda lists: value.questions(lists, customer.shown_customer)),

@@ -9,6 +9,7 @@ from psycopg import Connection, sql
 from domain.agent_shift import AgentStatus
 from domain.case_events import CasePriority
 from domain.kernel import Refused
+from domain.queueing import LATER_POINT_EVERY_S, POINT_EVERY_S, WAITING, waiting_points
 from domain.values import Channel, must_say
 from eventstore.reader import NOW, AsOf
 from projections.history import past
@@ -19,10 +20,7 @@ from projections.service.durations import seconds_between
 from projections.service.work_items import WorkItemSheet
 from projections.table import Table
 
-POINT_EVERY_S = {Channel.PHONE: 10, Channel.CHAT: 60, Channel.WEB_COLLABORATION: 60}
-LATER_POINT_EVERY_S = 600
-"""Waiting adds a point for so many seconds: 10 of a call, 60 of a chat, 600 of mail, web, fax and all else."""
-WAITING, OTHER = "wait", "other"
+OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +141,6 @@ def live_queue(
         channels=channels,
         agents=agents,
     )
-
-
-def waiting_points(channel: Channel | None, waited_s: int) -> int:
-    """What waiting adds to a score."""
-    step = LATER_POINT_EVERY_S if channel is None else POINT_EVERY_S.get(channel, LATER_POINT_EVERY_S)
-    return waited_s // step
 
 
 def _item(place: int, row: WorkItemSheet, at: datetime) -> QueuedItem:

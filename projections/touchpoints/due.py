@@ -5,6 +5,7 @@ from uuid import UUID
 
 from domain.consent import Purpose
 from domain.follow_up import (
+    Action,
     ActionKind,
     FollowUpAttempted,
     FollowUpCancelled,
@@ -27,6 +28,7 @@ class Due(Row, key="follow_up_id"):
     """An open follow-up. It leaves the sheet when nothing more is to be done for it.
 
     `due_at` is empty where somebody has to look: it FAILED for good, or it is UNCERTAIN whether it was sent.
+    `version` is that of its stream.
     """
 
     follow_up_id: UUID
@@ -47,16 +49,32 @@ class Due(Row, key="follow_up_id"):
     due_at: datetime | None = None
     wanted_at: datetime | None = None
     attempt: int = 0
+    version: int = 0
+
+    @property
+    def what(self) -> Action | None:
+        """What is to be done, as it was promised."""
+        if self.action is None:
+            return None
+        return Action(
+            kind=self.action,
+            survey=self.survey,
+            invitation_id=self.invitation_id,
+            template=self.template,
+            purpose=self.purpose,
+            channel=self.channel,
+            about=self.about,
+        )
 
 
 view = View(
     "due",
     Due,
-    version=4,
+    version=5,
     beside_log=True,
     key=lambda _, at: at.stream_id,
     follows="stream_id",
-    indexes=("(status, due_at)", "(customer_id)"),
+    indexes=("(status, due_at, trigger_position)", "(customer_id)"),
 )
 
 
@@ -77,17 +95,20 @@ def schedule(due: Due, scheduled: FollowUpScheduled, at: Recorded) -> None:
     due.about = scheduled.action.about
     due.due_at = scheduled.due_at
     due.wanted_at = scheduled.wanted_at
+    due.version = at.version
 
 
 @view.on(FollowUpPostponed)
 def postpone(due: Due, postponed: FollowUpPostponed, at: Recorded) -> None:
     due.due_at = postponed.due_at
+    due.version = at.version
 
 
 @view.on(FollowUpDispatched)
 def dispatch(due: Due, dispatched: FollowUpDispatched, at: Recorded) -> None:
     due.status = FollowUpStatus.DISPATCHED
     due.due_at = at.occurred_at
+    due.version = at.version
 
 
 @view.on(FollowUpAttempted)
@@ -95,18 +116,21 @@ def attempt(due: Due, attempted: FollowUpAttempted, at: Recorded) -> None:
     due.status = FollowUpStatus.SENDING
     due.attempt = attempted.attempt
     due.due_at = at.occurred_at
+    due.version = at.version
 
 
 @view.on(FollowUpFailed)
 def fail(due: Due, failed: FollowUpFailed, at: Recorded) -> None:
     due.status = FollowUpStatus.FAILED
     due.due_at = failed.retry_at
+    due.version = at.version
 
 
 @view.on(FollowUpDeliveryUncertain)
 def doubt(due: Due, uncertain: FollowUpDeliveryUncertain, at: Recorded) -> None:
     due.status = FollowUpStatus.UNCERTAIN
     due.due_at = None
+    due.version = at.version
 
 
 @view.on(FollowUpSuppressed, FollowUpCancelled, FollowUpDelivered, FollowUpCompleted)

@@ -146,6 +146,11 @@ def top_share(edges: RfmEdges, spent: Decimal) -> int:
     return PERCENT - bisect_right(edges.percentiles, spent)
 
 
+def share_from_top(at_most: int, customers: int) -> int:
+    """The same, where `at_most` of all the `customers`, this one among them, spent as much as this one or less."""
+    return PERCENT - min(PERCENT - 1, PERCENT * at_most // customers)
+
+
 def _fixed(look: Look) -> tuple[Any, ...]:
     return (look.as_of, look.currency)
 

@@ -28,10 +28,12 @@ from domain.opportunity import AssignOpportunity, OpenOpportunity
 from domain.order import OrderLine, PlaceOrder
 from domain.pipeline import DEFAULT as PIPELINE
 from domain.points import AccruePoints, RedeemPoints
+from domain.policy import DefinePolicy, RegisterPolicy, policy_id
 from domain.predicate import Predicate, Test, TestOperator
 from domain.programme import DEFAULT as PROGRAMME
 from domain.quote import DraftQuote, ReviseQuote
 from domain.quote_lines import QuoteLine
+from domain.rules import Cap, Occurrence, RuleAction, RuleActionKind, Rules
 from domain.segment import DefineSegment
 from domain.sla import DEFAULT as SLA
 from domain.staff import AddStaff, ChangeStaff
@@ -107,6 +109,7 @@ NAMED: Mapping[str, tuple[Any, ...]] = {
     "tax_rate": (Decimal(0), Decimal("0.21")),
     "allocation_id": (allocation_id("a"),),
     "kpi_id": (kpi_id("a"),),
+    "policy_id": (policy_id("a"),),
     "threshold": (0, 5),
     "starts_on": (date(2026, 1, 1),),
     "ends_on": (None, date(2026, 1, 1), date(2026, 1, 2)),
@@ -144,6 +147,14 @@ FOLLOW_UP = ScheduleFollowUp(
     follow_up_id=ONE, customer_id=ONE, policy="survey", policy_version=1, step="ask", trigger=ONE, trigger_position=1,
     action=Action(kind=ActionKind.SEND_SURVEY, survey="a", invitation_id=ONE), due_at=JANUARY, wanted_at=JANUARY,
 )  # fmt: skip
+POLICY = DefinePolicy(
+    policy_id=policy_id("a"),
+    key="a",
+    rules=Rules(
+        triggers=(Occurrence(event="order.placed.v1"),),
+        action=RuleAction(kind=RuleActionKind.CREATE_TASK, subject="a"),
+    ),
+)
 QUOTED = QuoteLine(sku="A", quantity=1, unit_price=Decimal(2))
 
 VALID: tuple[Command, ...] = (
@@ -197,6 +208,9 @@ VALID: tuple[Command, ...] = (
     PublishSurvey(survey_id=survey_id("a"), key="a", title={"en": "Two"}, questions=QUESTIONS),
     AddStaff(staff_id=ONE, name="Ana"),
     ChangeStaff(staff_id=ONE, name="Ana"),
+    POLICY,
+    replace(POLICY, rules=replace(POLICY.rules, caps=(Cap(times=1, days=1),))),
+    RegisterPolicy(policy_id=POLICY.policy_id, key="a", version=1, rules=POLICY.rules),
     FOLLOW_UP,
     DispatchFollowUp(follow_up_id=ONE, basis="CONSENT", relied_on=1),
     AttemptFollowUp(follow_up_id=ONE, attempt=1),

@@ -19,7 +19,7 @@ from domain import DECIDERS
 from eventstore.database import open_pool
 from eventstore.log import Log
 from eventstore.personal import KeyRing
-from processes import points, runner
+from processes import firing, points, runner, triggers
 from processes.delivery import Delivery
 from processes.policy import Policy
 from processes.runner import Runner, Step
@@ -93,7 +93,8 @@ class Forgetful:
     """Its follow-ups and its requests have another name each time."""
 
     def __enter__(self) -> None:
-        runner.derived = lambda *_: uuid4()  # type: ignore[attr-defined, assignment]
+        for module in (runner, firing, triggers):
+            module.derived = lambda *_: uuid4()  # type: ignore[attr-defined, assignment]
         Policy.follow_up_id = lambda *_: uuid4()  # type: ignore[method-assign, assignment]
 
     def __exit__(self, *_: object) -> None: ...
@@ -111,8 +112,8 @@ class Hasty:
                 [policy.actor],
             ).fetchone() or (0, 0)
             db.execute("update es.checkpoint set position = %s where name = %s", [head, policy.actor])
-            triggers, _ = ours._triggers(db, policy, start, head)
-            decisions = ours._decide(db, policy, triggers)
+            found, endless, _ = ours._triggers(db, policy, start, head)
+            decisions = ours._decide(db, policy, found, endless, head)
             points.reached("reaction: decided")
             if decisions.drafts:
                 with db.transaction():

@@ -188,13 +188,13 @@ MADRID = Place(country="ES", region="Madrid", postal_code="28013", sector="retai
 
 
 @pytest.fixture
-def spain(company: Known) -> Company:
-    """Spain, Madrid within it, and the retailers of everywhere; Eva answers for Madrid, and Leo for Spain."""
+def iberia(company: Known) -> Company:
+    """Iberia, Madrid within it, and the retailers of everywhere; Eva answers for Madrid, and Leo for Iberia."""
     found: Company = company(
         person("eva"),
         person("leo", territory_id=derived("territory", "retail")),
-        territory("spain", rule=TerritoryRule(countries=("ES",)), staff_id=id_of("leo")),
-        territory("madrid", "spain", rule=TerritoryRule(regions=("Madrid",)), staff_id=id_of("eva")),
+        territory("iberia", rule=TerritoryRule(countries=("ES",)), staff_id=id_of("leo")),
+        territory("madrid", "iberia", rule=TerritoryRule(regions=("Madrid",)), staff_id=id_of("eva")),
         territory("retail", rule=TerritoryRule(sectors=("Retail",))),
         territory("mars"),
     )  # fmt: skip
@@ -204,48 +204,48 @@ def spain(company: Known) -> Company:
 @pytest.mark.parametrize(
     ("place", "keys", "owner"),
     [
-        (MADRID, ["madrid", "retail", "spain"], "eva"),
-        (replace(MADRID, region="Soria"), ["retail", "spain"], "leo"),
+        (MADRID, ["madrid", "iberia", "retail"], "eva"),
+        (replace(MADRID, region="Soria"), ["iberia", "retail"], "leo"),
         (Place(sector="retail"), ["retail"], None),
-        (Place(territory="spain", region="Madrid"), ["spain"], "leo"),  # what was said comes before what covers
-        (Place(territory="madrid"), ["madrid", "spain"], "eva"),
-        (Place(territory="atlantis", country="ES"), ["spain"], "leo"),
+        (Place(territory="iberia", region="Madrid"), ["iberia"], "leo"),  # what was said comes before what covers
+        (Place(territory="madrid"), ["madrid", "iberia"], "eva"),
+        (Place(territory="atlantis", country="ES"), ["iberia"], "leo"),
         (Place(territory="mars"), ["mars"], None),
         (NOWHERE, [], None),
     ],
 )
 def test_a_place_belongs_to_the_innermost_territory(
-    spain: Company, place: Place, keys: list[str], owner: str | None
+    iberia: Company, place: Place, keys: list[str], owner: str | None
 ) -> None:
     found = [derived("territory", key) for key in keys]
-    assert spain.territories_of(place) == found
-    assert spain.territory_of(place) == (found[0] if found else None)
-    assert spain.owner_of(place) == (id_of(owner) if owner else None)
+    assert iberia.territories_of(place) == found
+    assert iberia.territory_of(place) == (found[0] if found else None)
+    assert iberia.owner_of(place) == (id_of(owner) if owner else None)
 
 
-def test_who_left_does_not_answer_for_a_territory(company: Known, spain: Company) -> None:
+def test_who_left_does_not_answer_for_a_territory(company: Known, iberia: Company) -> None:
     known = company(LeaveStaff(staff_id=id_of("eva")))
     assert known.owner_of(MADRID) == id_of("leo")
     known = company(person("ida"), AssignTerritory(territory_id=derived("territory", "madrid"), staff_id=id_of("ida")))
     assert known.owner_of(MADRID) == id_of("ida")
 
 
-def test_somebody_works_in_their_own_territory_and_in_those_that_they_answer_for(spain: Company) -> None:
+def test_somebody_works_in_their_own_territory_and_in_those_that_they_answer_for(iberia: Company) -> None:
     eva, leo = id_of("eva"), id_of("leo")
     madrid, retail, mars = (derived("territory", key) for key in ("madrid", "retail", "mars"))
-    assert [spain.works_in(eva, [each]) for each in (madrid, retail, mars)] == [True, False, False]
-    assert [spain.works_in(leo, [each]) for each in (madrid, retail, mars)] == [False, True, False]
-    assert spain.works_in(eva, [mars, madrid])
-    assert not spain.works_in(eva, [])
-    assert [spain.calendar_of(each) for each in (eva, leo, id_of("nobody"), None)] == ["madrid", "retail", None, None]
+    assert [iberia.works_in(eva, [each]) for each in (madrid, retail, mars)] == [True, False, False]
+    assert [iberia.works_in(leo, [each]) for each in (madrid, retail, mars)] == [False, True, False]
+    assert iberia.works_in(eva, [mars, madrid])
+    assert not iberia.works_in(eva, [])
+    assert [iberia.calendar_of(each) for each in (eva, leo, id_of("nobody"), None)] == ["madrid", "retail", None, None]
 
 
 def test_a_place_is_told_bit_by_bit() -> None:
     registered = CustomerRegistered(
-        kind=CustomerKind.PERSON, language="es", timezone="Europe/Madrid", country="Spain", territory="spain"
+        kind=CustomerKind.PERSON, language="es", timezone="Europe/Madrid", country="Spain", territory="iberia"
     )
     home = Address(street="Mayor 1", postal_code="1000-001", city="Lisboa", region="Lisboa", country="Portugal")
     place = placed(placed(NOWHERE, registered), AddressChanged(address=home))
-    assert place == Place(territory="spain", country="PT", region="Lisboa", postal_code="1000-001")
+    assert place == Place(territory="iberia", country="PT", region="Lisboa", postal_code="1000-001")
     place = placed(placed(place, CustomerProfileChanged(sector="retail")), AddressChanged())
-    assert place == Place(territory="spain", country="PT", region="Lisboa", postal_code="1000-001", sector="retail")
+    assert place == Place(territory="iberia", country="PT", region="Lisboa", postal_code="1000-001", sector="retail")

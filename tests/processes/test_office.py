@@ -49,7 +49,8 @@ def test_a_business_day_may_be_kept_at_another_time() -> None:
         ("2026-01-16 17:30", 1, "2026-01-19 09:30"),
         ("2026-01-17 12:00", 4, "2026-01-19 13:00"),
         ("2025-12-31 17:00", 9, "2026-01-02 17:00"),  # New Year's Day is that of the next year
-        ("2026-01-01 17:00", 2500, "2027-02-05 16:00"),  # as far as it takes, holidays of all years
+        ("2026-01-01 17:00", 2500, "2027-02-05 16:00"),
+        ("2026-01-01 17:00", 5000, "2028-03-09 14:00"),  # as far as it takes, with the holidays of all years
     ],
 )
 def test_business_hours_pass_while_the_office_is_open(start: str, hours: int, then: str) -> None:

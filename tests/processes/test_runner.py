@@ -30,7 +30,7 @@ from domain.values import Channel
 from eventstore.envelope import Origin, Recorded, Request
 from eventstore.log import Log
 from eventstore.personal import KeyRing
-from processes import POLICIES, points, post_purchase_survey, runner
+from processes import POLICIES, firing, points, post_purchase_survey, runner, triggers
 from processes.decisions import Decisions
 from processes.memories import Memories
 from processes.policy import Policy
@@ -185,7 +185,7 @@ def test_policies_that_set_each_other_off_come_to_an_end(
     shop = Shop(house.log, tmp_path, policies=[echo("ping", "pong", "ping"), echo("pong", "ping", "pong")])
     shop.do(note(shop.customer(), "first", topic="ping"))
     shop.worker.run()
-    assert len(subjects(shop)) == runner.MAX_CAUSES + 1
+    assert len(subjects(shop)) == triggers.MAX_CAUSES + 1
     assert "look for two policies that set each other off" in caplog.text
 
 
@@ -277,7 +277,7 @@ def test_a_promise_that_was_put_off_is_not_kept_by_a_sheet_that_does_not_know(sh
     shop.do(PostponeFollowUp(follow_up_id=id, due_at=moment("2026-02-12 10:00"), reason="HOLIDAY"))
     shop.worker.run()
     with shop.log.pool.connection() as db:
-        db.execute("update views.due set due_at = %s", [moment("2026-02-10 10:00")])
+        db.execute("update views.due set due_at = %s, version = 1", [moment("2026-02-10 10:00")])
     shop.until("2026-02-10 10:00")
     assert shop.outcome(order) == ("SCHEDULED", "HOLIDAY")
 
@@ -319,7 +319,7 @@ def test_each_decision_sees_those_before_it(house: House, tmp_path: Path) -> Non
 def test_many_that_are_due_at_once_are_all_decided(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "FOLLOW_UPS_PER_BATCH", 4)
+    monkeypatch.setattr(firing, "FOLLOW_UPS_PER_BATCH", 4)
     shop = Shop(house.log, tmp_path / "mail")
     orders = [shop.order(shop.customer(email=f"c{n}@shop.test"), "2026-01-10 12:00") for n in range(10)]
     shop.until("2026-02-10 10:00")

@@ -1,0 +1,277 @@
+"""Escalation: who has a case is warned, and one that was missed climbs to the team lead, the head of service, management.
+
+Cases that stay unresolved for more than `UNRESOLVED_DAYS` business days are in the digest of every business day.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+from fractions import Fraction
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from domain.activity import ActivityKind, ScheduleActivity
+from domain.case import EscalateCase, NotifyManagement
+from domain.case_events import (
+    CaseClosed,
+    CaseOpened,
+    CaseReopened,
+    CaseResolved,
+    CaseResumed,
+    CaseWaitingOnCustomer,
+    FirstResponseSent,
+)
+from domain.case_sla import SlaBreached, SlaMilestone, SlaWarned
+from domain.follow_up import Action, ActionKind, CancelFollowUp, PostponeFollowUp
+from domain.kernel import Command, derived
+from domain.sla import DEFAULT, SlaDefined
+from domain.staff import StaffRole
+from eventstore.envelope import Recorded
+from processes.company import Company, learns_company
+from processes.office import Office, learns_office
+from processes.policy import Policy, Subject, cancel, done, occasion
+from processes.service_levels import CaseClock, learns_service_levels, remembers_clock, streams_of_case
+from processes.tiers import Tiers, learns_tiers
+from projections.touchpoints.due import Due
+
+CLIMBS_AFTER = {1: Fraction(1), 2: Fraction(3, 2), 3: Fraction(2)}
+"""The shares of the time that was promised after which a case comes to each level."""
+LEADS, MANAGEMENT = 1, 3
+UNRESOLVED_DAYS = 5
+DIGEST_UNTIL = time(18)
+MAX_CLOSED = timedelta(days=60)
+"""More days than any company stays closed in a row."""
+
+LEVELS = {f"level-{level}": level for level in CLIMBS_AFTER}
+DIGEST = "digest"
+WORDS = {SlaMilestone.FIRST_RESPONSE: "first response", SlaMilestone.RESOLUTION: "resolution"}
+
+
+@dataclass(slots=True)
+class Service:
+    """What all cases share: the people, when they work, what is promised, and to whom more is."""
+
+    company: Company = field(default_factory=Company)
+    office: Office = field(default_factory=Office)
+    tiers: Tiers = field(default_factory=Tiers)
+    slas: dict[str, dict[int, SlaDefined]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Known(CaseClock):
+    """A case, and the service that deals with it."""
+
+    shared: Service
+
+
+policy = Policy(
+    "case-escalation", version=1, memory=Known, subject=Subject.NOUN, shared=Service, streams_of=streams_of_case,
+    needs=(DEFAULT,),
+)  # fmt: skip
+learns_company(policy)
+learns_office(policy)
+learns_tiers(policy)
+learns_service_levels(policy)
+remembers_clock(policy)
+
+
+# What is done when something happens.
+
+
+@policy.trigger(SlaWarned, about="case_id")
+def promise_warning(event: SlaWarned, at: Recorded, known: Known) -> Iterator[Command]:
+    step = f"warn-{event.milestone.value.lower()}"
+    yield policy.promise(at, step, about(event.case_id), at.occurred_at, trigger=occasion(at))
+
+
+@policy.trigger(SlaBreached, about="case_id")
+def promise_climb(event: SlaBreached, at: Recorded, known: Known) -> Iterator[Command]:
+    yield policy.promise(at, "level-1", about(event.case_id), at.occurred_at, trigger=occasion(at))
+
+
+@policy.trigger(CaseOpened, CaseReopened)
+def promise_digest(event: CaseOpened | CaseReopened, at: Recorded, known: Known) -> Iterator[Command]:
+    office = known.shared.office
+    old_at = office.after_days(at.occurred_at, UNRESOLVED_DAYS)
+    yield policy.promise(at, DIGEST, about(at.stream_id), opening_after(office, old_at), trigger=occasion(at))
+
+
+@policy.on(CaseWaitingOnCustomer)
+def stand_still(event: CaseWaitingOnCustomer, at: Recorded, known: Known) -> Iterator[Command]:
+    yield from stop_climbing("WAITING_ON_CUSTOMER", known, SlaMilestone)
+
+
+@policy.on(CaseResumed)
+def go_on(event: CaseResumed, at: Recorded, known: Known) -> Iterator[Command]:
+    for milestone, ladder in known.ladders.items():
+        level = known.level + 1
+        if known.met(milestone) is None and level <= MANAGEMENT and (when := reaches(level, milestone, known)):
+            yield policy.promise(at, f"level-{level}", about(at.stream_id), when, trigger=ladder)
+
+
+@policy.on(FirstResponseSent)
+def answered(event: FirstResponseSent, at: Recorded, known: Known) -> Iterator[Command]:
+    yield from stop_climbing("ANSWERED", known, [SlaMilestone.FIRST_RESPONSE])
+
+
+@policy.on(CaseResolved, CaseClosed)
+def end(event: CaseResolved | CaseClosed, at: Recorded, known: Known) -> Iterator[Command]:
+    reason = "RESOLVED" if isinstance(event, CaseResolved) else "CLOSED"
+    yield from stop_climbing(reason, known, SlaMilestone)
+    if known.cycle is not None:
+        yield from cancel(reason, policy.follow_up_id(known.cycle, DIGEST))
+
+
+# What is done when it is due.
+
+
+@policy.due
+def keep_promise(due: Due, now: datetime, known: Known) -> Iterator[Command]:
+    if due.step == DIGEST:
+        yield from digest(due, now, known)
+    elif (level := LEVELS.get(due.step)) is not None:
+        yield from climb(due, level, now, known)
+    else:
+        yield from warn(due, now, known)
+
+
+def warn(due: Due, now: datetime, known: Known) -> Iterator[Command]:
+    """A task for whoever has the case, or else for the team lead."""
+    milestone = SlaMilestone(due.step.removeprefix("warn-").upper())
+    target = known.targets.get(milestone)
+    if reason := known.met(milestone) or known.stands_still or (None if target is not None else "SET_ANEW"):
+        yield CancelFollowUp(follow_up_id=due.follow_up_id, reason=reason)
+        return
+    assert target is not None
+    has_it = known.staff_id if known.shared.company.works_here(known.staff_id) else None
+    told = has_it or next(iter(ranks(LEADS, now, known)), None)
+    if told is None:
+        yield policy.suppress(due, "NOBODY")
+    else:
+        yield task(due, told, f"{name(known)}: the {WORDS[milestone]} is due soon", target.due_at)
+        yield done(due, "WARNED")
+
+
+def climb(due: Due, level: int, now: datetime, known: Known) -> Iterator[Command]:
+    """The case comes to a level, and the next one is promised; at the last one, management is told."""
+    milestone = next((each for each, ladder in known.ladders.items() if ladder == due.trigger), None)
+    reason = known.stands_still if milestone is None else known.met(milestone) or known.stands_still
+    if milestone is None or reason is not None:
+        yield CancelFollowUp(follow_up_id=due.follow_up_id, reason=reason or "SET_ANEW")
+        return
+    outcome = f"LEVEL_{level}"
+    if known.level >= level:
+        outcome = "ALREADY_THERE"
+    else:
+        told = next(iter(ranks(level, now, known)), None)
+        words = f"{name(known)}: the {WORDS[milestone]} was missed"
+        yield EscalateCase(case_id=case_of(due), level=level, staff_id=told, reason=words)
+        if told is None:
+            outcome = "NOBODY"
+        else:
+            yield task(due, told, words, known.shared.office.after_days(now, 0))
+    if level == MANAGEMENT:
+        for each in known.shared.company.with_role(StaffRole.DIRECTOR):
+            yield NotifyManagement(case_id=case_of(due), staff_id=each, level=MANAGEMENT)
+    elif (when := reaches(level + 1, milestone, known)) is not None:
+        yield policy.promise_next(due, f"level-{level + 1}", about(case_of(due)), when)
+    yield done(due, outcome)
+
+
+def digest(due: Due, now: datetime, known: Known) -> Iterator[Command]:
+    """Management is told that the case is not resolved, in one task a day for all such cases; again on the next day."""
+    if reason := known.over:
+        yield CancelFollowUp(follow_up_id=due.follow_up_id, reason=reason)
+        return
+    company, office = known.shared.company, known.shared.office
+    day = now.astimezone(ZoneInfo(office.calendar().timezone)).date()
+    directors = company.with_role(StaffRole.DIRECTOR)
+    for each in directors:
+        yield ScheduleActivity(
+            activity_id=derived("activity", policy.name, day, each),
+            kind=ActivityKind.TASK,
+            subject=f"Cases unresolved for more than {UNRESOLVED_DAYS} business days: {day}",
+            staff_id=each,
+            due_at=office.after_days(now, 0, at=DIGEST_UNTIL),
+            origin_policy=policy.name,
+        )
+        yield NotifyManagement(case_id=case_of(due), staff_id=each, level=MANAGEMENT)
+    later = opening_after(office, now)
+    yield PostponeFollowUp(follow_up_id=due.follow_up_id, due_at=later, reason="IN_DIGEST" if directors else "NOBODY")
+
+
+# Who is told, and when.
+
+
+def ranks(level: int, now: datetime, known: Known) -> Iterator[UUID]:
+    """Whom a case comes to at a level, the best first; those who are away only if all are."""
+    company = known.shared.company
+    found = dict.fromkeys(each for each in _ranks(level, known) if company.works_here(each))
+    yield from (each for each in found if not company.is_absent(each, now))
+    yield from (each for each in found if company.is_absent(each, now))
+
+
+def _ranks(level: int, known: Known) -> Iterator[UUID]:
+    company = known.shared.company
+    if level == MANAGEMENT:
+        yield from company.with_role(StaffRole.DIRECTOR)
+        return
+    if level == LEADS:
+        team = company.teams.get(known.team_id) if known.team_id is not None else None
+        if team is not None and team.defined is not None and team.defined.manager_id is not None:
+            yield team.defined.manager_id
+        if known.staff_id is not None and (lead := company.manager_of(known.staff_id)) is not None:
+            yield lead
+    service = company.with_role(StaffRole.SERVICE_MANAGER)
+    heads = [each for each in service if not set(company.managers_of(each)) & set(service)]
+    yield from heads
+
+
+def reaches(level: int, milestone: SlaMilestone, known: Known) -> datetime | None:
+    """When a case comes to a level, if it is not answered, or resolved, until then; None while its clock stands still."""
+    definition = known.definition(milestone)
+    return known.when(int(known.allowed_s(definition, milestone) * CLIMBS_AFTER[level]), definition)
+
+
+def opening_after(office: Office, moment: datetime) -> datetime:
+    """The first moment after another at which the company opens."""
+    return next(each.start for each in office.spans(moment, moment + MAX_CLOSED) if each.start > moment)
+
+
+def stop_climbing(reason: str, known: Known, milestones: Iterable[SlaMilestone]) -> Iterator[Command]:
+    """Takes back what the escalation of these milestones has still to do."""
+    for milestone in milestones:
+        if (ladder := known.ladders.get(milestone)) is not None:
+            yield from cancel(reason, *(policy.follow_up_id(ladder, step) for step in LEVELS))
+
+
+def task(due: Due, staff_id: UUID, words: str, due_at: datetime) -> ScheduleActivity:
+    """A task about the case, in somebody's agenda."""
+    return ScheduleActivity(
+        activity_id=derived("activity", due.follow_up_id),
+        kind=ActivityKind.TASK,
+        subject=words,
+        customer_id=due.customer_id,
+        staff_id=staff_id,
+        due_at=due_at,
+        related_noun="case",
+        related_id=due.about,
+        origin_policy=policy.name,
+    )
+
+
+def name(known: Known) -> str:
+    """What to call the case: its number, if it has one."""
+    number = known.opened.number if known.opened is not None else None
+    return f"Case {number}" if number else "A case"
+
+
+def about(case_id: UUID) -> Action:
+    """Something that the policy does itself about a case."""
+    return Action(kind=ActionKind.ACT, about=case_id)
+
+
+def case_of(due: Due) -> UUID:
+    """The case that a follow-up is about."""
+    assert due.about is not None
+    return due.about

@@ -1,0 +1,109 @@
+"""Triggers: the events that set a policy off, read from the log step by step, and whether each must have a row."""
+
+import logging
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
+
+from domain.kernel import derived
+from eventstore.envelope import Happened, Origin, Recorded
+from eventstore.reader import Reader
+from processes.policy import Policy
+
+MAX_CAUSES = 8
+"""How long a chain of events that cause one another may grow before no policy reacts to it any more."""
+MAX_STEPS = 64
+"""How many commands of a reaction are known again by their ids."""
+
+logger = logging.getLogger(__name__)
+
+
+def origins(policy: Policy[Any]) -> list[str]:
+    """Where the events that set a policy off may have come from."""
+    return [str(origin) for origin in Origin] if policy.include_imported else [str(Origin.LIVE)]
+
+
+def next_of(
+    db: Connection, reader: Reader, policy: Policy[Any], types: Sequence[str], start: int, end: int, limit: int
+) -> tuple[list[Happened], set[int], int]:
+    """The next events of some types that may set a policy off, about `limit` of them; where those stand that do so no more,
+    because too long a chain of causes ends there; and how far that is."""
+    if start >= end:
+        return [], set(), start
+    first = db.execute(  # what was imported may be long, and is passed over where it is stored
+        "select min(position) from es.event "
+        " where position > %s and position <= %s and type = any(%s) and origin = any(%s) and actor <> %s",
+        [start, end, list(types), origins(policy), policy.actor],
+    ).fetchone()
+    if first is None or first[0] is None:
+        return [], set(), end
+    page = [each for each in reader.page(first[0] - 1, limit, types=types) if each.at.position <= end]
+    position = page[-1].at.position if len(page) == limit else end
+    found = [each for each in page if may_set_off(policy, each.at)]
+    return found, ends_of_long_chains(db, found), position
+
+
+def may_set_off(policy: Policy[Any], at: Recorded) -> bool:
+    """Whether an event is from where it may be, and not of the policy's own doing."""
+    return at.origin in origins(policy) and at.actor != policy.actor
+
+
+def ends_of_long_chains(db: Connection, found: Iterable[Happened]) -> set[int]:
+    """The positions of those events that are the end of too long a chain of causes."""
+    caused = [each.at.position for each in found if each.at.because is not None]
+    if not caused:
+        return set()
+    rows = db.execute(
+        "with recursive cause (of, because, depth) as ("
+        "  select e.position, e.because, 1 from es.event e where e.position = any(%s) "
+        "  union all "
+        "  select c.of, e.because, c.depth + 1 from cause c join es.event e on e.position = c.because "
+        "   where c.depth < %s) "
+        "select of from cause where depth = %s and because is not null",
+        [caused, MAX_CAUSES, MAX_CAUSES],
+    ).fetchall()
+    for (position,) in rows:
+        logger.warning(
+            "Event %d is the end of more than %d events that caused one another. No policy reacts to it: "
+            "look for two policies that set each other off.",
+            position, MAX_CAUSES,
+        )  # fmt: skip
+    return {row[0] for row in rows}
+
+
+def reaction_id(policy: Policy[Any], position: int, step: int | str) -> UUID:
+    """The id of a command by which a policy reacts to the event at a position."""
+    return derived("policy", policy.name, position, step)
+
+
+def is_reaction(policy: Policy[Any], at: Recorded) -> bool:
+    """Whether an event of a policy's own doing came of reacting, and not of keeping a promise."""
+    position = at.because
+    return position is not None and any(
+        at.command_id == reaction_id(policy, position, step) for step in ("row", *range(MAX_STEPS))
+    )
+
+
+def corrected_between(db: Connection, after: int, until: int) -> list[int]:
+    """The positions, in order, at which it changed who is whom or what counts."""
+    rows = db.execute(
+        "select position, until from es.claim "
+        " where kind in ('SAME_AS', 'WITHDRAWN') and (position > %(after)s and position <= %(until)s "
+        "                                         or until > %(after)s and until <= %(until)s)",
+        {"after": after, "until": until},
+    ).fetchall()
+    return sorted({each for row in rows for each in row if each is not None and after < each <= until})
+
+
+def apart(found: Sequence[Happened], cuts: Collection[int]) -> list[list[Happened]]:
+    """Events in groups between which none of these positions lies."""
+    groups: list[list[Happened]] = []
+    last = 0
+    for each in found:
+        if not groups or any(last < cut <= each.at.position for cut in cuts):
+            groups.append([])
+        groups[-1].append(each)
+        last = each.at.position
+    return groups
