@@ -32,6 +32,7 @@ from eventstore.envelope import Recorded
 from processes.places import NOWHERE, TELLS_PLACE, Place, remembers_place
 from processes.policy import Policy, Subject, cancel, done
 from processes.sales_floor import SalesFloor, learns_sales_floor
+from processes.sales_rules import ASSIGNMENT
 from processes.scores import RULE, RULE_VERSION, Work, candidates, work_of
 from projections.touchpoints.due import Due
 
@@ -68,7 +69,13 @@ class Known:
 
 
 policy = Policy(
-    RULE, version=RULE_VERSION, memory=Known, subject=Subject.NOUN, shared=SalesFloor, with_customer=TELLS_PLACE
+    RULE,
+    version=RULE_VERSION,
+    memory=Known,
+    subject=Subject.NOUN,
+    shared=SalesFloor,
+    with_customer=TELLS_PLACE,
+    rules=ASSIGNMENT,
 )
 learns_sales_floor(policy)
 remembers_place(policy)

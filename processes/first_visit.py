@@ -35,6 +35,7 @@ from processes.contact import Contact, remembers_objections
 from processes.places import NOWHERE, Place, remembers_place
 from processes.policy import Policy, done, occasion
 from processes.sales_floor import Floor, learns_floor
+from processes.sales_rules import FIRST_VISIT
 from projections.touchpoints.due import Due
 
 VISIT = "visit"
@@ -82,7 +83,7 @@ class Known:
     left: set[UUID] = field(default_factory=set)
 
 
-policy = Policy("first-visit", version=1, memory=Known, shared=Shared)
+policy = Policy("first-visit", version=1, memory=Known, shared=Shared, rules=FIRST_VISIT)
 remembers_objections(policy)
 remembers_place(policy)
 learns_floor(policy)

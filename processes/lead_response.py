@@ -24,6 +24,7 @@ from eventstore.envelope import Recorded
 from processes.places import NOWHERE, TELLS_PLACE, Place, remembers_place
 from processes.policy import Policy, Subject, cancel, done, occasion
 from processes.sales_floor import SalesFloor, learns_sales_floor
+from processes.sales_rules import LEAD_RESPONSE
 from processes.scores import RULE, RULE_VERSION, candidates, work_of
 from projections.touchpoints.due import Due
 
@@ -53,7 +54,13 @@ class Known:
 
 
 policy = Policy(
-    "lead-response", version=1, memory=Known, subject=Subject.NOUN, shared=SalesFloor, with_customer=TELLS_PLACE
+    "lead-response",
+    version=1,
+    memory=Known,
+    subject=Subject.NOUN,
+    shared=SalesFloor,
+    with_customer=TELLS_PLACE,
+    rules=LEAD_RESPONSE,
 )
 learns_sales_floor(policy)
 remembers_place(policy)

@@ -33,6 +33,7 @@ from eventstore.envelope import Recorded
 from processes.calendar import Calendar, Days
 from processes.policy import Policy, Subject, cancel, done, occasion
 from processes.sales_floor import Floor, learns_floor
+from processes.sales_rules import OPPORTUNITY_HYGIENE
 from projections.selling.stale import CONTACTS, MAX_SILENT_DAYS
 from projections.touchpoints.due import Due
 
@@ -108,7 +109,13 @@ class Known:
 
 
 policy = Policy(
-    "opportunity-hygiene", version=1, memory=Known, subject=Subject.NOUN, shared=Shared, with_customer=CONTACTS
+    "opportunity-hygiene",
+    version=1,
+    memory=Known,
+    subject=Subject.NOUN,
+    shared=Shared,
+    with_customer=CONTACTS,
+    rules=OPPORTUNITY_HYGIENE,
 )
 learns_floor(policy)
 

@@ -32,6 +32,7 @@ from processes.calendar import Days
 from processes.contact import Contact, keep, remembers
 from processes.policy import Letter, Policy, cancel, done, occasion
 from processes.sales_floor import Floor, learns_floor
+from processes.sales_rules import QUOTE_FOLLOW_UP
 from projections.touchpoints.due import Due
 
 CALL, REMINDER, EXPIRY = "call", "reminder", "expiry"
@@ -76,7 +77,7 @@ class Known:
         return seller or self.manager
 
 
-policy = Policy("quote-follow-up", version=1, memory=Known, shared=Floor)
+policy = Policy("quote-follow-up", version=1, memory=Known, shared=Floor, rules=QUOTE_FOLLOW_UP)
 remembers(policy)
 learns_floor(policy)
 
