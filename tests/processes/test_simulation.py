@@ -123,6 +123,23 @@ def test_another_version_is_simulated_without_what_the_live_one_did(shop: Shop) 
     assert (found.version, found.recipients, shop.log.reader.head()) == (2, 1, head)
 
 
+def test_what_the_live_one_sent_does_not_leak_into_another_version(shop: Shop) -> None:
+    policy = replace(SURVEY, version=2, reactions=dict(SURVEY.reactions))
+
+    def promise_later(placed: OrderPlaced, at: Recorded, known: Any) -> Iterator[Command]:
+        for asked in SURVEY.reactions[OrderPlaced](placed, at, known):
+            yield replace(asked, due_at=asked.due_at + timedelta(days=28))  # type: ignore[type-var]
+
+    policy.reactions[OrderPlaced] = promise_later
+    order = shop.order(shop.customer(), "2026-01-10 12:00")
+    for day in ("2026-01-10 12:00", "2026-02-10 10:00", "2026-02-17 10:00", "2026-03-20 12:00"):
+        shop.until(day)
+    shop.order(shop.customer(), "2026-03-20 12:00")
+    assert shop.entry(order).dispatched_at == moment("2026-02-10 10:00")
+    [row] = [row for row in simulate(shop.log, policy).rows if row.trigger == order]
+    assert (row.status.value, row.dispatched_at) == ("DISPATCHED", moment("2026-03-10 10:00"))
+
+
 def test_what_was_never_sent_is_taken_to_arrive_and_to_be_reminded_of(house: House, tmp_path: Path) -> None:
     shop = Shop(house.log, tmp_path / "mail", policies=[])
     order = shop.order(shop.customer(), "2026-01-10 12:00")
