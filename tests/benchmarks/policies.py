@@ -142,9 +142,10 @@ def waiting(log: Log, pool: ConnectionPool) -> Figure:
     names = [policy.name for policy in POLICIES]
     with pool.connection() as db:
         db.execute(
-            "insert into views.due (follow_up_id, policy, policy_version, step, trigger_position, status, due_at, attempt) "
+            "insert into views.due (follow_up_id, policy, policy_version, step, trigger_position, status, due_at, attempt, "
+            "                       version) "
             "select md5('follow-up' || n)::uuid, (%(names)s::text[])[n %% %(count)s + 1], 1, 's', n, 'SCHEDULED', "
-            "       %(now)s + n * interval '1 minute', 0 from generate_series(1, %(most)s) n",
+            "       %(now)s + n * interval '1 minute', 0, 1 from generate_series(1, %(most)s) n",
             {"names": names, "count": len(names), "now": NOW, "most": PENDING},
         )
         db.execute("analyze views.due")
