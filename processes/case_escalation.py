@@ -32,7 +32,7 @@ from processes.company import Company, learns_company
 from processes.office import Office, learns_office
 from processes.policy import Policy, Subject, cancel, done, occasion
 from processes.service_levels import CaseClock, learns_service_levels, remembers_clock, streams_of_case
-from processes.telling import AT_ONCE, BY_ITSELF, any_of
+from processes.telling import AT_ONCE, BY_ITSELF, any_of, percent
 from processes.tiers import Tiers, learns_tiers
 from projections.touchpoints.due import Due
 
@@ -73,8 +73,8 @@ RULES = Rules(
     cancelled_by=any_of(CaseWaitingOnCustomer, FirstResponseSent, CaseResolved, CaseClosed),
     note=(
         "Whoever has the case is warned; one that was missed comes to the team lead, at "
-        f"{CLIMBS_AFTER[2] * 100} % of the time to the head of service and at {CLIMBS_AFTER[3] * 100} % to management; one "
-        f"that is unresolved for more than {UNRESOLVED_DAYS} business days is in a digest for management on each of them."
+        f"{percent(CLIMBS_AFTER[2])} of the time to the head of service and at {percent(CLIMBS_AFTER[MANAGEMENT])} to management; "
+        f"one that is unresolved for more than {UNRESOLVED_DAYS} business days is in a digest for management on each of them."
     ),
 )
 

@@ -29,7 +29,7 @@ from eventstore.envelope import Recorded
 from processes.office import Office, learns_office
 from processes.policy import Policy, Subject, cancel, done, occasion
 from processes.service_levels import CaseClock, learns_service_levels, remembers_clock, streams_of_case
-from processes.telling import AT_ONCE, BY_ITSELF, any_of, spelled
+from processes.telling import AT_ONCE, BY_ITSELF, any_of, percent, spelled
 from processes.tiers import Tiers, learns_tiers
 from projections.touchpoints.due import Due
 
@@ -75,7 +75,7 @@ RULES = Rules(
     ),
     note=(
         "Sets by when the case is to be answered and resolved, in office time, by the last version of the SLA "
-        f"{DEFAULT.key}, which comes as {TIMES}; {FACTORS}; warns at {DEFAULT.warn_at * 100:.0f} % of it, notes what was missed, "
+        f"{DEFAULT.key}, which comes as {TIMES}; {FACTORS}; warns at {percent(DEFAULT.warn_at)} of it, notes what was missed, "
         f"and puts what nobody has into the queue {QUEUE}; the clock stands still while the customer is waited for."
     ),
 )

@@ -88,7 +88,7 @@ def occurring(occurrences: Iterable[Occurrence]) -> str:
 def asking(predicate: Predicate) -> str:
     """A predicate in words."""
     if predicate.test is not None:
-        return testing(predicate.test)
+        return comparing(predicate.test)
     for inside, word in ((predicate.every, " and "), (predicate.some, " or "), (predicate.no, " or ")):
         if inside:
             said = word.join(asking(each) if each.test is not None else f"({asking(each)})" for each in inside)
@@ -96,7 +96,7 @@ def asking(predicate: Predicate) -> str:
     return ""
 
 
-def testing(test: Test) -> str:
+def comparing(test: Test) -> str:
     """One comparison in words."""
     value = next((each for each in (test.text, test.number, test.moment, test.flag) if each is not None), None)
     said = ", ".join(str(each) for each in test.texts or test.numbers) if value is None else str(value)

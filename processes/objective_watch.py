@@ -38,7 +38,7 @@ from eventstore.reader import AsOf
 from processes.company import Company as People
 from processes.company import learns_company
 from processes.policy import Policy, Subject, cancel, done
-from processes.telling import BY_ITSELF, any_of, until
+from processes.telling import BY_ITSELF, any_of, percent, until
 from projections import VIEWS
 from projections.buckets import BUSINESS_ZONE
 from projections.company import objectives
@@ -83,7 +83,7 @@ RULES = Rules(
     delay=until(f"{AT:%H:%M} on the morning after each day of the objective"),
     action=BY_ITSELF,
     note=(
-        f"Below {AMBER * 100:.0f} % of the pace whoever answers for the objective has a task, below {RED * 100:.0f} % a "
+        f"Below {percent(AMBER)} of the pace whoever answers for the objective has a task, below {percent(RED)} a "
         f"director has a review as well, both within {TASK_WITHIN.days} days; back on pace they are called off; after the last "
         "day it is achieved or missed."
     ),

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from fractions import Fraction
 
 from domain.consent import Purpose
 from domain.kernel import Event
@@ -65,6 +66,11 @@ def minutes(delay: timedelta) -> int:
 def hours(delay: timedelta) -> int:
     """A delay in whole hours."""
     return delay // timedelta(hours=1)
+
+
+def percent(share: Decimal | Fraction) -> str:
+    """A share in words: 0.75 is 75 %."""
+    return f"{float(share * 100):g} %"
 
 
 def spelled(seconds: int) -> str:
