@@ -31,9 +31,8 @@ from eventstore.personal import KeyRing
 from processes import POLICIES
 from processes.letters import Note, Stationery
 from processes.transports import Answer, Taken
-from processes.worker import Worker
+from processes.worker import Worker, needed_views
 from projections.engine import Engine
-from projections.touchpoints import due
 
 ACTOR = "demo"
 DAYS = 365
@@ -180,7 +179,7 @@ def _stage() -> Iterator[tuple[Log, Engine]]:
                 migrate(dsn, schema)
             with open_pool(dsn) as pool:
                 log = Log(pool, DECIDERS, KeyRing(pool, bytes(32)))
-                engine = Engine(log, pool, [due.view])
+                engine = Engine(log, pool, needed_views(POLICIES))
                 engine.prepare()
                 yield log, engine
 

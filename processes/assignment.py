@@ -84,8 +84,9 @@ RULES = Rules(
     ),
     note=(
         f"Given to the rep with the most points: {TERRITORY} for the territory, {SKILL} for the skill, {LANGUAGE} for the "
-        f"language, up to {FREE} for free time and up to {WINNING} for sales won; if nobody is eligible, a manager has a "
-        f"task, and it is tried again every business day, for {QUEUED_DAYS} of them."
+        f"language, up to {FREE} for free time and up to {WINNING} for sales won; of equals to whoever was given something "
+        "least recently; if nobody is eligible, a manager has a task, and it is tried again every business day, for "
+        f"{QUEUED_DAYS} of them."
     ),
 )
 

@@ -24,7 +24,7 @@ from domain.kernel import Command
 from domain.programme import DEFAULT
 from domain.rules import Rules
 from eventstore.envelope import Recorded
-from processes.cases import Matter, failures, remembers_cases
+from processes.cases import Matters, remembers_cases
 from processes.company import Company, learns_company
 from processes.contact import Contact, remembers
 from processes.goods import Goods, learns_goods
@@ -62,6 +62,7 @@ class Background:
 
     company: Company = field(default_factory=Company)
     goods: Goods = field(default_factory=Goods)
+    matters: Matters = field(default_factory=Matters)
     office: Office = field(default_factory=Office)
     programmes: Programmes = field(default_factory=Programmes)
     sales: Sales = field(default_factory=Sales)
@@ -96,7 +97,7 @@ class Known:
     background: Background
     contact: Contact = field(default_factory=Contact)
     accounts: dict[UUID, Membership] = field(default_factory=dict)
-    cases: dict[UUID, Matter] = field(default_factory=dict)
+    cases: dict[UUID, UUID | None] = field(default_factory=dict)
     benefits: dict[UUID, Requested] = field(default_factory=dict)
     asked: dict[UUID, Asked] = field(default_factory=dict)
     manager: UUID | None = None
@@ -226,7 +227,7 @@ def inputs(customer_id: UUID | None, now: datetime, known: Known) -> BenefitInpu
         tier=None if account is None else account.tier,
         tier_rank=None if account is None or rules is None else rank_of(account.tier, [t.key for t in rules.tiers]),
         top_share=known.background.sales.top_share(customer_id),
-        failures=failures(known.cases, now, timedelta(days=FAILURE_DAYS)),
+        failures=known.background.matters.failures(known.cases, now, timedelta(days=FAILURE_DAYS)),
         benefits=sum(at >= since for at in given),
     )
 

@@ -73,8 +73,9 @@ RULES = Rules(
     cancelled_by=any_of(CaseWaitingOnCustomer, FirstResponseSent, CaseResolved, CaseClosed),
     note=(
         "Whoever has the case is warned; one that was missed comes to the team lead, at "
-        f"{percent(CLIMBS_AFTER[2])} of the time to the head of service and at {percent(CLIMBS_AFTER[MANAGEMENT])} to management; "
-        f"one that is unresolved for more than {UNRESOLVED_DAYS} business days is in a digest for management on each of them."
+        f"{percent(CLIMBS_AFTER[2])} of the time to the head of service and at {percent(CLIMBS_AFTER[MANAGEMENT])} to "
+        f"management; one that is unresolved for more than {UNRESOLVED_DAYS} business days is in a digest for management on "
+        "each of them."
     ),
 )
 

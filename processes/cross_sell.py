@@ -24,7 +24,7 @@ from domain.rules import Delay, Rules
 from domain.values import Channel
 from eventstore.envelope import Recorded
 from processes.calendar import Days
-from processes.cases import Matter, has_open_complaint, remembers_cases
+from processes.cases import Matters, remembers_cases
 from processes.company import Company, learns_company
 from processes.contact import Contact, keep, profiling_forbidden, remembers
 from processes.goods import Goods, learns_goods
@@ -53,6 +53,7 @@ class Background:
 
     company: Company = field(default_factory=Company)
     goods: Goods = field(default_factory=Goods)
+    matters: Matters = field(default_factory=Matters)
     sales: Sales = field(default_factory=Sales)
 
 
@@ -63,7 +64,7 @@ class Known:
     background: Background
     contact: Contact = field(default_factory=Contact)
     purchases: dict[UUID, Purchase] = field(default_factory=dict)
-    cases: dict[UUID, Matter] = field(default_factory=dict)
+    cases: dict[UUID, UUID | None] = field(default_factory=dict)
     manager: UUID | None = None
 
 
@@ -121,7 +122,7 @@ def sell(due: Due, now: datetime, known: Known) -> Iterator[Command]:
     match = match_of(due, known)
     if is_returned(due, known):
         yield CancelFollowUp(follow_up_id=due.follow_up_id, reason="ORDER_RETURNED")
-    elif has_open_complaint(known.cases):
+    elif known.background.matters.has_complaint(known.cases):
         yield policy.suppress(due, "OPEN_COMPLAINT")
     elif reason := profiling_forbidden(now, known.contact):
         yield policy.suppress(due, reason)
@@ -138,7 +139,7 @@ def sell(due: Due, now: datetime, known: Known) -> Iterator[Command]:
 def no_longer(due: Due, now: datetime, known: Known) -> str | None:
     if is_returned(due, known):
         return "ORDER_RETURNED"
-    if has_open_complaint(known.cases):
+    if known.background.matters.has_complaint(known.cases):
         return "OPEN_COMPLAINT"
     if match_of(due, known) is None:
         return "NOTHING_GOES_WITH_IT"

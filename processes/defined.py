@@ -37,8 +37,6 @@ NO_SURVEY = "NO_SURVEY"
 RESERVED = frozenset({"company", "name", "link", "decline", "scores"})
 """What templates are given by whoever sends, so that no event can put something else in its place."""
 OPEN = frozenset({FollowUpStatus.SCHEDULED, FollowUpStatus.DISPATCHED})
-MAX_UNSEEN = 20
-"""How many triggers of before, whose promises are not seen yet, an event that takes promises back is held against."""
 SENDS = frozenset({RuleActionKind.SEND_MESSAGE, RuleActionKind.SEND_SURVEY})
 ACTIVITIES: Mapping[RuleActionKind, ActivityKind] = {
     RuleActionKind.CREATE_TASK: ActivityKind.TASK,
@@ -162,16 +160,9 @@ def promise(policy: Defined, at: Recorded, known: Known) -> Iterator[Command]:
 
 def take_back(policy: Defined, event: Seen, known: Known) -> Iterator[Command]:
     """Takes back what was promised because of what this event is about."""
-    before = {
-        policy.follow_up_id(each.occasion, STEP): each
-        for each in known.triggers.values()
-        if each.position < event.position and concerns(each, event)
-    }
-    promises = known.contact.promises
-    unseen = [follow_up_id for follow_up_id in before if follow_up_id not in promises][-MAX_UNSEEN:]
-    for follow_up_id in before:
-        promised = promises.get(follow_up_id)
-        if follow_up_id in unseen if promised is None else promised.status in OPEN:
+    for follow_up_id, promised in known.contact.promises.items():
+        trigger = known.triggers.get(promised.position) if promised.policy == policy.name else None
+        if trigger is not None and promised.status in OPEN and concerns(trigger, event):
             yield CancelFollowUp(follow_up_id=follow_up_id, reason=event.name)
 
 

@@ -109,7 +109,7 @@ class ImaginedMemories:
 
     def expect(self, subjects: Iterable[UUID | None]) -> None:
         """Reads what there is of these subjects, in as few queries as there can be."""
-        new = {each for each in subjects if each not in self._books}
+        new = {whom for each in subjects if (whom := self._whom(each)) not in self._books}
         steady = {each for each in new if self._touched is not None and each not in self._touched}
         for group, end in ((steady, self._end), (new - steady, self._until)):
             if not group:
@@ -125,7 +125,8 @@ class ImaginedMemories:
     def of(self, subject: UUID | None, position: int) -> Any:
         """What would be remembered of a subject at a position."""
         self.expect([subject])
-        return self._books[subject].of(subject, position)
+        whom = self._whom(subject)
+        return self._books[whom].of(whom, position)
 
     def note(self, draft: Draft, position: int) -> Happened:
         """Something that would have been decided just now."""
@@ -138,13 +139,17 @@ class ImaginedMemories:
                 books = list(self._books.values())
         else:
             self._imagined.setdefault(draft.customer_id, []).append(happened)
-            found = [self._books.get(each) for each in {draft.customer_id, self.canonical(draft.customer_id)}]
-            books = [book for book in found if book is not None]
+            book = self._books.get(self.canonical(draft.customer_id))
+            books = [] if book is None else [book]
         for book in {id(book): book for book in books}.values():
             book.note(draft.event, happened.at, position)
         if not books and self._shared is not None:
             self._shared.note(draft.event, happened.at)
         return happened
+
+    def _whom(self, subject: UUID | None) -> UUID | None:
+        """Whose memory a subject has: that of whom it is taken to be, if it is a customer."""
+        return self.canonical(subject) if self._policy.subject is Subject.CUSTOMER else subject
 
     def _told_of(self, subjects: set[UUID | None]) -> list[Happened]:
         """What was imagined of these subjects, or of whom they may be taken to be, in its order."""

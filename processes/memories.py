@@ -116,7 +116,7 @@ class Memories(Generic[M]):
 
     def of(self, subject: UUID | None, position: int) -> M:
         """What is remembered of a subject, and of whoever is taken to be the same, up to a position."""
-        subject = self._canonical(subject)
+        subject = self.whom(subject)
         shared = () if self._shared is None else (self._shared.at(position),)
         if subject not in self._known:
             self._known[subject] = self._policy.memory(*shared)
@@ -130,7 +130,7 @@ class Memories(Generic[M]):
 
     def changes(self, subject: UUID | None) -> int:
         """How often something was noted that changed what is remembered of a subject, or what all share."""
-        return self._noted.get(self._canonical(subject), 0) + self._noted.get(ALL, 0)
+        return self._noted.get(self.whom(subject), 0) + self._noted.get(ALL, 0)
 
     def note(self, event: Event, at: Recorded, position: int) -> None:
         """Something that was decided just now on what stands at a position, to be remembered as the log will tell it."""
@@ -139,7 +139,7 @@ class Memories(Generic[M]):
             if isinstance(event, self._policy.with_customer):
                 subjects = [noun for noun, whose in self._links.items() if at.customer_id in whose]
         else:
-            subject = self._canonical(at.customer_id)
+            subject = self.whom(at.customer_id)
             subjects = [] if subject is None or subject not in self._wanted else [subject]
         for each in subjects:
             self.of(each, position)
@@ -160,7 +160,7 @@ class Memories(Generic[M]):
             self._wanted = {self._same_as.get(each, each) for each in wanted}
             found = reader.customers(wanted, types=names, as_of=as_of, disclose=disclosed)
             for each in self._told(found, [each for each in imagined if self._concerns(each.at)], position):
-                self._own.setdefault(self._canonical(each.at.customer_id), []).append(each)
+                self._own.setdefault(self.whom(each.at.customer_id), []).append(each)
             return
         for noun in wanted:
             for stream in policy.streams_of(noun):
@@ -226,13 +226,14 @@ class Memories(Generic[M]):
         """Whether an event tells of one of the subjects."""
         if self._policy.subject is Subject.NOUN:
             return at.stream_id in self._nouns
-        return self._canonical(at.customer_id) in self._wanted
+        return self.whom(at.customer_id) in self._wanted
 
     def _remember(self, subject: UUID | None, event: Event, at: Recorded) -> None:
         if (handler := self._policy.remembering.get(type(event))) is not None:
             handler(self._known[subject], event, at)
 
-    def _canonical(self, subject: UUID | None) -> UUID | None:
+    def whom(self, subject: UUID | None) -> UUID | None:
+        """Whom a subject is taken to be."""
         return None if subject is None else self._same_as.get(subject, subject)
 
 

@@ -91,8 +91,8 @@ def take_in(queued: WorkItemQueued, at: Recorded, known: Known) -> Iterator[Comm
     yield policy.promise(at, ROUTE, about(at.stream_id), at.occurred_at)
     if queued.channel is Channel.PHONE:
         yield policy.promise(at, CALLBACK, about(at.stream_id), at.occurred_at + CALLBACK_AFTER + MOMENT)
-    item = known.centre.floor.items[at.stream_id]
-    if (when := presses_from(item, known.centre)) is not None:
+    item = known.centre.floor.items.get(at.stream_id)
+    if item is not None and (when := presses_from(item, known.centre)) is not None:
         yield policy.promise(at, SCORE, about(at.stream_id), max(when, at.occurred_at))
 
 

@@ -258,8 +258,9 @@ class Runner:
         for group in apart(triggers, corrected_between(db, first, last)):
             subjects = [policy.subject_of(event, at) for event, at in group]
             end, shared = group[-1].at.position, self._shared.of(policy)
-            memories = Memories(policy, self.log.reader, subjects, end, shared, reacted=(first, head))
-            for turn in _turns(policy, group):
+            before = [Happened(each.event, as_recorded(each, each.because or 0)) for each in decisions.drafts]
+            memories = Memories(policy, self.log.reader, subjects, end, shared, reacted=(first, head), imagined=before)
+            for turn in _turns(policy, memories, group):
                 self._take(policy, memories, turn, endless, decisions)
         return decisions
 
@@ -324,7 +325,7 @@ def because_of(policy: Policy[Any], at: Recorded, command_id: UUID) -> Request:
     )
 
 
-def _turns(policy: Policy[Any], triggers: Sequence[Happened]) -> Iterator[list[Happened]]:
+def _turns(policy: Policy[Any], memories: Memories[Any], triggers: Sequence[Happened]) -> Iterator[list[Happened]]:
     """The triggers in turns that are decided together: in none of them anybody comes twice.
 
     Where all memories share something, each knows what was decided before it, so everyone has a turn of its own.
@@ -332,7 +333,7 @@ def _turns(policy: Policy[Any], triggers: Sequence[Happened]) -> Iterator[list[H
     turn: list[Happened] = []
     seen: set[UUID | None] = set()
     for each in triggers:
-        subject = policy.subject_of(*each)
+        subject = memories.whom(policy.subject_of(*each))
         if turn and (subject in seen or policy.shared is not None):
             yield turn
             turn, seen = [], set()

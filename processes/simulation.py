@@ -10,6 +10,9 @@ comes out again exactly, and what it would have decided otherwise comes out as b
 The policy's own decisions of that time are not looked at, but for when they were taken: the simulated ones are remembered
 in their place. What other policies and people did stays as it was. A letter that would have been sent, and was, arrived as
 it did; one that was not sent at that time arrives at once.
+
+What this cannot know: how far the log was at the moment of a decision, but for what concerns its customer (or its noun),
+and which policy came first where another one decided about the same promises while a worker caught up in several steps.
 """
 
 from collections.abc import Callable, Sequence
@@ -150,9 +153,9 @@ class _Play:
             self._go_through(page)
             position = page[-1].at.position
             self.progress(position - self.start, self.end - self.start)
-        if self.until is not None:
-            self.now = max(self.now, self.until)
-        self._keep_until(lambda due_at: due_at <= self.now)
+        last = self.now if self.until is None else max(self.now, self.until)
+        self._keep_until(lambda due_at: due_at <= last)
+        self.now = last
         return self.outcome.told(self.now, len(self.decisions.refused), self.memories.canonical)
 
     # What the log says.
@@ -286,6 +289,7 @@ class _Play:
         """Decides about the promises that are due, but for those that a worker decided at another moment, or not yet."""
         while self.agenda and past(self.agenda[0][0]):
             wakes_at, _, id, due_at = heappop(self.agenda)
+            self.now = max(self.now, wakes_at)
             promise = (id, due_at)
             if promise not in self.kept and promise not in self.ended and self.open.get(id) != due_at:
                 self._keep(id, due_at, wakes_at)

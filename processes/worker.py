@@ -22,7 +22,8 @@ from processes.ports import Ports
 from processes.runner import Runner
 from processes.transports import Transport
 from projections.engine import Engine
-from projections.touchpoints import follow_ups
+from projections.touchpoints import due, follow_ups
+from projections.view import View
 
 CHECK_EVERY_S = 1.0
 """How often at least it is looked whether the ledger is complete; whenever there is nothing else to do as well."""
@@ -30,10 +31,16 @@ CHECK_EVERY_S = 1.0
 logger = logging.getLogger(__name__)
 
 
+def needed_views(policies: Sequence[Policy[Any]]) -> list[View[Any]]:
+    """The views without which no worker can do: the sheet of what is due, and what the policies count from."""
+    found = {view.name: view for policy in policies for view in policy.views}
+    return [due.view, *(view for view in found.values() if view is not due.view)]
+
+
 class Worker:
     """Everything that is done without being asked. Any number of workers, in any number of processes, do it once.
 
-    The engine must have the view `due`. `now` is the time by which promises are kept.
+    The engine must have the `needed_views`. `now` is the time by which promises are kept.
     """
 
     def __init__(

@@ -28,9 +28,8 @@ from processes.contact import Contact
 from processes.letters import Stationery
 from processes.policy import Policy, done
 from processes.transports import MaildirTransport
-from processes.worker import Worker
+from processes.worker import Worker, needed_views
 from projections.engine import Engine
-from projections.touchpoints import due
 from projections.touchpoints.due import Due
 from tests.benchmarks import Figure
 from tests.benchmarks.views import house
@@ -111,7 +110,7 @@ def hired(
     log: Log, pool: ConnectionPool, policies: list[Policy[Any]], now: Callable[[], datetime] = lambda: NOW
 ) -> Worker:
     """A worker on an engine that has what it needs, and who sends nothing."""
-    engine = Engine(log, pool, [due.view])
+    engine = Engine(log, pool, needed_views(policies))
     engine.prepare()
     stationery = Stationery(sender="a@b.test", company="Shop", base_url="http://localhost", secret=bytes(32))
     worker = Worker(log, engine, policies, MaildirTransport(Path("/nowhere")), stationery, now=now)

@@ -118,6 +118,7 @@ def test_a_column_that_is_no_currency_is_refused_where_it_says_something(load: L
         (zipped(a_csv=TABLE)[:60], "Fetch it again"),
         (zipped(a_csv="x"), "Date"),
     ],
+    ids=["nothing", "no date", "a column twice", "no table", "two tables", "cut off", "no columns"],
 )
 def test_a_file_that_is_none_of_the_layout_is_refused_in_a_sentence(load: Load, content: bytes, sentence: str) -> None:
     with pytest.raises(Refused, match=sentence):

@@ -13,7 +13,7 @@ from domain.benefit import (
     DenyBenefit,
     RequestBenefit,
 )
-from domain.case import OpenCase, ReopenCase, ResolveCase
+from domain.case import ClassifyCase, IdentifyCaseCustomer, OpenCase, ReopenCase, ResolveCase
 from domain.case_events import CaseType
 from domain.kernel import derived
 from domain.lifecycle import AssignAccountManager
@@ -127,6 +127,18 @@ def test_a_failure_that_was_made_good_is_none_until_it_is_opened_again(shop: Sho
     if again:
         shop.do(ReopenCase(case_id=case), "2026-03-01 14:00")
     assert (authorised(shop, request(shop, customer)) is not None) is again
+
+
+def test_a_failure_counts_for_whom_it_turns_out_to_be_of(shop: Shop) -> None:
+    customer, _ = best(shop, pieces=0, tier=None)
+    other = shop.customer(email="x@shop.test")
+    case = derived("case", "unknown")
+    shop.do(OpenCase(case_id=case, type=CaseType.PROBLEM, channel=Channel.PHONE), "2026-03-01 12:00")
+    shop.do(ClassifyCase(case_id=case, type=CaseType.INCIDENT), "2026-03-01 12:30")
+    for day, (whose, not_whose) in enumerate(((customer, other), (other, customer), (customer, other)), 2):
+        shop.do(IdentifyCaseCustomer(case_id=case, customer_id=whose), f"2026-03-0{day} 11:00")
+        assert authorised(shop, request(shop, whose, f"2026-03-0{day} 12:00")) is not None
+        assert authorised(shop, request(shop, not_whose, f"2026-03-0{day} 13:00")) is None
 
 
 def test_no_more_than_two_in_twelve_months(shop: Shop) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from domain.follow_up import FollowUpStatus
 from domain.rules import Cap, Occurrence
+from processes import runner
 from tests.conftest import House
 from tests.processes.defining import (
     CANCELLED,
@@ -54,12 +55,18 @@ def test_a_new_one_of_its_kind_takes_it_back(shop: Shop) -> None:
     assert {of(shop, each).status for each in (second, theirs)} == {DELIVERED}
 
 
-def test_what_comes_before_the_promise_is_in_the_log_takes_it_back_as_well(shop: Shop) -> None:
+def test_what_comes_before_the_promise_is_in_the_log_takes_it_back_as_well(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     define(shop, replace(THANKS, cancelled_by=(PLACED,)))
     customer = shop.customer()
     first, second = shop.order(customer, "2026-01-10 18:00"), shop.order(customer, "2026-01-10 18:01")
     shop.worker.run()  # both are reacted to in one step
     assert (of(shop, first).status, of(shop, second).status) == (CANCELLED_ROW, SCHEDULED)
+    monkeypatch.setattr(runner, "TRIGGERS_PER_STEP", 1)
+    third, fourth = shop.order(customer, "2026-01-10 18:02"), shop.order(customer, "2026-01-10 18:03")
+    shop.worker.run()
+    assert [of(shop, each).status for each in (second, third, fourth)] == [CANCELLED_ROW, CANCELLED_ROW, SCHEDULED]
 
 
 def test_only_what_the_predicate_means_takes_it_back(shop: Shop) -> None:
@@ -115,3 +122,4 @@ def test_what_takes_it_back_is_looked_for_again_when_it_is_due(shop: Shop) -> No
     assert of(shop, order).status is SCHEDULED
     shop.until("2026-01-13 10:00")
     assert (of(shop, order).status, of(shop, order).reason) == (CANCELLED_ROW, "ORDER_CANCELLED")
+    assert of(shop, order).dispatched_at is None

@@ -12,7 +12,7 @@ from domain.follow_up import FollowUpAttempted, FollowUpStatus
 from domain.policy import PolicyDefined, PolicyStatus
 from domain.predicate import TestOperator
 from domain.rules import Cap, Delay, Occurrence
-from processes import points
+from processes import points, runner
 from processes.completeness import Completeness
 from processes.defined import interpret
 from processes.lives import Life
@@ -102,15 +102,18 @@ def test_after_a_long_pause_it_is_too_late(shop: Shop) -> None:
     assert (of(shop, order).status, of(shop, order).reason) == (SUPPRESSED, "TOO_LATE")
 
 
+@pytest.mark.parametrize("point", ["firing: committed, not flushed", "delivery: locked"])
 @pytest.mark.parametrize("switch", [pause, retire])
-def test_what_is_dispatched_is_not_sent_any_more(shop: Shop, monkeypatch: pytest.MonkeyPatch, switch: object) -> None:
+def test_what_is_dispatched_is_not_sent_any_more(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, switch: object, point: str
+) -> None:
     define(shop)
     order = shop.order(shop.customer(), "2026-01-10 18:00")
     shop.worker.run()
     switched: list[str] = []
 
     def reached(here: str) -> None:
-        if here == "firing: committed, not flushed" and not switched:
+        if here == point and not switched:
             switched.append(here)
             switch(shop)  # type: ignore[operator]
 
@@ -157,6 +160,18 @@ def test_what_happened_before_the_retirement_has_its_row(shop: Shop) -> None:
     assert shop.mails() == []
 
 
+def test_what_happened_before_it_is_taken_back_however_long_it_takes_to_read(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "TRIGGERS_PER_STEP", 1)
+    define(shop)
+    for _ in range(3):
+        shop.order(shop.customer(), "2026-01-10 18:00")
+    retire(shop)
+    shop.worker.run()
+    assert rows(shop) == [(CANCELLED, "RETIRED")] * 3
+
+
 def test_one_that_is_activated_again_begins_there(shop: Shop) -> None:
     define(shop)
     customer = shop.customer()
@@ -166,6 +181,8 @@ def test_one_that_is_activated_again_begins_there(shop: Shop) -> None:
     shop.order(customer, "2026-01-10 18:00")
     activate(shop)
     last = shop.order(customer, "2026-01-10 18:00")
+    shop.worker.run()
+    shop.hire().run()  # who has not seen to the retirement yet
     shop.until("2026-01-13 10:00")
     assert [row.about for row in shop.ledger()] == [first, last]
     assert rows(shop) == [(CANCELLED, "RETIRED"), (DELIVERED, None)]
