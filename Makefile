@@ -38,6 +38,7 @@ check: $(VENV)/installed-test ## Check style, types, imports and generated files
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/bitacora events --write docs/events.md --check
+	$(BIN)/bitacora policies --write docs/policies.md --check
 	$(BIN)/bitacora export-schema --check
 
 format: $(VENV)/installed-test ## Put the code into the house style

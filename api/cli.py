@@ -9,7 +9,7 @@ import typer
 
 from api import doctor as checks
 from api import import_cli, ledger_cli, looking_back, policies_cli, running
-from api.terminal import Json, catch_up, fail, house, progress, say, show, table
+from api.terminal import Json, catch_up, fail, generated, house, progress, say, show, table
 from domain import DECIDERS
 from eventstore.catalogue import as_markdown, catalogue, sentence
 from eventstore.commands import identify
@@ -213,7 +213,7 @@ def events(
                 say(f"{at.position:>8}  {at.occurred_at:%Y-%m-%d %H:%M}  {at.type:<32} {whom:<36} {at.actor}")
         return
     if write is not None:
-        _generated(write, as_markdown(DECIDERS), check)
+        generated(write, as_markdown(DECIDERS), check)
     elif as_json:
         show(catalogue(DECIDERS))
     else:
@@ -229,18 +229,7 @@ def export_schema(
     """Write the GraphQL schema as SDL."""
     from api.schema import print_sdl
 
-    _generated(write, print_sdl(), check)
-
-
-def _generated(file: Path, text: str, check: bool) -> None:
-    if check:
-        if not file.exists() or file.read_text() != text:
-            fail(f"{file} is not what the code says. Run the same command without --check and commit the file.")
-        say(f"{file} is up to date.")
-    else:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-        say(f"Wrote {file}.")
+    generated(write, print_sdl(), check)
 
 
 @app.command()

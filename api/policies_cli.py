@@ -1,16 +1,28 @@
 """The policies on the command line: which there are, whether they are in force, and what they do."""
 
+from pathlib import Path
+from typing import Annotated
+
+import typer
 from psycopg import sql
 
-from api.terminal import Json, catch_up, house, show, table
-from domain.rules import Delay, Rules
+from api.terminal import Json, catch_up, generated, house, show, table
+from processes import POLICIES
+from processes.in_words import as_markdown, what
 from projections.table import Table
 from projections.touchpoints import policies as sheets
 from projections.touchpoints.policies import PolicySheet
 
 
-def policies(as_json: Json = False) -> None:
+def policies(
+    write: Annotated[Path | None, typer.Option(help="Write those that come with Bitácora to this file.")] = None,
+    check: Annotated[bool, typer.Option(help="Only check that the file is up to date.")] = False,
+    as_json: Json = False,
+) -> None:
     """Say which policies there are, by which version they go, whether they are in force and since when, and what they do."""
+    if write is not None:
+        generated(write, as_markdown(POLICIES), check)
+        return
     with house() as opened:
         catch_up(opened)
         known: Table[PolicySheet] = Table(sheets.view)
@@ -26,18 +38,3 @@ def policies(as_json: Json = False) -> None:
             for each in found
         ]
         table("Policies", ["policy", "version", "status", "built in", "since", "what it does"], lines)
-
-
-def what(rules: Rules | None) -> str:
-    """The rules in a line: `3 days after order.placed, at 10:00: SEND_MESSAGE`."""
-    if rules is None:
-        return ""
-    events = " or ".join(each.event.rpartition(".")[0] for each in rules.triggers)
-    wait = soon(rules.delay)
-    return f"{wait} after {events}{f', at {rules.delay.at}' if rules.delay.at else ''}: {rules.action.kind}"
-
-
-def soon(delay: Delay) -> str:
-    """How long it waits."""
-    unit = delay.unit.lower().replace("_", " ")
-    return f"{delay.count} {unit if delay.count != 1 else unit.removesuffix('s')}" if delay.count else "at once"

@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import orjson
@@ -97,6 +98,18 @@ def fail(sentence: str, code: int = 1) -> NoReturn:
     """Says what went wrong and ends."""
     errors.print(sentence, style="red", markup=False, soft_wrap=True)
     raise typer.Exit(code)
+
+
+def generated(file: Path, text: str, check: bool) -> None:
+    """Writes a file that is made from the code, or only checks that it is what the code says."""
+    if check:
+        if not file.exists() or file.read_text() != text:
+            fail(f"{file} is not what the code says. Run the same command without --check and commit the file.")
+        say(f"{file} is up to date.")
+    else:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        say(f"Wrote {file}.")
 
 
 @contextmanager

@@ -69,12 +69,16 @@ class Occurrence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delay:
-    """So many months, days or hours later, at a local time such as 10:00; with `quiet_hours`, not by night or on a holiday."""
+    """So many months, days or hours later, at a local time such as 10:00; with `quiet_hours`, not by night or on a holiday.
+
+    Where it depends on what no number says, `until` says in words when that is: for the policies that come with Bitácora.
+    """
 
     count: int = 0
     unit: DelayUnit = DelayUnit.DAYS
     at: str | None = None
     quiet_hours: bool = True
+    until: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +200,7 @@ def must_make_sense(rules: Rules, built_in: bool) -> None:
             must_occur(occurrence, f"{name}[{n}]", built_in)
     if rules.conditions is not None:
         must_be_predicate(rules.conditions, "conditions", FACTS)
-    must_delay(rules.delay, "delay")
+    must_delay(rules.delay, "delay", built_in)
     must_be_doable(rules.action, built_in)
     if rules.action.kind is RuleActionKind.OTHER and rules.note is None:
         raise Refused("Say here what is done.", "note")
@@ -230,8 +234,11 @@ def must_occur(occurrence: Occurrence, field: str, built_in: bool) -> None:
             )
 
 
-def must_delay(delay: Delay, field: str) -> None:
-    """Refused if it is too long, or at no time of day."""
+def must_delay(delay: Delay, field: str, built_in: bool) -> None:
+    """Refused if it is too long, at no time of day, or in words that nobody could go by."""
+    if delay.until is not None and not built_in:
+        raise Refused("Count it: words are for the policies that come with Bitácora.", f"{field}.until")
+    must_say(delay.until, "When that is", f"{field}.until")
     longest = MAX_DELAY[delay.unit]
     if not 0 <= delay.count <= longest:
         unit = delay.unit.lower().replace("_", " ")
@@ -258,7 +265,7 @@ def must_be_doable(action: RuleAction, built_in: bool) -> None:
         case RuleActionKind.CREATE_TASK | RuleActionKind.CALL:
             must_be_given(action.subject, "The subject", "action.subject")
     if action.due_in is not None:
-        must_delay(action.due_in, "action.due_in")
+        must_delay(action.due_in, "action.due_in", built_in)
 
 
 def must_be_given(text: str | None, what: str, field: str) -> None:

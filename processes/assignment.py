@@ -28,12 +28,13 @@ from domain.opportunity import (
     OpportunityReopened,
     OpportunityWon,
 )
+from domain.rules import Rules
 from eventstore.envelope import Recorded
 from processes.places import NOWHERE, TELLS_PLACE, Place, remembers_place
 from processes.policy import Policy, Subject, cancel, done
 from processes.sales_floor import SalesFloor, learns_sales_floor
-from processes.sales_rules import ASSIGNMENT
-from processes.scores import RULE, RULE_VERSION, Work, candidates, work_of
+from processes.scores import FREE, LANGUAGE, RULE, RULE_VERSION, SKILL, TERRITORY, WINNING, Work, candidates, work_of
+from processes.telling import AT_ONCE, BY_ITSELF, any_of, is_empty
 from projections.touchpoints.due import Due
 
 ASSIGN = "assign"
@@ -68,6 +69,27 @@ class Known:
         return work_of(self.lead, self.place)
 
 
+RULES = Rules(
+    triggers=(*any_of(LeadCaptured), *any_of(OpportunityOpened, when=is_empty("staff_id"))),
+    delay=AT_ONCE,
+    action=BY_ITSELF,
+    cancelled_by=any_of(
+        LeadAssigned,
+        OpportunityAssigned,
+        LeadDisqualified,
+        LeadRecycled,
+        LeadConverted,
+        OpportunityWon,
+        OpportunityLost,
+    ),
+    note=(
+        f"Given to the rep with the most points: {TERRITORY} for the territory, {SKILL} for the skill, {LANGUAGE} for the "
+        f"language, up to {FREE} for free time and up to {WINNING} for sales won; of equals to whoever was given something "
+        "least recently; if nobody is eligible, a manager has a task, and it is tried again every business day, for "
+        f"{QUEUED_DAYS} of them."
+    ),
+)
+
 policy = Policy(
     RULE,
     version=RULE_VERSION,
@@ -75,7 +97,7 @@ policy = Policy(
     subject=Subject.NOUN,
     shared=SalesFloor,
     with_customer=TELLS_PLACE,
-    rules=ASSIGNMENT,
+    rules=RULES,
 )
 learns_sales_floor(policy)
 remembers_place(policy)

@@ -21,6 +21,8 @@ from domain.benefit import (
 )
 from domain.follow_up import Action, ActionKind, CancelFollowUp
 from domain.kernel import Command
+from domain.programme import DEFAULT
+from domain.rules import Rules
 from eventstore.envelope import Recorded
 from processes.cases import Matters, remembers_cases
 from processes.company import Company, learns_company
@@ -31,11 +33,15 @@ from processes.office import Office, learns_office
 from processes.owners import remembers_owner, supervisor, task
 from processes.policy import Policy, cancel, done
 from processes.sales import Sales, learns_sales
+from processes.telling import AT_ONCE, BY_ITSELF, any_of, spelled
 from projections.customers.eligibility import (
     BENEFIT_MONTHS,
     BENEFIT_RULE,
     BENEFIT_RULE_VERSION,
     FAILURE_DAYS,
+    LEAST_TIER_RANK,
+    MAX_BENEFITS,
+    TOP_SHARE_PERCENT,
     BenefitInputs,
     eligibility,
     rank_of,
@@ -97,7 +103,20 @@ class Known:
     manager: UUID | None = None
 
 
-policy = Policy("benefit-authorisation", version=1, memory=Known, shared=Background)
+RULES = Rules(
+    triggers=any_of(BenefitRequested),
+    delay=AT_ONCE,
+    action=BY_ITSELF,
+    cancelled_by=any_of(BenefitAuthorised, BenefitDenied),
+    note=(
+        f"Authorised if there is any left, for {DEFAULT.tiers[LEAST_TIER_RANK].label['en']} or above among the best "
+        f"{TOP_SHARE_PERCENT} % by revenue, or after a complaint or an incident that is open and no older than "
+        f"{FAILURE_DAYS} days, and with this one no more than {MAX_BENEFITS} in {BENEFIT_MONTHS} months; else a supervisor "
+        f"has a task to decide within {spelled(DECIDE_WITHIN_S)} of office time, and their answer is what counts."
+    ),
+)
+
+policy = Policy("benefit-authorisation", version=1, memory=Known, shared=Background, rules=RULES)
 remembers(policy)
 remembers_cases(policy)
 remembers_members(policy)

@@ -5,7 +5,7 @@ is their turn. Who belongs to the control group is drawn by lot from both ids (`
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -25,11 +25,13 @@ from domain.campaign_plan import CampaignKind, is_held_out
 from domain.consent import Purpose
 from domain.follow_up import Action, ActionKind, DispatchFollowUp, PostponeFollowUp, ScheduleFollowUp, SuppressFollowUp
 from domain.kernel import Command, derived
+from domain.rules import Rules
 from domain.values import Channel
 from eventstore.envelope import Recorded
 from processes.contact import ON_ITS_WAY, Contact, keep, remembers
 from processes.policy import Letter, Policy, cancel, done
 from processes.running_campaigns import Campaigns, Running, learns_campaigns
+from processes.telling import BY_ITSELF, any_of, until
 from projections.touchpoints.due import Due
 
 ENROLLED_AT_ONCE = 200
@@ -68,7 +70,21 @@ class Known:
     no_more: dict[UUID, str] = field(default_factory=dict)
 
 
-policy = Policy("campaign-execution", version=1, memory=Known, shared=Company)
+RULES = Rules(
+    triggers=any_of(CampaignLaunched, MemberTargeted),
+    delay=until(
+        f"the turn of each member, {PER_MINUTE} a minute from the launch or the planned start on", quiet_hours=True
+    ),
+    action=replace(BY_ITSELF, template="campaign", purpose=Purpose.MARKETING),
+    cancelled_by=any_of(MemberOptedOut, MemberSuppressed),
+    note=(
+        "Whoever is in the segments at the launch is targeted, but for the control group, which is drawn by lot and left "
+        "alone; the others are written to, or called, as the kind of campaign has it, not while it is paused and not after "
+        "its end."
+    ),
+)
+
+policy = Policy("campaign-execution", version=1, memory=Known, shared=Company, rules=RULES)
 remembers(policy)
 learns_campaigns(policy)
 

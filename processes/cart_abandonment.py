@@ -29,10 +29,12 @@ from domain.consent import Purpose
 from domain.follow_up import Action, ActionKind, CancelFollowUp
 from domain.kernel import Command
 from domain.order import OrderPlaced
+from domain.rules import Cap, Delay, DelayUnit, Rules
 from domain.values import Channel
 from eventstore.envelope import Recorded
 from processes.contact import ON_ITS_WAY, TOO_LATE_AFTER, Contact, keep, remembers
 from processes.policy import Letter, Policy, cancel, done, occasion
+from processes.telling import any_of, hours, mail, minutes
 from processes.wording import number_in
 from projections.touchpoints.due import Due
 
@@ -58,7 +60,20 @@ class Known:
     ordered_at: datetime | None = None
 
 
-policy = Policy("cart-abandonment", version=1, memory=Known)
+CHANGES = (CartItemAdded, CartItemRemoved, CartQuantityChanged, CartIdentified, CheckoutStarted)
+RULES = Rules(
+    triggers=any_of(*CHANGES),
+    delay=Delay(count=hours(MESSAGE_AFTER), unit=DelayUnit.HOURS),
+    action=mail("cart", Purpose.MARKETING),
+    caps=(Cap(times=1, days=AGAIN_AFTER.days),),
+    cancelled_by=any_of(*CHANGES, CartConverted, OrderPlaced),
+    note=(
+        f"The cart counts as abandoned {minutes(ABANDONED_AFTER)} minutes after its last change; the message goes once for "
+        f"each cart, if it is known whose it is and it is worth {LEAST_WORTH} or more in the base currency."
+    ),
+)
+
+policy = Policy("cart-abandonment", version=1, memory=Known, rules=RULES)
 remembers(policy)
 
 
@@ -68,7 +83,7 @@ remembers(policy)
 )  # fmt: skip
 def went_on(known: Known, event: Any, at: Recorded) -> None:
     known.carts[at.stream_id] = carts.evolve(known.carts.get(at.stream_id, Cart()), event)
-    if isinstance(event, Change):
+    if isinstance(event, CHANGES):
         known.changed_at[at.stream_id] = at.occurred_at
         last = known.changes.get(at.stream_id)
         known.changes[at.stream_id] = None if last is None else last[1], occasion(at)
@@ -82,7 +97,7 @@ def ordered(known: Known, placed: OrderPlaced, at: Recorded) -> None:
 # What is done when something happens.
 
 
-@policy.trigger(CartItemAdded, CartItemRemoved, CartQuantityChanged, CartIdentified, CheckoutStarted)
+@policy.trigger(*CHANGES)
 def wait(change: Change, at: Recorded, known: Known) -> Iterator[Command]:
     reason, (before, _) = over(known.carts[at.stream_id]), known.changes[at.stream_id]
     if before is not None:

@@ -19,6 +19,7 @@ from domain.invitation import (
     SurveyResponded,
 )
 from domain.kernel import Command
+from domain.rules import Cap, Delay, DelayUnit, RuleAction, RuleActionKind, Rules
 from domain.survey import CASE_SATISFACTION, SurveyPublished, SurveyRetired
 from domain.values import Channel
 from eventstore.envelope import Recorded
@@ -27,6 +28,7 @@ from processes.contact import TOLD_BY, Contact, keep, remembers, unreached
 from processes.policy import Letter, Policy, Subject, cancel, done, occasion
 from processes.post_purchase_survey import NOT_AGAIN_WITHIN, invitation_id
 from processes.survey_memory import Invited, how_ended
+from processes.telling import any_of, hours, one_of
 from projections.touchpoints.due import Due
 
 ASK_AFTER = timedelta(hours=24)
@@ -61,9 +63,22 @@ class Known:
 
 ANSWERS = (SurveyInvitationSent, SurveyResponded, SurveyDeclined, SurveyExpired)
 
+RULES = Rules(
+    triggers=any_of(CaseResolved),
+    delay=Delay(count=hours(ASK_AFTER), unit=DelayUnit.HOURS),
+    action=RuleAction(kind=RuleActionKind.SEND_SURVEY, survey=CASE_SATISFACTION.key),
+    caps=(Cap(times=1, days=NOT_AGAIN_WITHIN.days),),
+    cancelled_by=(*any_of(CaseReopened), *any_of(CaseClosed, when=one_of("reason", UNASKED))),
+    note=(
+        f"Nobody is asked about a case that a policy resolved, or that ended as {', '.join(sorted(UNASKED))}; "
+        f"{CLOSE_AFTER.count} days after it was resolved the case is closed, a reply within {REOPEN_WITHIN.count} days takes "
+        f"it up again, and after {EXPIRE_AFTER.count} days the question expires."
+    ),
+)
+
 policy = Policy(
     "case-closure", version=1, memory=Known, subject=Subject.NOUN, with_customer=(*TOLD_BY, *ANSWERS),
-    needs=(CASE_SATISFACTION,), also=(CASE_SATISFACTION.survey_id,),
+    needs=(CASE_SATISFACTION,), also=(CASE_SATISFACTION.survey_id,), rules=RULES,
 )  # fmt: skip
 remembers(policy)
 

@@ -24,6 +24,7 @@ from domain.case_events import (
 from domain.case_sla import SlaBreached, SlaMilestone, SlaWarned
 from domain.follow_up import Action, ActionKind, CancelFollowUp, PostponeFollowUp
 from domain.kernel import Command, derived
+from domain.rules import Rules
 from domain.sla import DEFAULT, SlaDefined
 from domain.staff import StaffRole
 from eventstore.envelope import Recorded
@@ -31,6 +32,7 @@ from processes.company import Company, learns_company
 from processes.office import Office, learns_office
 from processes.policy import Policy, Subject, cancel, done, occasion
 from processes.service_levels import CaseClock, learns_service_levels, remembers_clock, streams_of_case
+from processes.telling import AT_ONCE, BY_ITSELF, any_of, percent
 from processes.tiers import Tiers, learns_tiers
 from projections.touchpoints.due import Due
 
@@ -64,9 +66,22 @@ class Known(CaseClock):
     shared: Service
 
 
+RULES = Rules(
+    triggers=any_of(SlaWarned, SlaBreached, CaseOpened, CaseReopened),
+    delay=AT_ONCE,
+    action=BY_ITSELF,
+    cancelled_by=any_of(CaseWaitingOnCustomer, FirstResponseSent, CaseResolved, CaseClosed),
+    note=(
+        "Whoever has the case is warned; one that was missed comes to the team lead, at "
+        f"{percent(CLIMBS_AFTER[2])} of the time to the head of service and at {percent(CLIMBS_AFTER[MANAGEMENT])} to "
+        f"management; one that is unresolved for more than {UNRESOLVED_DAYS} business days is in a digest for management on "
+        "each of them."
+    ),
+)
+
 policy = Policy(
     "case-escalation", version=1, memory=Known, subject=Subject.NOUN, shared=Service, streams_of=streams_of_case,
-    needs=(DEFAULT,),
+    needs=(DEFAULT,), rules=RULES,
 )  # fmt: skip
 learns_company(policy)
 learns_office(policy)

@@ -21,6 +21,7 @@ from domain.case_sla import BreachSla, SetSlaTarget, SlaMilestone, WarnSla
 from domain.follow_up import Action, ActionKind, CancelFollowUp
 from domain.kernel import Command, derived
 from domain.queueing import factors
+from domain.rules import Rules
 from domain.sla import DEFAULT, SlaDefined, seconds
 from domain.values import Channel
 from domain.work_item import QueueWorkItem
@@ -28,6 +29,7 @@ from eventstore.envelope import Recorded
 from processes.office import Office, learns_office
 from processes.policy import Policy, Subject, cancel, done, occasion
 from processes.service_levels import CaseClock, learns_service_levels, remembers_clock, streams_of_case
+from processes.telling import AT_ONCE, BY_ITSELF, any_of, percent, spelled
 from processes.tiers import Tiers, learns_tiers
 from projections.touchpoints.due import Due
 
@@ -60,9 +62,27 @@ class Service:
     slas: dict[str, dict[int, SlaDefined]] = field(default_factory=dict)
 
 
+TIMES = "; ".join(
+    f"{each.priority}: {spelled(each.first_response_s)} and {spelled(each.resolution_s)}" for each in DEFAULT.targets
+)
+FACTORS = ", ".join(f"times {factor} for {tier}" for tier, factor in DEFAULT.tier_factors.items())
+RULES = Rules(
+    triggers=any_of(CaseOpened, CaseReopened, CasePriorityChanged),
+    delay=AT_ONCE,
+    action=BY_ITSELF,
+    cancelled_by=any_of(
+        CasePriorityChanged, CaseCustomerIdentified, CaseWaitingOnCustomer, FirstResponseSent, CaseResolved, CaseClosed
+    ),
+    note=(
+        "Sets by when the case is to be answered and resolved, in office time, by the last version of the SLA "
+        f"{DEFAULT.key}, which comes as {TIMES}; {FACTORS}; warns at {percent(DEFAULT.warn_at)} of it, notes what was missed, "
+        f"and puts what nobody has into the queue {QUEUE}; the clock stands still while the customer is waited for."
+    ),
+)
+
 policy = Policy(
     "case-sla", version=1, memory=CaseClock, subject=Subject.NOUN, shared=Service, streams_of=streams_of_case,
-    needs=(DEFAULT,),
+    needs=(DEFAULT,), rules=RULES,
 )  # fmt: skip
 learns_office(policy)
 learns_tiers(policy)

@@ -17,6 +17,7 @@ from domain.follow_up import Action, ActionKind, CancelFollowUp, FollowUpStatus,
 from domain.kernel import Command
 from domain.lifecycle import ChangeLifecycleStage, LifecycleStage, LifecycleStageChanged
 from domain.order import OrderCancelled, OrderLinesCancelled, OrderPlaced
+from domain.rules import Rules
 from domain.values import Channel
 from eventstore.envelope import Recorded
 from processes.calendar import Days
@@ -27,8 +28,17 @@ from processes.owners import owner, remembers_owner, task
 from processes.policy import Letter, Policy, cancel, done, occasion
 from processes.purchases import ORDER_EVENTS, Purchase, days_of, is_off, last_order, median_gap, note_order
 from processes.sales import Sales, learns_sales
+from processes.telling import NOTHING_LEFT, any_of, mail, until
 from projections.touchpoints.due import Due
-from projections.value.churn import ChurnStatus, Silence, silence
+from projections.value.churn import (
+    AT_RISK_DAYS,
+    AT_RISK_GAPS,
+    CHURNED_DAYS,
+    CHURNED_GAPS,
+    ChurnStatus,
+    Silence,
+    silence,
+)
 
 AT = time(9)
 TOP_SHARE_PERCENT = 20
@@ -68,7 +78,23 @@ class Known:
     manager: UUID | None = None
 
 
-policy = Policy("churn-risk", version=1, memory=Known, shared=Background)
+RULES = Rules(
+    triggers=(*any_of(OrderPlaced, OrderCancelled), *any_of(OrderLinesCancelled, when=NOTHING_LEFT)),
+    delay=until(
+        f"the customer has been silent for more than {AT_RISK_DAYS} days and {AT_RISK_GAPS} times their usual gap, and again "
+        f"for more than {CHURNED_DAYS} days and {CHURNED_GAPS} times, at {AT:%H:%M}",
+        quiet_hours=True,
+    ),
+    action=mail("win_back", Purpose.MARKETING),
+    cancelled_by=(*any_of(OrderPlaced, OrderCancelled), *any_of(OrderLinesCancelled, when=NOTHING_LEFT)),
+    note=(
+        "The customer counts as at risk, then as churned, and as won back at the next order; among the best "
+        f"{TOP_SHARE_PERCENT} % by revenue whoever answers for them is to call within {TASK_WITHIN_DAYS} business days instead; "
+        "none of it for whoever objected to profiling."
+    ),
+)
+
+policy = Policy("churn-risk", version=1, memory=Known, shared=Background, rules=RULES)
 remembers(policy)
 remembers_owner(policy)
 learns_company(policy)

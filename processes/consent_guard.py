@@ -7,9 +7,11 @@ from datetime import datetime
 from domain.consent import ConsentWithdrawn, permits
 from domain.follow_up import Action, ActionKind, FollowUpStatus
 from domain.kernel import Command
+from domain.rules import Rules
 from eventstore.envelope import Recorded
 from processes.contact import Contact, Promise, remembers_objections, remembers_promises
 from processes.policy import Policy, cancel, done, occasion
+from processes.telling import AT_ONCE, BY_ITSELF, any_of
 from projections.touchpoints.due import Due
 
 WITHDRAWN = "CONSENT_WITHDRAWN"
@@ -24,7 +26,14 @@ class Known:
     contact: Contact = field(default_factory=Contact)
 
 
-policy = Policy("consent-guard", version=1, memory=Known)
+RULES = Rules(
+    triggers=any_of(ConsentWithdrawn),
+    delay=AT_ONCE,
+    action=BY_ITSELF,
+    note="Takes back what is promised to the customer for that purpose by that channel, whichever policy promised it.",
+)
+
+policy = Policy("consent-guard", version=1, memory=Known, rules=RULES)
 remembers_objections(policy)
 remembers_promises(policy)
 

@@ -19,6 +19,8 @@ from domain.kernel import Command, derived
 from domain.offer import MakeOffer
 from domain.opportunity import OpenOpportunity
 from domain.order import LinesReturned, OrderDelivered
+from domain.predicate import Predicate
+from domain.rules import Delay, Rules
 from domain.values import Channel
 from eventstore.envelope import Recorded
 from processes.calendar import Days
@@ -30,6 +32,7 @@ from processes.owners import remembers_owner
 from processes.policy import Letter, Policy, cancel, done
 from processes.purchases import Purchase, remembers_purchases
 from processes.sales import Sales, learns_sales
+from processes.telling import NOTHING_LEFT, any_of, is_true, mail
 from projections.touchpoints.due import Due
 
 AFTER = Days(14)
@@ -75,7 +78,20 @@ class Match:
     lift: Decimal
 
 
-policy = Policy("cross-sell", version=1, memory=Known, shared=Background)
+RULES = Rules(
+    triggers=any_of(OrderDelivered),
+    conditions=Predicate(no=(is_true("open_complaint"),)),
+    delay=Delay(count=AFTER.count),
+    action=mail("cross_sell", Purpose.MARKETING),
+    cancelled_by=any_of(LinesReturned, when=NOTHING_LEFT),
+    note=(
+        f"Offers for {VALID_FOR.days} days what {MIN_SUPPORT} customers or more bought as well, {MIN_LIFT} times as many as by "
+        "chance or more, if it is there and the customer has not bought it; for an organisation it is an opportunity instead; "
+        "none of it for whoever objected to profiling."
+    ),
+)
+
+policy = Policy("cross-sell", version=1, memory=Known, shared=Background, rules=RULES)
 remembers(policy)
 remembers_cases(policy)
 remembers_owner(policy)

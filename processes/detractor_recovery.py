@@ -12,12 +12,15 @@ from domain.follow_up import Action, ActionKind
 from domain.invitation import SurveyInvitationSent, SurveyResponded
 from domain.kernel import Command, derived
 from domain.lifecycle import AccountManagerAssigned
+from domain.predicate import Predicate
+from domain.rules import Delay, DelayUnit, RuleAction, RuleActionKind, Rules, TaskFor
 from domain.staff import StaffRole
 from domain.values import Channel
 from eventstore.envelope import Recorded
 from processes.company import Company, learns_company
 from processes.office import Office, learns_office
 from processes.policy import Policy, done
+from processes.telling import AT_ONCE, any_of, at_most
 from projections.touchpoints.due import Due
 
 DISSATISFIED = 2
@@ -48,7 +51,23 @@ class Known:
     answers: dict[UUID, SurveyResponded] = field(default_factory=dict)
 
 
-policy = Policy("detractor-recovery", version=1, memory=Known, shared=Service)
+SUBJECT = "Call because of a survey"
+RULES = Rules(
+    triggers=any_of(SurveyResponded, when=Predicate(some=(at_most("csat", DISSATISFIED), at_most("nps", DETRACTOR)))),
+    delay=AT_ONCE,
+    action=RuleAction(
+        kind=RuleActionKind.CALL,
+        subject=SUBJECT,
+        task_for=TaskFor.MANAGER,
+        due_in=Delay(count=CALL_WITHIN_DAYS, unit=DelayUnit.BUSINESS_DAYS),
+    ),
+    note=(
+        f"A {CasePriority.HIGH} {CaseType.COMPLAINT} is opened for it, in the category {CATEGORY}; if nobody leads whoever "
+        "answers for the customer, or all who do are absent, a service manager or a director is to call."
+    ),
+)
+
+policy = Policy("detractor-recovery", version=1, memory=Known, shared=Service, rules=RULES)
 learns_company(policy)
 learns_office(policy)
 
@@ -98,7 +117,7 @@ def recover(due: Due, now: datetime, known: Known) -> Iterator[Command]:
     yield ScheduleActivity(
         activity_id=derived("activity", due.follow_up_id),
         kind=ActivityKind.CALL,
-        subject=f"Call because of a survey: {words}",
+        subject=f"{SUBJECT}: {words}",
         customer_id=due.customer_id,
         staff_id=(caller := next(callers(now, known), None)),
         due_at=known.shared.office.after_days(now, CALL_WITHIN_DAYS),

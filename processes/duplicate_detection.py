@@ -7,7 +7,7 @@ later may have been seen already.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -18,8 +18,10 @@ from domain.follow_up import Action, ActionKind
 from domain.identifiers import IdentifierAdded, IdentifierRemoved, IdentifierType, IdentifierVerified
 from domain.kernel import Command, derived
 from domain.merging import MergeCustomers
+from domain.rules import Delay, Rules
 from eventstore.envelope import Recorded
 from processes.policy import Policy, done, occasion
+from processes.telling import AT_ONCE, BY_ITSELF, any_of
 from projections.customers import identities, suspicions
 from projections.customers.duplicates import SUSPECTED_FROM, DuplicateCandidate, candidates
 from projections.lists import Lists
@@ -55,8 +57,26 @@ class Known:
     found: list[DuplicateCandidate] | None = None
 
 
+RULES = Rules(
+    triggers=any_of(IdentifierAdded),
+    delay=AT_ONCE,
+    action=replace(
+        BY_ITSELF, subject="Two customers may be one: merge or dismiss them.", due_in=Delay(count=TASK_WITHIN.days)
+    ),
+    note=(
+        f"For each pair with a score of {SUSPECTED_FROM} or more, the {MAX_PAIRS} surest at most; from {MERGED_FROM} on, with an "
+        f"identifier in common that was verified, they are merged without a task if that is switched on, and it is "
+        f"{'on' if AUTO_MERGE else 'off'}."
+    ),
+)
+
 policy = Policy(
-    "duplicate-detection", version=1, memory=Known, shared=Company, views=(identities.view, suspicions.view)
+    "duplicate-detection",
+    version=1,
+    memory=Known,
+    shared=Company,
+    views=(identities.view, suspicions.view),
+    rules=RULES,
 )
 
 

@@ -5,7 +5,7 @@ the agenda early, and called off if the customer opts out before it takes place.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -28,6 +28,7 @@ from domain.consent import ConsentWithdrawn, Purpose, permits
 from domain.follow_up import Action, ActionKind
 from domain.kernel import MAX_LINE, Command, derived
 from domain.restriction import ContactRestrictionSet, forbids
+from domain.rules import Delay, DelayUnit, Rules
 from domain.values import Channel, Period
 from eventstore.envelope import Recorded
 from processes.agendas import Agendas, learns_agendas
@@ -35,7 +36,7 @@ from processes.contact import Contact, remembers_objections
 from processes.places import NOWHERE, Place, remembers_place
 from processes.policy import Policy, done, occasion
 from processes.sales_floor import Floor, learns_floor
-from processes.sales_rules import FIRST_VISIT
+from processes.telling import AT_ONCE, BY_ITSELF, any_of, minutes
 from projections.touchpoints.due import Due
 
 VISIT = "visit"
@@ -83,7 +84,19 @@ class Known:
     left: set[UUID] = field(default_factory=set)
 
 
-policy = Policy("first-visit", version=1, memory=Known, shared=Shared, rules=FIRST_VISIT)
+RULES = Rules(
+    triggers=any_of(CampaignResponded, *([CampaignMessageDispatched] if VISIT_ALL else [])),
+    delay=AT_ONCE,
+    action=replace(BY_ITSELF, subject="First visit", due_in=Delay(count=EARLIEST_DAYS, unit=DelayUnit.BUSINESS_DAYS)),
+    cancelled_by=any_of(MemberOptedOut, ConsentWithdrawn, ContactRestrictionSet),
+    note=(
+        f"For campaigns of the kind {CampaignKind.DIRECT_MAIL} alone: {minutes(LASTS)} minutes in the agenda of whoever answers "
+        f"for the territory, in the first free slot from {EARLIEST_DAYS} to {LATEST_DAYS} business days after the answer, unless "
+        f"there is a visit within {NOT_WITHIN.days} days before or after."
+    ),
+)
+
+policy = Policy("first-visit", version=1, memory=Known, shared=Shared, rules=RULES)
 remembers_objections(policy)
 remembers_place(policy)
 learns_floor(policy)

@@ -5,7 +5,7 @@ the lead yet, and has as much time as the first; that is done `MAX_ROUNDS` times
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -20,12 +20,13 @@ from domain.lead import (
     LeadDisqualified,
     LeadRecycled,
 )
+from domain.rules import Rules
 from eventstore.envelope import Recorded
 from processes.places import NOWHERE, TELLS_PLACE, Place, remembers_place
 from processes.policy import Policy, Subject, cancel, done, occasion
 from processes.sales_floor import SalesFloor, learns_sales_floor
-from processes.sales_rules import LEAD_RESPONSE
 from processes.scores import RULE, RULE_VERSION, candidates, work_of
+from processes.telling import BY_ITSELF, any_of, spelled, until
 from projections.touchpoints.due import Due
 
 WARN, TELL, REASSIGN = "warn", "manager", "reassign"
@@ -53,6 +54,18 @@ class Known:
     over: str | None = None
 
 
+RULES = Rules(
+    triggers=any_of(LeadAssigned),
+    delay=until(f"{', '.join(spelled(seconds) for seconds in AFTER_S.values())} of office time have passed"),
+    action=replace(BY_ITSELF, subject=WARNING),
+    cancelled_by=any_of(LeadAssigned, LeadContacted, LeadDisqualified, LeadRecycled, LeadConverted),
+    note=(
+        f"After {spelled(AFTER_S[WARN])} whoever has the lead is warned, after {spelled(AFTER_S[TELL])} their manager is told, "
+        f"and after {spelled(AFTER_S[REASSIGN])} it is given to the best of those who have not had it, {MAX_ROUNDS} times at "
+        "most."
+    ),
+)
+
 policy = Policy(
     "lead-response",
     version=1,
@@ -60,7 +73,7 @@ policy = Policy(
     subject=Subject.NOUN,
     shared=SalesFloor,
     with_customer=TELLS_PLACE,
-    rules=LEAD_RESPONSE,
+    rules=RULES,
 )
 learns_sales_floor(policy)
 remembers_place(policy)

@@ -31,17 +31,19 @@ from domain.objective import (
     RecordObjectiveMissed,
     is_reached,
 )
+from domain.rules import Rules
 from domain.staff import StaffRole
 from eventstore.envelope import Recorded
 from eventstore.reader import AsOf
 from processes.company import Company as People
 from processes.company import learns_company
 from processes.policy import Policy, Subject, cancel, done
+from processes.telling import BY_ITSELF, any_of, percent, until
 from projections import VIEWS
 from projections.buckets import BUSINESS_ZONE
 from projections.company import objectives
 from projections.company.objective_measures import measuring
-from projections.company.objective_status import ObjectiveStanding, TrafficLight, standing
+from projections.company.objective_status import AMBER, RED, ObjectiveStanding, TrafficLight, standing
 from projections.company.objectives import ObjectiveSheet
 from projections.lists import Lists
 from projections.touchpoints import due as dues
@@ -76,6 +78,17 @@ class Known:
     measured: dict[date, ObjectiveStanding] = field(default_factory=dict)
 
 
+RULES = Rules(
+    triggers=any_of(ObjectiveSet),
+    delay=until(f"{AT:%H:%M} on the morning after each day of the objective"),
+    action=BY_ITSELF,
+    note=(
+        f"Below {percent(AMBER)} of the pace whoever answers for the objective has a task, below {percent(RED)} a "
+        f"director has a review as well, both within {TASK_WITHIN.days} days; back on pace they are called off; after the last "
+        "day it is achieved or missed."
+    ),
+)
+
 policy = Policy(
     "objective-watch",
     version=1,
@@ -83,6 +96,7 @@ policy = Policy(
     subject=Subject.NOUN,
     shared=Company,
     views=tuple(view for view in VIEWS if view is not dues.view),
+    rules=RULES,
 )
 learns_company(policy)
 

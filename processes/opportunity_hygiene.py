@@ -9,7 +9,7 @@ that it is opened the check of silence, which is put off as long as people speak
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from types import MappingProxyType
 from uuid import UUID
@@ -29,11 +29,12 @@ from domain.opportunity import (
     OpportunityWon,
 )
 from domain.pipeline import DEFAULT, PipelineDefined, PipelineStage
+from domain.rules import Rules
 from eventstore.envelope import Recorded
 from processes.calendar import Calendar, Days
 from processes.policy import Policy, Subject, cancel, done, occasion
 from processes.sales_floor import Floor, learns_floor
-from processes.sales_rules import OPPORTUNITY_HYGIENE
+from processes.telling import BY_ITSELF, any_of, until
 from projections.selling.stale import CONTACTS, MAX_SILENT_DAYS
 from projections.touchpoints.due import Due
 
@@ -108,6 +109,21 @@ class Known:
         return datetime.combine(self.close_on + timedelta(days=days), time(), zone).astimezone(UTC)
 
 
+LIMITS = ", ".join(f"{each.max_days} in {each.key}" for each in DEFAULT.stages if each.max_days is not None)
+RULES = Rules(
+    triggers=any_of(OpportunityOpened, OpportunityReopened, OpportunityStageChanged, OpportunityCloseDateMoved),
+    delay=until(
+        f"it has been at its stage for the days that the pipeline allows ({LIMITS}), nobody spoke with the customer for "
+        f"{MAX_SILENT_DAYS} days, or its close date has passed"
+    ),
+    action=replace(BY_ITSELF, subject=TASKS[STAGE]),
+    cancelled_by=any_of(OpportunityStageChanged, OpportunityCloseDateMoved, OpportunityWon, OpportunityLost),
+    note=(
+        f"Whoever has it has a task, and {MANAGER_AFTER_DAYS} days later their manager, if nothing happened; "
+        f"{OMITTED_AFTER_DAYS} days after its close date it is left out of the forecast."
+    ),
+)
+
 policy = Policy(
     "opportunity-hygiene",
     version=1,
@@ -115,7 +131,7 @@ policy = Policy(
     subject=Subject.NOUN,
     shared=Shared,
     with_customer=CONTACTS,
-    rules=OPPORTUNITY_HYGIENE,
+    rules=RULES,
 )
 learns_floor(policy)
 

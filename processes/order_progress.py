@@ -15,11 +15,13 @@ from domain.kernel import Command, derived
 from domain.lifecycle import AccountManagerAssigned
 from domain.order import OrderCancelled, OrderConfirmed, OrderDelivered, OrderPlaced, OrderShipped
 from domain.order_sync import OrderDiscrepancyDetected
+from domain.rules import Rules
 from domain.values import Channel
 from eventstore.envelope import Recorded
 from processes.contact import Contact, keep, remembers
 from processes.office import Office, learns_office
 from processes.policy import Letter, Policy, cancel, done, occasion
+from processes.telling import AT_ONCE, any_of, mail
 from projections.touchpoints.due import Due
 
 SHIPPED_WITHIN_DAYS = 3
@@ -59,7 +61,19 @@ class Known:
     manager: UUID | None = None
 
 
-policy = Policy("order-progress", version=1, memory=Known, shared=Company)
+RULES = Rules(
+    triggers=any_of(OrderShipped, OrderDelivered, OrderConfirmed, OrderDiscrepancyDetected),
+    delay=AT_ONCE,
+    action=mail(TEMPLATES[SHIPPED], None),
+    cancelled_by=any_of(OrderCancelled),
+    note=(
+        f"At the delivery it is {TEMPLATES[DELIVERED]}; an order that has not left {SHIPPED_WITHIN_DAYS} business days after it "
+        "was confirmed, and one that differs in the business system, are a task for whoever answers for the customer, within "
+        f"{TASK_WITHIN_DAYS} business day{'s' if TASK_WITHIN_DAYS > 1 else ''}."
+    ),
+)
+
+policy = Policy("order-progress", version=1, memory=Known, shared=Company, rules=RULES)
 remembers(policy)
 learns_office(policy)
 

@@ -10,6 +10,8 @@ from domain.case_events import CaseAssigned, CaseClosed, CasePriorityChanged, Ca
 from domain.case_sla import SlaTargetSet
 from domain.follow_up import Action, ActionKind, CancelFollowUp
 from domain.kernel import Command, derived
+from domain.queueing import PRIORITY_POINTS, SLA_LEFT_PERCENT, SLA_POINTS, TIER_POINTS
+from domain.rules import Rules
 from domain.staff import SkillGranted
 from domain.values import Channel
 from domain.work_item import (
@@ -37,6 +39,7 @@ from processes.matching import Centre, case_of, matches, parts_of, presses_from
 from processes.office import learns_office
 from processes.policy import Policy, Subject, cancel, done, occasion
 from processes.service_levels import learns_service_levels
+from processes.telling import AT_ONCE, BY_ITSELF, any_of
 from processes.tiers import learns_tiers
 from projections.touchpoints.due import Due
 
@@ -58,7 +61,21 @@ class Known:
     centre: Centre
 
 
-policy = Policy("queue-routing", version=1, memory=Known, subject=Subject.NOUN, shared=Centre)
+RULES = Rules(
+    triggers=any_of(WorkItemQueued),
+    delay=AT_ONCE,
+    action=BY_ITSELF,
+    cancelled_by=any_of(WorkItemAccepted, WorkItemAbandoned),
+    note=(
+        "Offered to whoever is there, has the skill and can take it, the most points first: up to "
+        f"{max(PRIORITY_POINTS.values())} for the priority, {max(TIER_POINTS.values())} for the tier, {SLA_POINTS} with less "
+        f"than {SLA_LEFT_PERCENT} % of the time left, and more with every moment of waiting; after {ANSWER_WITHIN.seconds} "
+        f"seconds to the next one; who waits on the telephone for more than {CALLBACK_AFTER.seconds} seconds is offered a "
+        "call back."
+    ),
+)
+
+policy = Policy("queue-routing", version=1, memory=Known, subject=Subject.NOUN, shared=Centre, rules=RULES)
 learns_floor(policy)
 learns_company(policy)
 learns_office(policy)

@@ -26,13 +26,14 @@ from domain.quote import (
     QuoteRejected,
     QuoteRevised,
 )
+from domain.rules import Delay, DelayUnit, RuleAction, RuleActionKind, Rules
 from domain.values import Channel
 from eventstore.envelope import Recorded
 from processes.calendar import Days
 from processes.contact import Contact, keep, remembers
 from processes.policy import Letter, Policy, cancel, done, occasion
 from processes.sales_floor import Floor, learns_floor
-from processes.sales_rules import QUOTE_FOLLOW_UP
+from processes.telling import any_of
 from projections.touchpoints.due import Due
 
 CALL, REMINDER, EXPIRY = "call", "reminder", "expiry"
@@ -77,7 +78,21 @@ class Known:
         return seller or self.manager
 
 
-policy = Policy("quote-follow-up", version=1, memory=Known, shared=Floor, rules=QUOTE_FOLLOW_UP)
+RULES = Rules(
+    triggers=any_of(QuoteIssued),
+    delay=Delay(count=CALL_AFTER_DAYS, unit=DelayUnit.BUSINESS_DAYS, quiet_hours=False),
+    action=RuleAction(
+        kind=RuleActionKind.CALL, subject="Call the customer about the quote: is there anything to clear up?"
+    ),
+    cancelled_by=any_of(QuoteAccepted, QuoteRejected, QuoteRevised, QuoteExpired),
+    note=(
+        "Whoever has the opportunity is to call, or else whoever answers for the customer; the customer is reminded by e-mail, "
+        f"for {Purpose.SERVICE}, {-REMIND_BEFORE.count} days before the last day at {REMIND_AT:%H:%M}, and the quote expires "
+        f"at {LAST_SECOND:%H:%M:%S} of that day, where the customer is."
+    ),
+)
+
+policy = Policy("quote-follow-up", version=1, memory=Known, shared=Floor, rules=RULES)
 remembers(policy)
 learns_floor(policy)
 

@@ -17,12 +17,14 @@ from domain import staff
 from domain.follow_up import Action, ActionKind, DispatchFollowUp
 from domain.kernel import Command, Refused
 from domain.report import ReportFrequency, ReportSaved, ReportScheduled
+from domain.rules import Rules
 from domain.staff import StaffAdded, StaffChanged, StaffLeft
 from domain.values import Channel
 from eventstore.envelope import Recorded
 from eventstore.reader import AsOf
 from processes.contact import LANGUAGES, OTHER_LANGUAGE
 from processes.policy import Letter, Policy, Subject, cancel
+from processes.telling import any_of, mail, until
 from projections import VIEWS
 from projections.figures.reports import open_report
 from projections.figures.saved_reports import asked
@@ -58,6 +60,17 @@ class Known:
     email: str | None = None
 
 
+RULES = Rules(
+    triggers=any_of(ReportScheduled),
+    delay=until("the next time of the schedule, in its zone, and each one after it"),
+    action=mail("report", None),
+    cancelled_by=any_of(ReportScheduled),
+    note=(
+        f"To each recipient who works here and has an address, with {MAX_ROWS} rows at most; what could not be sent for "
+        f"{TOO_LATE_AFTER.days} day{'s' if TOO_LATE_AFTER.days > 1 else ''} is left out."
+    ),
+)
+
 policy = Policy(
     "report-delivery",
     version=1,
@@ -65,6 +78,7 @@ policy = Policy(
     subject=Subject.NOUN,
     shared=Reports,
     views=tuple(view for view in VIEWS if view is not dues.view),
+    rules=RULES,
 )
 
 

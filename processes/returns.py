@@ -14,6 +14,7 @@ from domain.follow_up import Action, ActionKind, CancelFollowUp
 from domain.kernel import Command
 from domain.order import OrderLine, ReturnLines
 from domain.payment import IssueRefund, PaymentReceived, RefundIssued
+from domain.programme import DEFAULT
 from domain.returns import (
     AuthoriseReturn,
     ReturnAuthorised,
@@ -24,6 +25,7 @@ from domain.returns import (
     ReturnRefused,
     ReturnRequested,
 )
+from domain.rules import Rules
 from domain.values import EXACT
 from eventstore.envelope import Recorded
 from processes.calendar import Days
@@ -35,6 +37,7 @@ from processes.office import Office, learns_office
 from processes.owners import owner, remembers_owner, supervisor, task
 from processes.policy import Policy, cancel, done
 from processes.purchases import Purchase, remembers_purchases
+from processes.telling import AT_ONCE, BY_ITSELF, any_of
 from projections.customers.eligibility import LEAST_TIER_RANK
 from projections.touchpoints.due import Due
 
@@ -98,7 +101,20 @@ class Known:
     manager: UUID | None = None
 
 
-policy = Policy("returns", version=1, memory=Known, shared=Background)
+RULES = Rules(
+    triggers=any_of(ReturnRequested, ReturnReceived),
+    delay=AT_ONCE,
+    action=BY_ITSELF,
+    cancelled_by=any_of(ReturnAuthorised, ReturnRefused, ReturnReceived),
+    note=(
+        f"Authorised within {RETURN_DAYS} days of the delivery, and {MEMBER_RETURN_DAYS} for "
+        f"{DEFAULT.tiers[LEAST_TIER_RANK].label['en']} and above, to arrive within {ARRIVE_WITHIN.count} days, with a task to "
+        f"have it fetched within {FETCH_WITHIN_DAYS} business days; else a supervisor decides within {DECIDE_WITHIN_DAYS}; what "
+        "has arrived is replaced if it was faulty and is there, and else paid back."
+    ),
+)
+
+policy = Policy("returns", version=1, memory=Known, shared=Background, rules=RULES)
 remembers(policy)
 remembers_members(policy)
 remembers_owner(policy)

@@ -16,6 +16,7 @@ from domain.loyalty_account import MemberEnrolled, MemberLeft
 from domain.offer import MakeOffer
 from domain.points import PointsAccrued
 from domain.programme import LoyaltyTier
+from domain.rules import Rules
 from domain.values import Channel
 from eventstore.envelope import Recorded
 from processes.company import Company, learns_company
@@ -35,6 +36,7 @@ from processes.memberships import (
 from processes.office import Office, learns_office
 from processes.owners import owner, remembers_owner, task
 from processes.policy import Letter, Policy, cancel, done
+from processes.telling import any_of, mail, until
 from processes.wording import day_in, number_in
 from projections.touchpoints.due import Due
 
@@ -76,7 +78,22 @@ class Risk:
     year: Year
 
 
-policy = Policy("tier-at-risk", version=1, memory=Known, shared=Background)
+RULES = Rules(
+    triggers=any_of(MemberEnrolled),
+    delay=until(
+        f"{' and again '.join(f'{days} days' for days in DAYS_BEFORE)} before each anniversary, at {AT:%H:%M}",
+        quiet_hours=True,
+    ),
+    action=mail("tier_at_risk", Purpose.MARKETING),
+    cancelled_by=any_of(MemberLeft),
+    note=(
+        "If the points of the year come to less than the tier takes, at this pace: bonus points are offered, and whoever answers "
+        f"for the member has a task within {TASK_WITHIN_DAYS} business days; members from before the policy are looked at from "
+        "their first points on."
+    ),
+)
+
+policy = Policy("tier-at-risk", version=1, memory=Known, shared=Background, rules=RULES)
 remembers(policy)
 remembers_members(policy)
 remembers_owner(policy)

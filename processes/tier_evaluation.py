@@ -15,10 +15,12 @@ from domain.kernel import Command
 from domain.loyalty_account import DowngradeTier, MemberEnrolled, MemberLeft, QualifyTier, TierBasis
 from domain.points import PointsAccrued
 from domain.programme import ProgrammeDefined
+from domain.rules import Rules
 from eventstore.envelope import Recorded
 from processes.calendar import Months
 from processes.contact import Contact, remembers
 from processes.memberships import (
+    MONTHS,
     Membership,
     Programmes,
     Year,
@@ -30,6 +32,7 @@ from processes.memberships import (
     year_of,
 )
 from processes.policy import Policy, cancel, done, occasion
+from processes.telling import AT_ONCE, BY_ITSELF, any_of, more_than
 from projections.touchpoints.due import Due
 
 UPGRADE, ANNIVERSARY, GRACE = "upgrade", "anniversary", "grace-end"
@@ -51,7 +54,19 @@ class Known:
     accounts: dict[UUID, Membership] = field(default_factory=dict)
 
 
-policy = Policy("tier-evaluation", version=1, memory=Known, shared=Company, needs=(programme.DEFAULT,))
+THRESHOLDS = ", ".join(f"{each.label['en']} from {each.threshold}" for each in programme.DEFAULT.tiers)
+RULES = Rules(
+    triggers=(*any_of(MemberEnrolled), *any_of(PointsAccrued, when=more_than("qualifying", 0))),
+    delay=AT_ONCE,
+    action=BY_ITSELF,
+    cancelled_by=any_of(MemberLeft),
+    note=(
+        f"By the qualifying points of the last {MONTHS} months, in the programme that comes with Bitácora {THRESHOLDS}; a member "
+        f"rises at once, and falls at an anniversary alone, after a grace of {programme.DEFAULT.grace_months} months."
+    ),
+)
+
+policy = Policy("tier-evaluation", version=1, memory=Known, shared=Company, needs=(programme.DEFAULT,), rules=RULES)
 remembers(policy)
 remembers_members(policy)
 learns_programmes(policy)

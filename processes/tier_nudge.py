@@ -17,10 +17,11 @@ from domain.activity import ActivityCompleted, ActivityScheduled
 from domain.consent import Purpose
 from domain.follow_up import Action, ActionKind, CancelFollowUp, DispatchFollowUp
 from domain.kernel import Command, derived
-from domain.loyalty_account import QualifyTier, TierBasis, TierDowngraded
+from domain.loyalty_account import MemberLeft, QualifyTier, TierBasis, TierDowngraded
 from domain.offer import MakeOffer
 from domain.points import PointsAccrued
 from domain.programme import LoyaltyTier
+from domain.rules import Cap, Delay, Rules
 from domain.values import Channel
 from eventstore.envelope import Recorded
 from processes.company import Company, learns_company
@@ -40,6 +41,7 @@ from processes.office import Office, learns_office
 from processes.owners import remembers_owner, supervisor, task
 from processes.policy import Letter, Policy, done, occasion
 from processes.purchases import Purchase, remembers_purchases
+from processes.telling import any_of, mail, more_than
 from processes.wording import day_in, number_in
 from projections.touchpoints.due import Due
 from projections.value.loyalty_standing import NEAR_DAYS, NEAR_PERCENT
@@ -100,7 +102,20 @@ class Near:
     period: str
 
 
-policy = Policy("tier-nudge", version=1, memory=Known, shared=Background)
+RULES = Rules(
+    triggers=(*any_of(PointsAccrued, when=more_than("qualifying", 0)), *any_of(TierDowngraded)),
+    delay=Delay(),
+    action=mail("tier_nudge", Purpose.MARKETING),
+    caps=(Cap(times=1, days=AGAIN_AFTER.days),),
+    cancelled_by=any_of(MemberLeft),
+    note=(
+        f"With {NEAR_PERCENT} % of the points of the next tier and {NEAR_DAYS} days or more until the anniversary; if the margin "
+        f"that is expected of the customer is {EARLY_FACTOR} times what the benefits cost or more, a supervisor has a task to "
+        f"give the tier early within {DECIDE_WITHIN_DAYS} business days."
+    ),
+)
+
+policy = Policy("tier-nudge", version=1, memory=Known, shared=Background, rules=RULES)
 remembers(policy)
 remembers_members(policy)
 remembers_owner(policy)

@@ -112,6 +112,7 @@ def test_the_catalogue_and_the_schema_in_the_tree_are_what_the_code_says(
 ) -> None:
     monkeypatch.chdir(SAMPLE.parent.parent.parent)
     assert run("events", "--write", "docs/events.md", "--check").exit_code == 0
+    assert run("policies", "--write", "docs/policies.md", "--check").exit_code == 0
     assert run("export-schema", "--check").exit_code == 0
     assert "order.placed.v1" in run("events").stdout
     assert json.loads(run("events", "--json").stdout)["order"]["events"]["order.placed.v1"]["required"]

@@ -42,7 +42,7 @@ THANKS = {
 }
 POLICIES_SEEN = """{ policies(first: 100) { nodes {
   policy version status builtIn reason since sincePosition activeFromPosition
-  rules { triggers { event when { test { field number } } } delay { count unit at quietHours } note
+  rules { triggers { event when { test { field number } } } delay { count unit at quietHours until } note
           action { kind words { subject } survey } caps { times days } cancelledBy { event } }
 } } }"""
 LEDGER = "{ followUps(first: 10) { nodes { policy policyVersion status reason about } } }"
@@ -100,7 +100,7 @@ def test_all_policies_are_seen_with_their_rules(ask: Ask, worker: Worker) -> Non
     assert seen(ask)["thanks"]["activeFromPosition"] == active["activeFromPosition"]
     assert paused["rules"] == {
         "triggers": [{"event": "order.placed.v1", "when": {"test": {"field": "total.base", "number": "20"}}}],
-        "delay": {"count": 3, "unit": "DAYS", "at": "10:00", "quietHours": True},
+        "delay": {"count": 3, "unit": "DAYS", "at": "10:00", "quietHours": True, "until": None},
         "note": None,
         "action": {"kind": "SEND_MESSAGE", "words": [{"subject": "Gracias"}], "survey": None},
         "caps": [],
@@ -110,6 +110,27 @@ def test_all_policies_are_seen_with_their_rules(ask: Ask, worker: Worker) -> Non
     assert (survey["status"], survey["builtIn"], survey["version"]) == ("ACTIVE", True, 1)
     assert survey["rules"]["action"] == {"kind": "SEND_SURVEY", "words": [], "survey": "post-purchase"}
     assert survey["rules"]["note"].startswith("Of several orders of a day")
+
+
+def test_whatever_comes_with_bitacora_is_seen_with_its_rules(ask: Ask, worker: Worker) -> None:
+    until(worker, "2026-01-01T12:00")
+    found = seen(ask)
+    assert {name: (each["builtIn"], each["status"]) for name, each in found.items()} == {
+        policy.name: (True, "ACTIVE") for policy in POLICIES
+    }
+    for policy in POLICIES:
+        shown, rules = found[policy.name]["rules"], policy.rules
+        assert rules is not None
+        delay = rules.delay
+        assert [each["event"] for each in shown["triggers"]] == [each.event for each in rules.triggers]
+        assert [each["event"] for each in shown["cancelledBy"]] == [each.event for each in rules.cancelled_by]
+        assert [(each["times"], each["days"]) for each in shown["caps"]] == [
+            (cap.times, cap.days) for cap in rules.caps
+        ]
+        assert shown["delay"] == {
+            "count": delay.count, "unit": delay.unit, "at": delay.at, "quietHours": delay.quiet_hours, "until": delay.until,
+        }  # fmt: skip
+        assert (shown["action"]["kind"], shown["note"]) == (rules.action.kind, rules.note)
 
 
 def seen(ask: Ask) -> dict[str, Any]:

@@ -241,6 +241,17 @@ def test_a_delay_has_an_end(unit: DelayUnit) -> None:
         wrong(replace(RULES, action=late), said, "action.due_in.count")
 
 
+def test_what_somebody_defines_waits_for_so_long_and_not_for_words() -> None:
+    words = Delay(until="the moon is full")
+    said = "Count it: words are for the policies that come with Bitácora."
+    wrong(replace(RULES, delay=words), said, "delay.until")
+    wrong(replace(RULES, action=replace(TASK, due_in=words)), said, "action.due_in.until")
+    must_be_rules(replace(RULES, delay=words), built_in=True)
+    must_be_rules(replace(RULES, action=replace(TASK, due_in=words)), built_in=True)
+    with pytest.raises(Refused, match="must not be blank"):
+        must_be_rules(replace(RULES, delay=Delay(until=" ")), built_in=True)
+
+
 def test_a_delay_leads_to_a_time_of_day() -> None:
     for at in ("24:00", "9:00", "10", "10:00:00"):
         wrong(replace(RULES, delay=Delay(count=1, at=at)), "Write the time of day as 10:00.", "delay.at")
