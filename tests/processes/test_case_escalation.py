@@ -120,8 +120,10 @@ def test_where_there_is_nobody_to_warn_it_says_so(house: House, tmp_path: Path) 
 def test_a_warning_that_is_late_is_for_nothing(shop: Shop, what: str, reason: str | None) -> None:
     """Another worker warned, and meanwhile it was answered."""
     case = assigned(shop)
-    shop.worker.runner.policies = (case_sla.policy,)
+    every, shop.policies = shop.policies, [case_sla.policy]
+    shop.worker = shop.hire()
     shop.until("2026-03-10 10:45")
+    shop.policies = every
     {"answered": respond, "resolved": resolve, "waits": wait}[what](shop, case, "2026-03-10 10:46")
     shop.worker = shop.hire()
     shop.until("2026-03-10 10:46")
