@@ -240,11 +240,12 @@ def _take_in(log: Log, happened: Sequence[Happened]) -> None:
 def _as_drafts(log: Log, happened: Sequence[Happened]) -> Iterator[Draft]:
     """The same events for another log: they come after what is there, and all of them are history.
 
-    The survey is left out if it is published here. Ids that rest on positions of the stage are derived anew.
+    What policies need is left out if it is here already: surveys, the SLA, the programme. Ids that rest on positions of the
+    stage are derived anew.
     """
-    published = bool(log.reader.stream(POST_PURCHASE.survey_id))
+    here = {each.at.stream_id for each in log.reader.streams(_needed(log))}
     base = log.reader.head()
-    taken = [each for each in happened if not (published and each.at.stream_id == POST_PURCHASE.survey_id)]
+    taken = [each for each in happened if each.at.stream_id not in here]
     place = {0: 0} | {each.at.position: base + n for n, each in enumerate(taken, 1)}
     names = {at.command_id: at.command_id if at.actor == ACTOR else derived(ACTOR, at.command_id) for _, at in happened}
     for event, at in taken:
@@ -255,6 +256,12 @@ def _as_drafts(log: Log, happened: Sequence[Happened]) -> Iterator[Draft]:
             at.stream_id, at.version, _moved(event, place), at.customer_id, at.occurred_at, at.actor, Origin.IMPORT,
             command_id, correlation_id, place[at.because] if at.because else None,
         )  # fmt: skip
+
+
+def _needed(log: Log) -> list[UUID]:
+    """The streams of what policies need before they react."""
+    needs = (command for policy in POLICIES for command in policy.needs)
+    return [log.deciders[type(command)].stream_of(command) for command in needs]
 
 
 def _moved(event: Event, place: Mapping[int, int]) -> Event:

@@ -32,7 +32,7 @@ MEANT = {
     "changeCartQuantity": "sku", "publishAllocationRule": "key", "publishArticle": "language", "removeCartItem": "sku",
     "removeOpportunityLine": "lineId", "reprioritiseWorkItem": "factors", "requestCallback": "phone",
     "publishRate": "source", "reviseOpportunityAmount": "currency", "startCart": "currency",
-    "suspectDuplicate": "features",
+    "suspectDuplicate": "features", "scheduleReport": "at",
 }  # fmt: skip
 """The mutations of which no text may be any word, and the text that must mean something."""
 
