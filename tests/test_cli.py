@@ -9,6 +9,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from api import terminal
 from api.cli import app
 from projections import VIEWS
 
@@ -21,7 +22,7 @@ def run(dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs `bitacora` with a home and a database of its own."""
     monkeypatch.setenv("BITACORA_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("BITACORA_DSN", dsn)
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(terminal.console, "width", 200)
     return lambda *words, **more: CliRunner().invoke(app, [*words], catch_exceptions=False, **more)
 
 
