@@ -302,7 +302,10 @@ class Traffic:
         ).format(counted(shifts.times, self.as_of, self.reader))
 
     def _contacts(self) -> sql.Composable:
-        """One row for each contact of a customer: when it came, where and to whom it first went, and whether it was answered."""
+        """One row for each contact of a customer: when it came, where and to whom it first went, and whether it was answered.
+
+        A call is of whoever was known when the last thing became of it; who is identified later is not seen here.
+        """
         return sql.SQL(
             "select owner_id, (array_agg(queue_events.customer_id order by position desc))[1] as customer_id, "
             "       min(entered_at) as moment, bool_or(move = 'ACCEPTED') as answered, "

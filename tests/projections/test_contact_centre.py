@@ -16,6 +16,7 @@ from domain.agent_shift import AgentSignedIn, AgentSignedOut, AgentStatus, Agent
 from domain.call import (
     CallAnswered,
     CallEnded,
+    CallerIdentified,
     CallHeld,
     CallResumed,
     CallRinging,
@@ -205,7 +206,9 @@ class Plain:
                     acw = seconds(ended, now) if acw_s is None else acw_s
                     self.count(now, mine, acw_s=acw)
                     self.spans.append((staff, "worked_s", now - timedelta(seconds=acw), now))
-        if comes and (customer := of[-1].at.customer_id) not in (None, at.stream_id):
+        # Who is identified after the last thing that became of the call came as nobody in particular, or as who they were.
+        became = [each for each in of if not isinstance(each.event, CallerIdentified | CallHeld | CallResumed)]
+        if comes and (customer := became[-1].at.customer_id) not in (None, at.stream_id):
             its = (rung.queue, taken if taken != UUID(int=0) else None, rung.campaign_id, "PHONE")
             self.contacts.append((customer, at.occurred_at, its, taken is not None, at.stream_id))  # type: ignore[arg-type]
 
