@@ -5,9 +5,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
-import holidays
 from dateutil.relativedelta import relativedelta
 from holidays.registry import COUNTRIES
+
+from projections.touchpoints.calendars import public_holidays
 
 QUIET_FROM = time(21)
 QUIET_UNTIL = time(9)
@@ -74,15 +75,6 @@ class Calendar:
 
     def _moment(self, day: date, at: time) -> datetime:
         return datetime.combine(day, at.replace(fold=0, tzinfo=None), ZoneInfo(self.zone)).astimezone(UTC)
-
-
-@cache
-def public_holidays(country: str, year: int) -> frozenset[date]:
-    """The national holidays of a country in a year."""
-    try:
-        return frozenset(holidays.country_holidays(country, years=year))
-    except NotImplementedError:
-        return frozenset()
 
 
 @cache

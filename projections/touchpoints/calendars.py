@@ -107,5 +107,5 @@ def public_holidays(country: str, year: int) -> frozenset[date]:
     """The national holidays of a country in a year."""
     try:
         return frozenset(holidays.country_holidays(country, years=year))
-    except NotImplementedError:
+    except NotImplementedError:  # a country that the library does not know
         return frozenset()
