@@ -257,18 +257,7 @@ class Policy(Generic[M]):
         Where a noun may set the same step off several times, it is `occasion(at)`.
         """
         trigger = at.stream_id if trigger is None else trigger
-        return ScheduleFollowUp(
-            follow_up_id=self.follow_up_id(trigger, step),
-            customer_id=at.customer_id,
-            policy=self.name,
-            policy_version=self.version,
-            step=step,
-            trigger=trigger,
-            trigger_position=at.position,
-            action=action,
-            due_at=due_at,
-            wanted_at=due_at if wanted_at is None else wanted_at,
-        )
+        return self._promised(trigger, at.position, at.customer_id, step, action, due_at, wanted_at)
 
     def promise_next(
         self,
@@ -283,14 +272,26 @@ class Policy(Generic[M]):
         """A promise because another one is being kept: it goes back to the same trigger, unless another one is given."""
         trigger = due.trigger if trigger is None else trigger
         assert trigger is not None
+        return self._promised(trigger, due.trigger_position, due.customer_id, step, action, due_at, wanted_at)
+
+    def _promised(
+        self,
+        trigger: UUID,
+        position: int,
+        customer_id: UUID | None,
+        step: str,
+        action: Action,
+        due_at: datetime,
+        wanted_at: datetime | None,
+    ) -> ScheduleFollowUp:
         return ScheduleFollowUp(
             follow_up_id=self.follow_up_id(trigger, step),
-            customer_id=due.customer_id,
+            customer_id=customer_id,
             policy=self.name,
             policy_version=self.version,
             step=step,
             trigger=trigger,
-            trigger_position=due.trigger_position,
+            trigger_position=position,
             action=action,
             due_at=due_at,
             wanted_at=due_at if wanted_at is None else wanted_at,
