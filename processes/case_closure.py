@@ -20,14 +20,14 @@ from domain.invitation import (
 )
 from domain.kernel import Command
 from domain.rules import Cap, Delay, DelayUnit, RuleAction, RuleActionKind, Rules
-from domain.survey import CASE_SATISFACTION, SurveyPublished, SurveyRetired
+from domain.survey import CASE_SATISFACTION
 from domain.values import Channel
 from eventstore.envelope import Recorded
 from processes.calendar import Days
 from processes.contact import TOLD_BY, Contact, keep, remembers, unreached
 from processes.policy import Letter, Policy, Subject, cancel, done, occasion
 from processes.post_purchase_survey import NOT_AGAIN_WITHIN, invitation_id
-from processes.survey_memory import Invited, how_ended
+from processes.survey_memory import Invited, how_ended, remembers_invitations
 from processes.telling import any_of, hours, one_of
 from projections.touchpoints.due import Due
 
@@ -102,20 +102,7 @@ def closed(known: Known, event: CaseClosed, at: Recorded) -> None:
     known.unasked = known.unasked or event.reason in UNASKED
 
 
-@policy.remember(SurveyInvitationSent)
-def invited(known: Known, sent: SurveyInvitationSent, at: Recorded) -> None:
-    known.invitations[at.stream_id] = Invited(at.occurred_at, sent.order_id, sent.follow_up_id)
-
-
-@policy.remember(SurveyResponded, SurveyDeclined, SurveyExpired)
-def ended(known: Known, event: SurveyResponded | SurveyDeclined | SurveyExpired, at: Recorded) -> None:
-    if (invitation := known.invitations.get(at.stream_id)) is not None:
-        invitation.ended = how_ended(event)
-
-
-@policy.remember(SurveyPublished, SurveyRetired)
-def asked_now(known: Known, event: SurveyPublished | SurveyRetired, at: Recorded) -> None:
-    known.survey = surveys.evolve(known.survey, event)
+remembers_invitations(policy)
 
 
 # What is done when something happens.

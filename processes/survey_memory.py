@@ -2,20 +2,23 @@
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any, Protocol
 from uuid import UUID
 
 from domain import survey as surveys
+from domain.consent import Purpose
 from domain.invitation import SurveyDeclined, SurveyExpired, SurveyInvitationSent, SurveyResponded
 from domain.order import LinesReturned, OrderCancelled, OrderLinesCancelled, OrderPlaced
 from domain.predicate import Predicate, Test, TestOperator
 from domain.rules import Cap, Delay, DelayUnit, Occurrence, RuleAction, RuleActionKind, Rules
 from domain.survey import POST_PURCHASE, SurveyPublished, SurveyRetired
 from eventstore.envelope import Recorded
-from processes.contact import Contact, remembers
+from processes.contact import CAPS, Contact, remembers
 from processes.policy import Policy
 
 AFTER = Delay(count=1, unit=DelayUnit.MONTHS, at="10:00")
-CAP = Cap(times=1, days=90)
+[(_TIMES, _WITHIN)] = CAPS[Purpose.SURVEY]
+CAP = Cap(times=_TIMES, days=_WITHIN.days)
 """Nobody is asked more often than this, whatever the survey."""
 NOTHING_LEFT = Predicate(test=Test(field="nothing_left", operator=TestOperator.EQ, flag=True))
 RULES = Rules(
@@ -62,6 +65,32 @@ class Known:
     survey: surveys.Survey = field(default_factory=surveys.Survey)
 
 
+class RemembersInvitations(Protocol):
+    """Whatever has what a customer was asked, and the survey that is asked."""
+
+    invitations: dict[UUID, Invited]
+    survey: surveys.Survey
+
+
+def remembers_invitations(policy: Policy[Any]) -> None:
+    """Lets a policy remember what its customers were asked, and whether its survey is still sent."""
+
+    @policy.remember(SurveyInvitationSent)
+    def invited(known: RemembersInvitations, sent: SurveyInvitationSent, at: Recorded) -> None:
+        known.invitations[at.stream_id] = Invited(at.occurred_at, sent.order_id, sent.follow_up_id)
+
+    @policy.remember(SurveyResponded, SurveyDeclined, SurveyExpired)
+    def ended(
+        known: RemembersInvitations, event: SurveyResponded | SurveyDeclined | SurveyExpired, at: Recorded
+    ) -> None:
+        if (invitation := known.invitations.get(at.stream_id)) is not None:
+            invitation.ended = how_ended(event)
+
+    @policy.remember(SurveyPublished, SurveyRetired)
+    def asked_now(known: RemembersInvitations, event: SurveyPublished | SurveyRetired, at: Recorded) -> None:
+        known.survey = surveys.evolve(known.survey, event)
+
+
 policy = Policy(
     "post-purchase-survey",
     version=1,
@@ -73,6 +102,7 @@ policy = Policy(
 
 
 remembers(policy)
+remembers_invitations(policy)
 
 
 @policy.remember(OrderPlaced)
@@ -84,22 +114,6 @@ def bought(known: Known, placed: OrderPlaced, at: Recorded) -> None:
 def came_back(known: Known, back: OrderCancelled | OrderLinesCancelled | LinesReturned, at: Recorded) -> None:
     if at.stream_id in known.orders and (reason := called_off(back)):
         known.orders[at.stream_id].called_off = reason
-
-
-@policy.remember(SurveyInvitationSent)
-def invited(known: Known, sent: SurveyInvitationSent, at: Recorded) -> None:
-    known.invitations[at.stream_id] = Invited(at.occurred_at, sent.order_id, sent.follow_up_id)
-
-
-@policy.remember(SurveyResponded, SurveyDeclined, SurveyExpired)
-def ended(known: Known, event: SurveyResponded | SurveyDeclined | SurveyExpired, at: Recorded) -> None:
-    if (invitation := known.invitations.get(at.stream_id)) is not None:
-        invitation.ended = how_ended(event)
-
-
-@policy.remember(SurveyPublished, SurveyRetired)
-def asked_now(known: Known, event: SurveyPublished | SurveyRetired, at: Recorded) -> None:
-    known.survey = surveys.evolve(known.survey, event)
 
 
 def called_off(back: OrderCancelled | OrderLinesCancelled | LinesReturned) -> str | None:
