@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from domain.activity import ActivityKind, ScheduleActivity
+from domain.activity import ActivityKind
 from domain.campaign import CampaignLaunched
 from domain.campaign_member import (
     DispatchCampaignMessage,
@@ -24,11 +24,12 @@ from domain.campaign_member import (
 from domain.campaign_plan import CampaignKind, is_held_out
 from domain.consent import Purpose
 from domain.follow_up import Action, ActionKind, DispatchFollowUp, PostponeFollowUp, ScheduleFollowUp, SuppressFollowUp
-from domain.kernel import Command, derived
+from domain.kernel import Command
 from domain.rules import Rules
 from domain.values import Channel
 from eventstore.envelope import Recorded
 from processes.contact import ON_ITS_WAY, Contact, keep, remembers
+from processes.owners import task
 from processes.policy import Letter, Policy, cancel, done
 from processes.running_campaigns import Campaigns, Running, learns_campaigns
 from processes.telling import BY_ITSELF, any_of, until
@@ -227,16 +228,8 @@ def by_hand(due: Due, now: datetime, running: Running) -> Iterator[Command]:
     assert due.about is not None
     assert due.customer_id is not None
     if due.channel is Channel.PHONE:
-        yield ScheduleActivity(
-            activity_id=derived("activity", due.follow_up_id),
-            kind=ActivityKind.CALL,
-            subject=running.plan.title,
-            customer_id=due.customer_id,
-            due_at=now + timedelta(days=1),
-            related_noun="campaign",
-            related_id=due.about,
-            origin_policy=policy.name,
-        )
+        title, tomorrow = running.plan.title, now + timedelta(days=1)
+        yield task(policy, due, title, None, tomorrow, ("campaign", due.about), ActivityKind.CALL)
         yield done(due, "CALL")
     else:
         yield DispatchCampaignMessage(

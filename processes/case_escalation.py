@@ -30,6 +30,7 @@ from domain.staff import StaffRole
 from eventstore.envelope import Recorded
 from processes.company import Company, learns_company
 from processes.office import Office, learns_office
+from processes.owners import task
 from processes.policy import Policy, Subject, cancel, done, occasion
 from processes.service_levels import CaseClock, learns_service_levels, remembers_clock, streams_of_case
 from processes.telling import AT_ONCE, BY_ITSELF, any_of, percent
@@ -163,7 +164,8 @@ def warn(due: Due, now: datetime, known: Known) -> Iterator[Command]:
     if told is None:
         yield policy.suppress(due, "NOBODY")
     else:
-        yield task(due, told, f"{name(known)}: the {WORDS[milestone]} is due soon", target.due_at)
+        words = f"{name(known)}: the {WORDS[milestone]} is due soon"
+        yield task(policy, due, words, told, target.due_at, ("case", due.about))
         yield done(due, "WARNED")
 
 
@@ -184,7 +186,7 @@ def climb(due: Due, level: int, now: datetime, known: Known) -> Iterator[Command
         if told is None:
             outcome = "NOBODY"
         else:
-            yield task(due, told, words, known.shared.office.after_days(now, 0))
+            yield task(policy, due, words, told, known.shared.office.after_days(now, 0), ("case", due.about))
     if level == MANAGEMENT:
         for each in known.shared.company.with_role(StaffRole.DIRECTOR):
             yield NotifyManagement(case_id=case_of(due), staff_id=each, level=MANAGEMENT)
@@ -258,21 +260,6 @@ def stop_climbing(reason: str, known: Known, milestones: Iterable[SlaMilestone])
     for milestone in milestones:
         if (ladder := known.ladders.get(milestone)) is not None:
             yield from cancel(reason, *(policy.follow_up_id(ladder, step) for step in LEVELS))
-
-
-def task(due: Due, staff_id: UUID, words: str, due_at: datetime) -> ScheduleActivity:
-    """A task about the case, in somebody's agenda."""
-    return ScheduleActivity(
-        activity_id=derived("activity", due.follow_up_id),
-        kind=ActivityKind.TASK,
-        subject=words,
-        customer_id=due.customer_id,
-        staff_id=staff_id,
-        due_at=due_at,
-        related_noun="case",
-        related_id=due.about,
-        origin_policy=policy.name,
-    )
 
 
 def name(known: Known) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from domain import survey as surveys
-from domain.activity import ActivityKind, ScheduleActivity
+from domain.activity import ActivityKind
 from domain.consent import Purpose
 from domain.follow_up import Action, ActionKind, CancelFollowUp, FollowUpStatus
 from domain.invitation import SendInvitation
@@ -25,6 +25,7 @@ from processes.contact import LANGUAGES, ON_ITS_WAY, OTHER_LANGUAGE, keep, remem
 from processes.customer_facts import besides, facts_of, remembers_facts
 from processes.defined_memory import Around, Known, Seen, concerns, later, seen
 from processes.office import learns_office
+from processes.owners import task
 from processes.policy import Letter, Policy, cancel, done, occasion
 from projections.touchpoints.due import Due
 
@@ -221,17 +222,9 @@ def act(policy: Defined, due: Due, now: datetime, known: Known) -> Iterator[Comm
         return
     trigger = known.triggers.get(due.trigger_position)
     assert action.subject is not None
-    yield ScheduleActivity(
-        activity_id=derived("activity", due.follow_up_id),
-        kind=kind,
-        subject=action.subject,
-        customer_id=due.customer_id,
-        staff_id=whose(action, known),
-        due_at=now if action.due_in is None else later(action.due_in, now, known),
-        related_noun=None if trigger is None else trigger.noun,
-        related_id=None if trigger is None else trigger.stream_id,
-        origin_policy=policy.name,
-    )
+    related = (None, None) if trigger is None else (trigger.noun, trigger.stream_id)
+    due_at = now if action.due_in is None else later(action.due_in, now, known)
+    yield task(policy, due, action.subject, whose(action, known), due_at, related, kind)
     yield done(due, kind.value)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from domain.activity import ActivityKind, ScheduleActivity
+from domain.activity import ActivityKind
 from domain.case import OpenCase
 from domain.case_events import CasePriority, CaseType
 from domain.follow_up import Action, ActionKind
@@ -19,6 +19,7 @@ from domain.values import Channel
 from eventstore.envelope import Recorded
 from processes.company import Company, learns_company
 from processes.office import Office, learns_office
+from processes.owners import task
 from processes.policy import Policy, done
 from processes.telling import AT_ONCE, any_of, at_most
 from projections.touchpoints.due import Due
@@ -114,17 +115,9 @@ def recover(due: Due, now: datetime, known: Known) -> Iterator[Command]:
         category=CATEGORY,
         order_id=invitation.order_id if invitation is not None else None,
     )
-    yield ScheduleActivity(
-        activity_id=derived("activity", due.follow_up_id),
-        kind=ActivityKind.CALL,
-        subject=f"{SUBJECT}: {words}",
-        customer_id=due.customer_id,
-        staff_id=(caller := next(callers(now, known), None)),
-        due_at=known.shared.office.after_days(now, CALL_WITHIN_DAYS),
-        related_noun="case",
-        related_id=case_id,
-        origin_policy=policy.name,
-    )
+    caller = next(callers(now, known), None)
+    within = known.shared.office.after_days(now, CALL_WITHIN_DAYS)
+    yield task(policy, due, f"{SUBJECT}: {words}", caller, within, ("case", case_id), ActivityKind.CALL)
     yield done(due, "COMPLAINT_OPENED" if caller is not None else "NOBODY_TO_CALL")
 
 

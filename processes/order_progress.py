@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from domain.activity import ActivityKind, ScheduleActivity
+from domain.activity import ScheduleActivity
 from domain.follow_up import Action, ActionKind, CancelFollowUp
-from domain.kernel import Command, derived
+from domain.kernel import Command
 from domain.lifecycle import AccountManagerAssigned
 from domain.order import OrderCancelled, OrderConfirmed, OrderDelivered, OrderPlaced, OrderShipped
 from domain.order_sync import OrderDiscrepancyDetected
@@ -20,6 +20,7 @@ from domain.values import Channel
 from eventstore.envelope import Recorded
 from processes.contact import Contact, keep, remembers
 from processes.office import Office, learns_office
+from processes.owners import task
 from processes.policy import Letter, Policy, cancel, done, occasion
 from processes.telling import AT_ONCE, any_of, mail
 from projections.touchpoints.due import Due
@@ -138,7 +139,7 @@ def go_on(due: Due, now: datetime, known: Known) -> Iterator[Command]:
     elif due.step == OVERDUE and order.left:
         yield CancelFollowUp(follow_up_id=due.follow_up_id, reason="SHIPPED")
     else:
-        yield task(due, now, order, known)
+        yield to_look_at(due, now, order, known)
         yield done(due, "TASK")
 
 
@@ -165,24 +166,15 @@ def telling(step: str, order_id: UUID) -> Action:
     return Action(kind=ActionKind.SEND_MESSAGE, template=TEMPLATES[step], channel=Channel.EMAIL, about=order_id)
 
 
-def task(due: Due, now: datetime, order: Order, known: Known) -> ScheduleActivity:
+def to_look_at(due: Due, now: datetime, order: Order, known: Known) -> ScheduleActivity:
     """Somebody is to look at an order."""
     name = f"Order {order.number}" if order.number else "An order"
     subject = f"{name} has not been shipped yet: find out why."
     if due.step != OVERDUE:
         aspect = due.step.partition(": ")[2].lower().replace("_", " ")
         subject = f"{name} differs in the business system ({aspect}): find out which is right."
-    return ScheduleActivity(
-        activity_id=derived("activity", due.follow_up_id),
-        kind=ActivityKind.TASK,
-        subject=subject,
-        customer_id=due.customer_id,
-        staff_id=known.manager,
-        due_at=known.company.office.after_days(now, TASK_WITHIN_DAYS),
-        related_noun="order",
-        related_id=due.about,
-        origin_policy=policy.name,
-    )
+    due_at = known.company.office.after_days(now, TASK_WITHIN_DAYS)
+    return task(policy, due, subject, known.manager, due_at, ("order", due.about))
 
 
 def order_of(due: Due, known: Known) -> Order:

@@ -60,7 +60,7 @@ def task(
     subject: str,
     staff_id: UUID | None,
     due_at: datetime,
-    related: tuple[str, UUID | None],
+    related: tuple[str | None, UUID | None],
     kind: ActivityKind = ActivityKind.TASK,
 ) -> ScheduleActivity:
     """Something for somebody to do because of a follow-up, once. `related` is the noun, and its id, that it is about."""
