@@ -42,11 +42,11 @@ class Company:
         self.lists = lists
         self.position = 0
         self.suspected: dict[UUID, Decimal] = {}
-        self.verified: dict[tuple[UUID, int], IdentifierType] = {}
+        self.verified: dict[UUID, dict[int, IdentifierType]] = {}
 
     def proved(self, customer_id: UUID) -> set[IdentifierType]:
         """The types of what was verified to be a customer's."""
-        return {type for (id, _), type in self.verified.items() if id == customer_id}
+        return set(self.verified.get(customer_id, {}).values())
 
 
 @dataclass(slots=True)
@@ -88,9 +88,9 @@ def suspected(shared: Company, event: DuplicateSuspected, at: Recorded) -> None:
 @policy.learn(IdentifierVerified, IdentifierRemoved)
 def verified(shared: Company, event: IdentifierVerified | IdentifierRemoved, at: Recorded) -> None:
     if isinstance(event, IdentifierVerified):
-        shared.verified[at.stream_id, event.number] = event.type
+        shared.verified.setdefault(at.stream_id, {})[event.number] = event.type
     else:
-        shared.verified.pop((at.stream_id, event.number), None)
+        shared.verified.get(at.stream_id, {}).pop(event.number, None)
 
 
 @policy.trigger(IdentifierAdded)

@@ -58,7 +58,9 @@ WORSE = (TrafficLight.GREEN, TrafficLight.AMBER, TrafficLight.RED)
 
 
 class Company:
-    """What all memories share: the people, the lights that were seen last, and the tasks that came of them."""
+    """What all memories share: the people, the lights that were seen last, and the objectives of the tasks
+    that are open because of them.
+    """
 
     def __init__(self, lists: Lists) -> None:
         self.lists = lists
@@ -66,7 +68,7 @@ class Company:
         self.company = People()
         self.objectives: dict[UUID, UUID] = {}
         self.lights: dict[UUID, TrafficLight] = {}
-        self.tasks: dict[UUID, set[UUID]] = {}
+        self.tasks: dict[UUID, UUID] = {}
 
 
 @dataclass(slots=True)
@@ -116,13 +118,12 @@ def seen(shared: Company, completed: FollowUpCompleted, at: Recorded) -> None:
 @policy.learn(ActivityScheduled)
 def given(shared: Company, scheduled: ActivityScheduled, at: Recorded) -> None:
     if scheduled.origin_policy == policy.name and scheduled.related_id is not None:
-        shared.tasks.setdefault(scheduled.related_id, set()).add(at.stream_id)
+        shared.tasks[at.stream_id] = scheduled.related_id
 
 
 @policy.learn(ActivityCompleted, ActivityCancelled, ActivityMissed)
 def ended(shared: Company, event: ActivityCompleted | ActivityCancelled | ActivityMissed, at: Recorded) -> None:
-    for tasks in shared.tasks.values():
-        tasks.discard(at.stream_id)
+    shared.tasks.pop(at.stream_id, None)
 
 
 @policy.remember(ObjectiveSet, ObjectiveRevised, ObjectiveAchieved, ObjectiveMissed)
@@ -174,7 +175,7 @@ def speak(due: Due, now: datetime, found: ObjectiveStanding, shared: Company) ->
     """Whoever has to know is told when a light turns worse; when it is green again, they need not look any more."""
     before = shared.lights.get(found.objective_id, TrafficLight.GREEN)
     if found.light is TrafficLight.GREEN and before is not TrafficLight.GREEN:
-        for task_id in sorted(shared.tasks.get(found.objective_id, ())):
+        for task_id in sorted(id for id, about in shared.tasks.items() if about == found.objective_id):
             yield CancelActivity(activity_id=task_id, reason="Back on pace.")
     elif found.light in WORSE and WORSE.index(found.light) > WORSE.index(before):
         people = {"look": found.staff_id}
