@@ -75,18 +75,20 @@ class Runner:
     def activate(self, now: datetime | None = None) -> None:
         """Lets new policies begin at the present head: they do not react to the past. Does what they need, once."""
         with reachable():
-            for policy in self.policies:
-                with self.log.pool.connection() as db:
-                    db.execute(
-                        "insert into es.checkpoint (name, position) "
-                        "select %s, coalesce(max(position), 0) from es.event on conflict (name) do nothing",
-                        [policy.actor],
-                    )
-                    db.execute(  # from where on each trigger must have its row in the ledger
-                        "insert into es.checkpoint (name, position) "
-                        "select %s, position from es.checkpoint where name = %s on conflict (name) do nothing",
-                        [activated(policy), policy.actor],
-                    )
+            actors = [policy.actor for policy in self.policies]
+            with self.log.pool.connection() as db:
+                db.execute(
+                    "insert into es.checkpoint (name, position) "
+                    "select name, (select coalesce(max(position), 0) from es.event) from unnest(%s::text[]) as name "
+                    "    on conflict (name) do nothing",
+                    [actors],
+                )
+                db.execute(  # from where on each trigger must have its row in the ledger
+                    "insert into es.checkpoint (name, position) "
+                    "select activated, position from unnest(%s::text[], %s::text[]) as policy (activated, actor) "
+                    "  join es.checkpoint on checkpoint.name = actor on conflict (name) do nothing",
+                    [[activated(policy) for policy in self.policies], actors],
+                )
         for policy in self.policies:
             self._register(policy, now)
             for command in policy.needs:
