@@ -38,8 +38,6 @@ ACTOR = "demo"
 DAYS = 365
 CUSTOMERS = 150
 DAY = timedelta(days=1)
-COPY_SHARE = 0.1
-"""How much of the whole time it takes to bring the simulated events over, for the progress that is asking."""
 UNSAFE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 LOCK = 7305811
 """The lock of the log (eventstore/schema/060_append.sql): while it is held, nobody else appends."""

@@ -67,7 +67,7 @@ OTHER_LANGUAGE = "en"
 
 @dataclass(slots=True)
 class Promise:
-    """What some policy promised to the customer, and how far it has come. `place` is what the trigger stands at."""
+    """What some policy promised to the customer, and how far it has come; `position` is that of the trigger."""
 
     policy: str
     step: str
