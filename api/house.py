@@ -12,6 +12,7 @@ from eventstore.database import KEYS_SCHEMA, LOG_SCHEMA, VIEWS_SCHEMA, migrate, 
 from eventstore.embedded import SUPERUSER, EmbeddedServer
 from eventstore.log import Log
 from eventstore.personal import KeyRing, key_encryption_key
+from eventstore.reads import Reads
 from projections import VIEWS
 from projections.engine import Engine
 from projections.lists import Lists
@@ -30,6 +31,11 @@ class House:
     lists: Lists
     engine: Engine
     commands: Commands = field(default_factory=lambda: Commands(DECIDERS))
+
+    @cached_property
+    def reads(self) -> Reads:
+        """The log of who looked at personal values."""
+        return Reads(self.log.pool)
 
     @cached_property
     def kek(self) -> bytes:

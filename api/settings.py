@@ -65,6 +65,12 @@ class Settings(BaseSettings):
         default="127.0.0.1", description="Where to listen. There is no authentication yet: keep it on loopback."
     )
     port: int = Field(default=8000, ge=1, le=65535, description="The port to listen on.")
+    actor_header: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9-]{1,50}$",
+        description="The header in which a proxy that authenticates says who asks, such as X-Remote-User. "
+        "It must drop what clients send under that name.",
+    )
     base_url: str | None = Field(default=None, description="How customers reach this server, for links in mails.")
     company: str = Field(default="Bitácora", max_length=100, description="The company's name in mails and forms.")
     mail_from: str = Field(default="crm@localhost", description="The sender of mails.")
