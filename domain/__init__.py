@@ -58,6 +58,7 @@ from domain import (
     sla,
     staff,
     stock,
+    subject_access,
     survey,
     team,
     territory,
@@ -75,6 +76,7 @@ DECIDERS = (
     relationship.decider,
     entitlement.decider,
     duplicate.decider,
+    subject_access.decider,
     # Touchpoints.
     interaction.decider,
     delivery.decider,

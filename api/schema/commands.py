@@ -29,6 +29,7 @@ from domain.invitation import ExpireInvitation, RemindInvitation, SendInvitation
 from domain.kernel import Command, Refused
 from domain.policy import RegisterPolicy
 from domain.segment_membership import EnterSegment, ExitSegment
+from domain.subject_access import RecordSubjectAccess
 from eventstore.commands import camel
 from eventstore.database import Unavailable
 from eventstore.envelope import Origin
@@ -50,6 +51,7 @@ INTERNAL: tuple[type[Command], ...] = (
     RemindInvitation,
     ExpireInvitation,
     EnterSegment,
+    RecordSubjectAccess,
     ExitSegment,
     SetSlaTarget,
     WarnSla,
