@@ -17,11 +17,11 @@ GOES_ON = ("erasure.", "follow_up.")
 
 SEALED = (
     "select p.position, p.slot, p.subject_id, p.key_id, p.nonce, p.ciphertext from es.personal p "
-    " where p.position = any(%s) and not exists ("
+    " where p.position = any(%s) and (%s or not exists ("
     "   select from es.claim k "
-    f"   where k.kind = '{BLOCKED}' and k.key = uuid_send(p.subject_id) and k.owner and k.until is null)"
+    f"   where k.kind = '{BLOCKED}' and k.key = uuid_send(p.subject_id) and k.owner and k.until is null))"
 )
-"""The personal values of events, as they are sealed, but for those of who is blocked."""
+"""The personal values of events, as they are sealed; those of who is blocked only if that is asked for."""
 
 
 def blocked(db: Connection, ids: Collection[UUID | None]) -> set[UUID]:

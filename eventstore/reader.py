@@ -382,7 +382,7 @@ class Reader:
         if not holders:
             return
         with self.pool.connection() as db:  # given back before keys are asked for: nobody holds one and waits
-            values = self._rows(db, SEALED, [list(holders)])
+            values = self._rows(db, SEALED, [list(holders), self.keys.reads_blocked])
         ciphers = self.keys.for_reading({value[3] for value in values})
         for position, slot, subject_id, key_id, nonce, ciphertext in values:
             if key_id not in ciphers:
