@@ -24,6 +24,7 @@ from domain import (
     delivery,
     duplicate,
     entitlement,
+    erasure,
     follow_up,
     import_batch,
     inbound_message,
@@ -77,6 +78,7 @@ DECIDERS = (
     entitlement.decider,
     duplicate.decider,
     subject_access.decider,
+    erasure.decider,
     # Touchpoints.
     interaction.decider,
     delivery.decider,
