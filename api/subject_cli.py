@@ -16,6 +16,7 @@ from domain.consent import Purpose
 from domain.subject_access import SubjectAccessKind
 from domain.values import Channel
 from processes.may_contact import may_contact
+from processes.retention import Executor, decide_on, outdated
 
 
 class Language(StrEnum):
@@ -92,3 +93,40 @@ def may(
         say(f"No: {found.reason}{said}.")
     if not found.allowed:
         raise typer.Exit(1)
+
+
+@app.command("retention")
+def retention(
+    apply: Annotated[bool, typer.Option(help="Destroy what the rules let go. Without it nothing is done.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Say what personal values are older than their law allows, by class; with --apply they are destroyed for good.
+
+    Whoever is held by a law, or by a hold of an erasure request, is left alone. Run it each night, or each month.
+    """
+    with house() as opened:
+        found = outdated(opened.log, opened.engine, opened.custodian, datetime.now(UTC).date())
+        rows = [
+            {
+                "class": each.rule.key_class,
+                "years": each.rule.years,
+                "countedFrom": each.rule.counted_from,
+                "legalBasis": each.rule.legal_basis,
+                "keys": len(each.keys),
+                "people": each.people,
+                "held": each.held,
+            }
+            for each in found
+        ]
+        if as_json:
+            show(rows)
+        else:
+            table("What is older than its law allows", list(rows[0]), [list(row.values()) for row in rows])
+        if not apply:
+            say("Nothing was done. To destroy it: bitacora privacy retention --apply")
+            return
+        keys = decide_on(opened.log, found, actor=operator())
+        erased, waiting = Executor(opened.log, opened.engine, opened.custodian, opened.dsn).run()
+    say(f"{keys:,} keys are destroyed, and {erased:,} values erased.")
+    if waiting:
+        say("The rest is erased once the log is sealed up to here, when this command is run again.")

@@ -52,6 +52,7 @@ from domain import (
     relationship,
     report,
     restriction,
+    retention,
     returns,
     script,
     segment,
@@ -79,6 +80,7 @@ DECIDERS = (
     duplicate.decider,
     subject_access.decider,
     erasure.decider,
+    retention.decider,
     # Touchpoints.
     interaction.decider,
     delivery.decider,

@@ -28,6 +28,7 @@ from domain.follow_up import (
 from domain.invitation import ExpireInvitation, RemindInvitation, SendInvitation
 from domain.kernel import Command, Refused
 from domain.policy import RegisterPolicy
+from domain.retention import ApplyRetention
 from domain.segment_membership import EnterSegment, ExitSegment
 from domain.subject_access import RecordSubjectAccess
 from eventstore.commands import camel
@@ -52,6 +53,7 @@ INTERNAL: tuple[type[Command], ...] = (
     ExpireInvitation,
     EnterSegment,
     RecordSubjectAccess,
+    ApplyRetention,
     ExitSegment,
     SetSlaTarget,
     WarnSla,
