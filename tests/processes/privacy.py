@@ -57,7 +57,10 @@ class Office:
     def asked(self, customer_id: UUID, kind: ErasureKind = ErasureKind.ERASURE) -> UUID:
         """A customer asks."""
         id = derived("erasure", "office", next(self._numbers))
-        self.do(RequestErasure(erasure_id=id, customer_id=customer_id, basis=ErasureBasis.OBJECTED, kind=kind))
+        asked = RequestErasure(
+            erasure_id=id, customer_id=customer_id, basis=ErasureBasis.OBJECTED, kind=kind, note="By letter"
+        )
+        self.do(asked)
         return id
 
     def verified(self, customer_id: UUID, kind: ErasureKind = ErasureKind.ERASURE) -> UUID:
