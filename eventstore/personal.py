@@ -29,6 +29,8 @@ from eventstore.custody.providers import (
     Providers,
 )
 
+DIGESTED = b"bitacora-personal/1\0"
+"""What the digest of an event's personal values begins with."""
 NONCE_BYTES = 12
 MAX_CACHED_KEYS = 50_000
 MAX_CACHED_S = 600.0
@@ -86,7 +88,7 @@ def context(stream_id: UUID, version: int, type: str, slot: int, subject_id: UUI
 
 def digest(values: Iterable[SealedValue]) -> bytes:
     """SHA-256 over slot, subject, key and `sha256(nonce || ciphertext)` of each value: what the event keeps of them."""
-    whole = sha256(b"bitacora-personal/1\0")
+    whole = sha256(DIGESTED)
     for value in values:
         whole.update(struct.pack(">H16sQ", value.slot, value.subject_id.bytes, value.key_id))
         whole.update(sha256(value.nonce + value.ciphertext).digest())
@@ -110,6 +112,9 @@ class KeyRing:
     `keys` are the providers of key-encryption keys, or one such key for a database that nobody keeps. Nothing is asked
     of the database before a key is.
     """
+
+    reads_blocked = False
+    """Whether what is blocked is read by it."""
 
     def __init__(
         self, pool: ConnectionPool, keys: Providers | bytes, *, now: Callable[[], float] = time.monotonic

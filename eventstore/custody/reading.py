@@ -12,6 +12,8 @@ from eventstore.personal import KeyRing
 class OfficersRing(KeyRing):
     """The ring of a custodian, and the officer's key beside it: give it to a `Reader`. Nothing of it is cached."""
 
+    reads_blocked = True
+
     def __init__(self, custodian: Custodian, officer: Officer) -> None:
         super().__init__(custodian.ring.pool, custodian.ring.providers)
         self._custodian = custodian
