@@ -197,13 +197,25 @@ class KeyRing:
             with self.pool.connection() as db:
                 row = db.execute("select epoch, provider from keys.epoch where state = 'ACTIVE'").fetchone()
             if row is not None:
-                self._active = (row[0], self.providers[row[1]])
+                self._active = self._proved(row[0], self.providers[row[1]])
             else:
                 current = self.providers.current
                 reference = current.make(FIRST_EPOCH)
                 with self.pool.connection() as db:
                     db.execute("select keys.begin(%s, %s)", [current.name, reference])
         return self._active
+
+    def _proved(self, epoch: int, provider: Provider) -> tuple[int, Provider]:
+        """Nothing is wrapped by another key than the one by which the rest is. Raises `KeyFileError`."""
+        with self.pool.connection() as db:
+            row = db.execute(
+                "select wrapped from keys.secret where epoch = %s union all "
+                "(select wrapped from keys.subject_key where epoch = %s limit 1) limit 1",
+                [epoch, epoch],
+            ).fetchone()
+        if row is not None:
+            provider.unwrap(epoch, [bytes(row[0])])
+        return epoch, provider
 
     def _there(self, subjects: Sequence[Subject]) -> dict[Subject, SubjectKey]:
         """The keys that there are for writing; of several that mean the same, the youngest."""

@@ -37,7 +37,9 @@ from domain.erasure_events import (
 )
 from domain.kernel import Command, Refused, derived
 from eventstore.blocked import blocked
+from eventstore.custody import eraser
 from eventstore.custody.custodian import Custodian, KeyStanding
+from eventstore.custody.eraser import NotSealed
 from eventstore.database import ERASER_ROLE, Unavailable, connect, reachable
 from eventstore.envelope import Request
 from eventstore.log import Log, Outdated
@@ -66,7 +68,6 @@ LOOK_AGAIN_AFTER = timedelta(seconds=30)
 SEALED_AFTER = timedelta(seconds=1)
 """When it is looked again whether the event that destroys keys has been sealed."""
 MAX_TRIES = 20
-NOT_SEALED = "BT021"
 ACTOR = "eraser"
 
 logger = logging.getLogger(__name__)
@@ -105,6 +106,7 @@ class Eraser:
         self.custodian = custodian
         self.papers = papers
         self._dsn = dsn
+        self._forgetter = eraser.Eraser(dsn)
         self._now = now
         self._seal = seal
         self._patient = patient
@@ -297,16 +299,10 @@ class Eraser:
         points.reached("erasing: keys destroyed")
         self._seal()
         try:
-            with connect(self._dsn, role=ERASER_ROLE) as db:
-                for event, at in said:
-                    db.execute(
-                        "call es.erase(%s::bigint[], %s, %s::uuid[], null)",
-                        [list(event.key_ids), at.position, person.subjects],
-                    )
-        except psycopg.DatabaseError as error:
-            if error.sqlstate == NOT_SEALED:
-                raise Waits("The event that destroys the keys has not been sealed yet.", now + SEALED_AFTER) from error
-            raise
+            for event, at in said:
+                self._forgetter.erase(event.key_ids, because=at.position, subjects=person.subjects)
+        except NotSealed as waits:
+            raise Waits(str(waits), now + SEALED_AFTER) from waits
 
     def _complete(self, person: Person, now: datetime) -> bool:
         """Looks again at everything, and certifies it. Refused if something is left."""

@@ -21,6 +21,7 @@ from processes.papers import Papers
 from projections import VIEWS
 from projections.engine import Engine
 from projections.rebuild import rebuild_all
+from tests.eventstore.sealing.conftest import sealer_in
 from tests.processes.shop import moment
 
 SOME = {"erasures", "due", "follow_ups", "customers", "identities", "staff", "timeline", "data_quality", "profiles"}
@@ -30,7 +31,7 @@ class Office:
     """Requests on a log, an officer, an eraser and a clock that stands until it is moved."""
 
     def __init__(self, log: Log, dsn: str, home: Path, *, inbox: Path | None = None) -> None:
-        self.log, self.dsn = log, dsn
+        self.log, self.dsn, self.home = log, dsn, home
         self.now = moment("2026-06-01 12:00")
         self.engine = Engine(log, log.pool, [view for view in VIEWS if view.name in SOME])
         self.custodian = Custodian(dsn, log.keys)
@@ -49,7 +50,8 @@ class Office:
 
     def seal(self) -> None:
         """The log is sealed up to its end."""
-        sealed_in(self.dsn)
+        with sealer_in(self.dsn, self.home / "sealer") as sealer:
+            sealer.run()
 
     def do(self, command: Any, at: datetime | None = None) -> None:
         self.log.do(command, Request(actor="user:dpo", occurred_at=at or self.now))
@@ -57,7 +59,10 @@ class Office:
     def asked(self, customer_id: UUID, kind: ErasureKind = ErasureKind.ERASURE) -> UUID:
         """A customer asks."""
         id = derived("erasure", "office", next(self._numbers))
-        self.do(RequestErasure(erasure_id=id, customer_id=customer_id, basis=ErasureBasis.OBJECTED, kind=kind))
+        asked = RequestErasure(
+            erasure_id=id, customer_id=customer_id, basis=ErasureBasis.OBJECTED, kind=kind, note="By letter"
+        )
+        self.do(asked)
         return id
 
     def verified(self, customer_id: UUID, kind: ErasureKind = ErasureKind.ERASURE) -> UUID:
@@ -97,13 +102,3 @@ class Office:
     def query(self, text: str, *parameters: Any) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.dsn) as db:
             return db.execute(text, parameters).fetchall()  # type: ignore[arg-type]
-
-
-def sealed_in(dsn: str) -> None:
-    """Says that the log is sealed up to its end, where no sealer is."""
-    with psycopg.connect(dsn, autocommit=True) as db:
-        db.execute("create table if not exists es.tree (tree smallint, source text)")
-        db.execute("create table if not exists es.tree_head (tree smallint, size bigint)")
-        db.execute("grant select on es.tree, es.tree_head to es_owner")
-        db.execute("insert into es.tree (tree, source) select 1, 'events' where not exists (select from es.tree)")
-        db.execute("insert into es.tree_head (tree, size) select 1, coalesce(max(position), 0) from es.event")
