@@ -22,6 +22,7 @@ from api.schema import schema
 from api.survey_form import survey_form
 from api.withdrawal_form import withdrawal_form
 from eventstore.database import Unavailable, reachable
+from eventstore.sealing.sources import READS
 
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  # recognised, not bound
 
@@ -49,6 +50,7 @@ def create_app(house: House) -> FastAPI:
         app.include_router(form(house.log, house.link_secret, house.settings.company))
     app.include_router(agenda_calendars(house))
     app.include_router(log_tiles(house))
+    app.include_router(log_tiles(house, READS, "/reads"))
 
     @app.get("/healthz")
     async def alive() -> dict[str, str]:

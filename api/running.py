@@ -24,7 +24,7 @@ from eventstore.sealing.checkpoint_file import CheckpointFile
 from eventstore.sealing.keys import KeyFile, SigningProgram
 from eventstore.sealing.notes import VerifierKey
 from eventstore.sealing.sealer import Sealer
-from eventstore.sealing.sources import EVENTS, Source
+from eventstore.sealing.sources import EVENTS, READS, Source
 from processes import POLICIES
 from processes.anchor_mail import AuditorMail
 from processes.clock import wall_clock
@@ -147,6 +147,7 @@ def working(house: House) -> Iterator[None]:
         ("views", lambda: house.engine.follow(house.dsn, stop)),
         ("worker", lambda: worker(house).follow(house.dsn, stop)),
         ("sealer", lambda: sealer(house).follow(stop)),
+        ("sealer of reads", lambda: sealer(house, READS).follow(stop)),
     ]
     if house.settings.keys_rotation == "monthly":
         tasks.append(("keys", lambda: Rotation(house.epochs).follow(stop)))

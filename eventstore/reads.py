@@ -13,6 +13,8 @@ from eventstore.corrections import id_array
 MAX_CODE = 100
 """The longest name of an actor, a purpose or an operation that is kept, in characters."""
 MAX_READS = 1_000
+MAX_SUBJECTS = 1_000
+"""How many people one entry names; a read of more takes several."""
 MANY_SUBJECTS = 500
 """How many people somebody may look at within an hour before the doctor says so."""
 
@@ -51,22 +53,22 @@ class Reads:
         operation: str | None = None,
         document: str | None = None,
     ) -> int:
-        """Notes a read before what was read is given out; returns its position. Texts are cut to MAX_CODE characters."""
+        """Notes a read before what was read is given out; returns its position, the last one if it takes several.
+
+        Texts are cut to MAX_CODE characters.
+        """
         digest = None if document is None else sha256(document.encode()).digest()
-        with self._pool.connection() as db:
-            row = db.execute(
-                "select es.append_read(%s, %s, %s, %s, %s, %s::uuid[])",
-                [
-                    actor[:MAX_CODE],
-                    door,
-                    purpose and purpose[:MAX_CODE],
-                    operation and operation[:MAX_CODE],
-                    digest,
-                    id_array(sorted(subjects)),
-                ],
-            ).fetchone()
-        assert row is not None
-        return int(row[0])
+        texts = [text and text[:MAX_CODE] for text in (actor, door, purpose, operation)]
+        whole, position = sorted(subjects), 0
+        with self._pool.connection() as db, db.transaction():
+            for start in range(0, len(whole), MAX_SUBJECTS):
+                row = db.execute(
+                    "select es.append_read(%s, %s, %s, %s, %s, %s::uuid[])",
+                    [*texts, digest, id_array(whole[start : start + MAX_SUBJECTS])],
+                ).fetchone()
+                assert row is not None
+                position = int(row[0])
+        return position
 
     def of(self, subjects: Collection[UUID], after: int = 0, limit: int = MAX_READS) -> list[Read]:
         """Who looked at one of these people, after a position, in the order in which it was noted."""
