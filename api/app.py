@@ -21,7 +21,6 @@ from api.schema import schema
 from api.survey_form import survey_form
 from api.withdrawal_form import withdrawal_form
 from eventstore.database import Unavailable, reachable
-from processes.links import link_secret
 
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  # recognised, not bound
 
@@ -46,7 +45,7 @@ def create_app(house: House) -> FastAPI:
     app = FastAPI(title="Bitácora", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(graphql_router(house, schema()))
     for form in (survey_form, withdrawal_form):
-        app.include_router(form(house.log, link_secret(house.kek), house.settings.company))
+        app.include_router(form(house.log, house.link_secret, house.settings.company))
     app.include_router(agenda_calendars(house))
 
     @app.get("/healthz")

@@ -10,9 +10,10 @@ from pydantic_settings import SettingsError
 
 from api.house import House, open_house
 from api.settings import Settings, complaints
+from domain.kernel import Refused
+from eventstore.custody.providers import KeyFileError
 from eventstore.database import SchemaError, Unavailable
 from eventstore.embedded import EmbeddedServerError
-from eventstore.personal import KeyFileError
 from processes.completeness import gaps
 from processes.mailboxes import mailbox_of
 
@@ -44,7 +45,7 @@ def examine() -> list[Finding]:
         with open_house(settings) as house:
             found.append(Finding("database", True, _database(house, settings)))
             found += _inside(house)
-    except (Unavailable, SchemaError, EmbeddedServerError, KeyFileError, psycopg.Error) as error:
+    except (Unavailable, Refused, SchemaError, EmbeddedServerError, KeyFileError, psycopg.Error) as error:
         found.append(Finding("database", False, str(error)))
     return found
 

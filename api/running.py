@@ -20,7 +20,6 @@ from domain.kernel import Refused
 from processes import POLICIES
 from processes.inbox import Inbox
 from processes.letters import Stationery
-from processes.links import link_secret
 from processes.mail_reading import own_addresses
 from processes.mailboxes import mailbox_of
 from processes.outbox import Outbox
@@ -75,7 +74,7 @@ def stationery(house: House) -> Stationery:
     """What the letters of a house look like."""
     settings = house.settings
     return Stationery(
-        sender=settings.mail_from, company=settings.company, base_url=settings.public_url, secret=link_secret(house.kek)
+        sender=settings.mail_from, company=settings.company, base_url=settings.public_url, secret=house.link_secret
     )
 
 

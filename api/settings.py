@@ -10,14 +10,15 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from processes.mailboxes import mailbox_of
 from processes.webhooks import Target
 
-SECRETS = frozenset({"dsn", "keys_dsn", "views_dsn", "smtp_url", "inbox", "webhooks"})
+SECRETS = frozenset({"dsn", "keys_dsn", "views_dsn", "smtp_url", "inbox", "webhooks", "keys_options"})
 """The settings that hold passwords: what they are is not shown."""
 
 
 def complaints(error: ValidationError | SettingsError) -> Iterator[str]:
     """What is wrong with each setting that cannot be, in a sentence that shows no secret."""
     if isinstance(error, SettingsError):
-        yield "The setting BITACORA_WEBHOOKS cannot be that: it is no JSON."
+        name = next((name for name in Settings.model_fields if f'"{name}"' in str(error)), "webhooks")
+        yield f"The setting BITACORA_{name.upper()} cannot be that: it is no JSON."
         return
     for found in error.errors():
         name = str(found["loc"][0]) if found["loc"] else ""
@@ -57,6 +58,20 @@ class Settings(BaseSettings):
         default=None, description="A PostgreSQL of yours; without it an embedded one is started in the home."
     )
     keys_dsn: str | None = Field(default=None, description="Another database for the keys of personal values.")
+    keys_provider: str = Field(
+        default="file", description="Who keeps the key-encryption keys: file, vault, or module:attribute of your own."
+    )
+    keys_options: dict[str, str] = Field(default={}, description="What a provider of your own is called with, as JSON.")
+    keys_rotation: Literal["monthly", "by-hand"] = Field(
+        default="monthly", description="Whether bitacora work begins an epoch each month, or only bitacora keys rotate."
+    )
+    keys_retention_days: int = Field(
+        default=30, ge=0, le=3650, description="For how many days backups of the keys' database are kept."
+    )
+    vault_address: str | None = Field(default=None, description="https://host:port of a Vault, for the provider vault.")
+    vault_token_file: Path | None = Field(default=None, description="The file that holds the token for it.")
+    vault_mount: str = Field(default="transit", description="Where its transit engine is mounted.")
+    vault_ca: Path | None = Field(default=None, description="The file of its certificate authority, if it has its own.")
     views_dsn: str | None = Field(default=None, description="Another database for the views.")
     append_mode: Literal["early", "locked"] = Field(
         default="early", description="How appends commit: early lock release, or locked."
@@ -82,6 +97,15 @@ class Settings(BaseSettings):
     )
     pool_size: int = Field(default=16, ge=2, le=100, description="Database connections that one process may hold.")
 
+    @field_validator("keys_provider")
+    @classmethod
+    def can_be_found(cls, name: str) -> str:
+        """Refused unless it is file, vault or the path of an attribute."""
+        module, colon, attribute = name.partition(":")
+        if name not in ("file", "vault") and not (module and colon and attribute.isidentifier()):
+            raise ValueError("Set it to file, vault, or module:attribute")
+        return name
+
     @field_validator("inbox")
     @classmethod
     def can_be_read(cls, place: str | None) -> str | None:
@@ -96,9 +120,14 @@ class Settings(BaseSettings):
         return (self.base_url or f"http://{self.host}:{self.port}").rstrip("/")
 
     @property
+    def key_folder(self) -> Path:
+        """The key-encryption keys. Back them up apart from the database: without them personal values are unreadable."""
+        return self.home / "keys"
+
+    @property
     def key_file(self) -> Path:
-        """The key-encryption key. Back it up apart from the database: without it personal values are unreadable."""
-        return self.home / "keys" / "kek-1"
+        """The one of the first epoch, where they are files."""
+        return self.key_folder / "kek-1"
 
     @property
     def mail_folder(self) -> Path:

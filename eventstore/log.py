@@ -17,9 +17,10 @@ from psycopg_pool import ConnectionPool
 from domain.kernel import Claim, Command, Decider, Event, Refused
 from eventstore.codec import Codec
 from eventstore.corrections import id_array
+from eventstore.custody.providers import CLAIMS
 from eventstore.database import reachable
 from eventstore.envelope import Appended, Draft, Receipt, Request
-from eventstore.personal import KeyRing, SealedValue, SubjectKey, context, digest, fresh_nonces
+from eventstore.personal import KeyRing, SealedValue, Subject, SubjectKey, context, digest, fresh_nonces
 from eventstore.reader import Reader
 from eventstore.together import Placed, Together
 
@@ -108,20 +109,22 @@ class Log:
 
     def owner(self, kind: str, value: str) -> UUID | None:
         """Whose an identifier is for good, by its normal form. None: nobody's, or not verified yet."""
+        hashed = self.keys.hashed(kind, value)  # before a connection is taken
         with self.pool.connection() as db:
             row = db.execute(
                 "select holder from es.claim where kind = %s and key = %s and owner and firm and until is null",
-                [kind, self.keys.hashed(kind, value)],
+                [kind, hashed],
             ).fetchone()
         return None if row is None else row[0]
 
     def holders(self, kind: str, value: str) -> list[UUID]:
         """Who holds an identifier, by its normal form, verified or not; the owner first, then who has held it longest."""
+        hashed = self.keys.hashed(kind, value)
         with self.pool.connection() as db:
             rows = db.execute(
                 "select holder from es.claim where kind = %s and key = %s and until is null "
                 "order by owner desc, position, holder",
-                [kind, self.keys.hashed(kind, value)],
+                [kind, hashed],
             ).fetchall()
         return [row[0] for row in rows]
 
@@ -218,6 +221,7 @@ class Log:
         disclosed = self.codec.names([event for event, decider in deciders.items() if decider.disclose])
         states: dict[UUID, Any] = {}
         events = 0
+        self.keys.secret(CLAIMS)  # before the log is held
         with self.pool.connection() as db, db.transaction():
             db.execute("set local statement_timeout = 0")
             db.execute("select es.replace_claims()")
@@ -261,7 +265,7 @@ class Log:
         """Each draft with its body, the digest of its personal values and these values, enciphered."""
         encode = self.codec.encode
         encoded = [(draft, *encode(draft.event)) for draft in drafts]
-        wanted = {(_subject(draft), field.key_class) for draft, _, values in encoded for field, _ in values}
+        wanted = {_subject(draft, field.key_class) for draft, _, values in encoded for field, _ in values}
         keys = self.keys.for_writing(wanted) if wanted else {}
         nonces = fresh_nonces(sum(len(values) for _, _, values in encoded))
         result: list[tuple[Draft, bytes, bytes | None, list[SealedValue]]] = []
@@ -270,7 +274,7 @@ class Log:
                 result.append((draft, body, None, []))
                 continue
             kept = [
-                _encipher(draft, field.slot, keys[_subject(draft), field.key_class], next(nonces), value)
+                _encipher(draft, field.slot, keys[_subject(draft, field.key_class)], next(nonces), value)
                 for field, value in values
             ]
             result.append((draft, body, digest(kept), kept))
@@ -351,11 +355,12 @@ def decide(
     return drafts, state
 
 
-def _subject(draft: Draft) -> UUID:
-    return draft.customer_id or draft.stream_id
+def _subject(draft: Draft, key_class: str) -> Subject:
+    """Whose a value is; a key of their own for each year, so that it can end by itself."""
+    return Subject(draft.customer_id or draft.stream_id, key_class, draft.occurred_at.astimezone(UTC).year)
 
 
 def _encipher(draft: Draft, slot: int, key: SubjectKey, nonce: bytes, value: bytes) -> SealedValue:
-    subject = _subject(draft)
+    subject = draft.customer_id or draft.stream_id
     place = context(draft.stream_id, draft.version, draft.event.stored_as, slot, subject, key.key_id)
     return SealedValue(slot, subject, key.key_id, nonce, key.cipher.encrypt(nonce, value, place))
