@@ -163,7 +163,7 @@ def problems(bundle: ZipFile, policy: str, kept: list[Head], older: dict[int, by
             theirs = b"".join(tile(bundle, level, at // 256, len(hashes[at : at + 256])) for at in range(0, len(hashes), 256))
             wrong = [n for n, its in enumerate(hashes) if its != theirs[32 * n : 32 * n + 32]]
             yield from (((n << 8 * level) + 1, n + 1 << 8 * level, "it is not the one that was sealed") for n in wrong)
-    elif more:
+    elif "consistency" in bundle.namelist():
         old, now = grown(more[0][0], size, more[0][1], [b64decode(step) for step in bundle.read("consistency").split()])
         roots |= {more[0][0]: old if now == root else b""}
     for each, its, text, lines in sorted([*heads, *ours]):
