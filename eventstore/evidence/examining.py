@@ -103,7 +103,7 @@ class Examination:
         self.findings: list[Finding] = []
         self.forgotten: list[Forgotten] = []
         self.named: set[tuple[int, int]] = set()
-        self.good = 0
+        self.good = self.reached = 0
         self.above = Frontier()
         self.roots: list[bytes] = []
 
@@ -190,12 +190,13 @@ class Examination:
 
     def _hold(self, head: Head, root: bytes) -> None:
         """Holds a head against the root of the same size that the events make."""
-        first = min(self.good, self.sealed, head.size - 1) + 1
-        if not head.trusted:
-            self._find(first, head.size, f"the head of {head.size:,} events is not signed as it should be")
-        elif head.root != root or head.size > self.sealed:
+        if head.size > self.reached:
+            self.good, self.reached = self.reached, head.size
+        first = min(self.good, self.sealed) + 1
+        if head.root != root or head.size > self.sealed:
             self._find(first, head.size, f"they are not those of the head of {head.size:,} events")
-        self.good = head.size
+        elif not head.trusted:
+            self._find(first, head.size, f"no known key signed the head of {head.size:,} events", indirect=True)
 
     def _compare_roots(self) -> None:
         """Holds the roots of the tiles that the tree keeps against those that the events make, level by level."""
@@ -213,17 +214,17 @@ class Examination:
         """Every key under which something was forgotten is named by the event that it was forgotten by."""
         for each in self.forgotten:
             if (each.because, each.key_id) not in self.named:
-                self._find(each.position, each.position, UNSAID)
+                self._find(each.position, each.position, UNSAID, indirect=True)
 
     def _look_outside(self) -> None:
         """What stands where nothing can, and heads that are older than what is in their tree."""
         for table in ("es.event", "es.personal", "es.erased"):
             rows = self.db.execute(
                 f"select distinct position from {table} where position < 1 or position > %s order by 1 limit %s",
-                [self.last, MAX_FINDINGS],
+                [max(self.last, self.sealed), MAX_FINDINGS],
             ).fetchall()
             for (position,) in rows:
-                self._find(position, position, OUTSIDE)
+                self._find(position, position, OUTSIDE, indirect=True)
         rows = self.db.execute(
             "select h.size from es.tree_head h join es.event e on e.position = h.size "
             f"where h.tree = %s and e.recorded_at > h.signed_at + interval '{SKEW}' order by 1 limit %s",
@@ -241,6 +242,6 @@ class Examination:
         for size, after in rows:
             yield f"Event {size:,} was sealed {after} after it says that it was recorded. Did the sealer stand still?"
 
-    def _find(self, first: int, last: int, what: str) -> None:
+    def _find(self, first: int, last: int, what: str, *, indirect: bool = False) -> None:
         if len(self.findings) < 10 * MAX_FINDINGS:
-            self.findings.append(Finding(first, last, what))
+            self.findings.append(Finding(first, last, what, indirect))

@@ -16,11 +16,15 @@ class Verdict(StrEnum):
 
 
 class Finding(NamedTuple):
-    """What is wrong, and where: at one position, or at one at least from `first` to `last`."""
+    """What is wrong, and where: at one position, or at one at least from `first` to `last`.
+
+    `indirect` is what says nothing of the events by itself: a signature or a reason that is missing, something beside the log.
+    """
 
     first: int
     last: int
     what: str
+    indirect: bool = False
 
     @property
     def place(self) -> str:
@@ -56,5 +60,9 @@ class Report:
 
 
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """The first bad position first; where one is known exactly, before the ranges that it lies in."""
-    return tuple(sorted(set(findings), key=lambda each: (each.last, each.last - each.first, each.what)))
+    """The first bad position first; one that is known exactly before the ranges that it lies in; what is outside at last."""
+
+    def rank(each: Finding) -> tuple[object, ...]:
+        return each.indirect, each.last < 1, each.last, each.last - each.first, each.what
+
+    return tuple(sorted(set(findings), key=rank))

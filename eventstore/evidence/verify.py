@@ -154,7 +154,7 @@ def problems(bundle: ZipFile, policy: str, kept: list[Head], older: dict[int, by
         except Exception as error:
             yield index + 1, index + 1, str(error) or type(error).__name__
     yield from ((at, at, "no sealed event says that its key was destroyed") for at, *why in erased if tuple(why) not in named)
-    roots, good = {size: root}, 0
+    roots, good, last = {size: root}, 0, 0
     if path is None:
         while len(levels[-1]) > 1:
             levels.append([digest(b"\1", *pair) for pair in zip(levels[-1][::2], levels[-1][1::2], strict=False)])
@@ -166,12 +166,12 @@ def problems(bundle: ZipFile, policy: str, kept: list[Head], older: dict[int, by
     elif "consistency" in bundle.namelist():
         old, now = grown(more[0][0], size, more[0][1], [b64decode(step) for step in bundle.read("consistency").split()])
         roots |= {more[0][0]: old if now == root else b""}
-    for each, its, text, lines in sorted([*heads, *ours]):
-        if (each, its, text, lines) in heads and not trusted(policy, text, lines):
-            yield min(good, size, each - 1) + 1, each, f"the checkpoint of {each} events is not signed as the policy wants it"
-        elif roots.get(each, its) != its or each > size:
-            yield min(good, size, each - 1) + 1, each, f"they are not those of the checkpoint of {each} events"
-        good = each
+    for head in sorted([*heads, *ours]):
+        good, last = (last, head[0]) if head[0] > last else (good, last)
+        if roots.get(last, head[1]) != head[1] or last > size:
+            yield min(good, size) + 1, last, f"they are not those of the checkpoint of {last} events"
+        elif head in heads and not trusted(policy, *head[2:]):
+            yield min(good, size) + 1, last, f"no key of the policy signed the checkpoint of {last} events"
     must(not kept or bool(older) or any(each in roots or each > size for each, *_ in ours), "nothing kept can be compared")
 
 def main() -> int:
@@ -187,7 +187,7 @@ def main() -> int:
                     kept, older = notes(it.read("checkpoint").decode()), {n: digest(b"\0", each) for n, each, _ in leaves(it)}
             elif asked.checkpoint:
                 kept = notes(Path(asked.checkpoint).read_text())
-            found = sorted(problems(bundle, policy, kept, older, erased), key=lambda each: (each[1], each[1] - each[0]))
+            found = sorted(problems(bundle, policy, kept, older, erased), key=lambda it: (it[2][:3] == "no ", it[1], it[1] - it[0]))
             unsealed = json.loads(bundle.read("manifest.json"))["unsealed"]
     except Exception as error:
         print(f"UNREADABLE: {error}")

@@ -2,7 +2,6 @@
 
 import psycopg
 
-from eventstore.evidence.bundle import write_bundle
 from eventstore.evidence.examining import examine
 from eventstore.evidence.verdict import Verdict
 from tests.eventstore.evidence.conftest import SealedLog, check
