@@ -82,7 +82,7 @@ class Drill:
 def disarm(db: Connection) -> None:
     """Switches every rule off, as only a superuser can."""
     for table in TABLES:
-        db.execute(f"alter table es.{table} disable trigger all")  # type: ignore[arg-type]
+        db.execute(f"alter table es.{table} disable trigger all")
     for rule in RULES:
         db.execute(rule)
 
@@ -92,7 +92,7 @@ def run(*statements: str) -> Act:
 
     def do(db: Connection) -> None:
         for statement in statements:
-            db.execute(statement)  # type: ignore[arg-type]
+            db.execute(statement)
 
     return do
 
