@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from api import doctor as checks
-from api import import_cli, ledger_cli, looking_back, policies_cli, running
+from api import import_cli, keys_cli, ledger_cli, looking_back, policies_cli, running
 from api.terminal import Json, catch_up, fail, generated, house, progress, say, show, table
 from domain import DECIDERS
 from eventstore.catalogue import as_markdown, catalogue, sentence
@@ -25,6 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(import_cli.app, name="import")
+app.add_typer(keys_cli.app, name="keys")
 app.command()(ledger_cli.ledger)
 app.command()(ledger_cli.simulate)
 app.command()(policies_cli.policies)

@@ -3,6 +3,7 @@
 import shutil
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 from pydantic import ValidationError
@@ -11,6 +12,7 @@ from pydantic_settings import SettingsError
 from api.house import House, open_house
 from api.settings import Settings, complaints
 from domain.kernel import Refused
+from eventstore.custody.officer import fingerprint
 from eventstore.custody.providers import KeyFileError
 from eventstore.database import SchemaError, Unavailable
 from eventstore.embedded import EmbeddedServerError
@@ -20,6 +22,7 @@ from processes.mailboxes import mailbox_of
 MIN_FREE_BYTES = 1_000_000_000
 MAX_CALM_LAG_EVENTS = 10_000
 MAX_GAPS_TOLD = 3
+MAX_EPOCH_AGE = timedelta(days=32)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -120,6 +123,7 @@ def _inside(house: House) -> list[Finding]:
             or "Every trigger has its row. To look through all of them anew: bitacora ledger --check.",
         ),
         *_waiting_for_somebody(house),
+        *_keys(house),
     ]
 
 
@@ -139,3 +143,41 @@ def _waiting_for_somebody(house: House) -> list[Finding]:
         else "Nothing waits for somebody to look."
     )
     return [Finding("deliveries", not (uncertain or failed), says)]
+
+
+def _keys(house: House) -> list[Finding]:
+    """How the keys of personal values stand: whether they were rotated, and whether somebody can open what is blocked."""
+    now, standings, counts = datetime.now(UTC), house.epochs.standings(), house.custodian.counts()
+    active = next(each for each in standings if each.state == "ACTIVE")
+    undone = [each for each in standings if each.state == "RETIRED" and each.emptied_at is None]
+    waiting = [each for each in standings if each.state == "RETIRED" and each.emptied_at is not None]
+    overdue = [
+        each for each in waiting if each.emptied_at is not None and each.emptied_at + house.epochs.retention < now
+    ]
+    late = active.made_at < now - MAX_EPOCH_AGE and house.settings.keys_rotation == "monthly"
+    says = (
+        f"Epoch {active.epoch} ({active.provider}: {active.reference}) since {active.made_at:%Y-%m-%d}; "
+        f"{counts.get('ACTIVE', 0):,} keys are active, {counts.get('BLOCKED', 0):,} blocked, "
+        f"{counts.get('DESTROYED', 0):,} destroyed."
+    )
+    if undone:
+        says += (
+            f" Keys are still wrapped by epoch {undone[0].epoch}. Is bitacora work running? Or: bitacora keys rotate."
+        )
+    elif late:
+        says += " It is older than a month. Is bitacora work running? Or: bitacora keys rotate."
+    elif overdue:
+        says += f" The key of epoch {overdue[0].epoch} should be destroyed by now. Is bitacora work running?"
+    elif waiting:
+        says += f" The key of epoch {waiting[-1].epoch} is kept while backups need it."
+    officer = house.custodian.officer()
+    return [
+        Finding("keys", not (undone or late or overdue), says),
+        Finding(
+            "officer",
+            True,
+            f"What is blocked opens with the key {fingerprint(officer[1])}."
+            if officer is not None
+            else "Nobody can block personal values yet. The data protection officer needs a key: bitacora keys dpo.",
+        ),
+    ]

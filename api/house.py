@@ -12,6 +12,7 @@ from domain import DECIDERS
 from eventstore.commands import Commands
 from eventstore.custody.custodian import Custodian
 from eventstore.custody.epochs import Epochs
+from eventstore.custody.eraser import Eraser
 from eventstore.custody.evictions import Evictions
 from eventstore.custody.providers import CLAIMS, LINKS, KeyFileError
 from eventstore.database import KEYS_SCHEMA, LOG_SCHEMA, VIEWS_SCHEMA, migrate, open_pool, reachable
@@ -51,6 +52,11 @@ class House:
     def custodian(self) -> Custodian:
         """Who blocks and destroys keys."""
         return Custodian(self.keys_dsn, self.log.keys)
+
+    @cached_property
+    def eraser(self) -> Eraser:
+        """Who moves personal values out of the log."""
+        return Eraser(self.dsn)
 
     @cached_property
     def epochs(self) -> Epochs:

@@ -24,6 +24,7 @@ from processes.mail_reading import own_addresses
 from processes.mailboxes import mailbox_of
 from processes.outbox import Outbox
 from processes.ports import folder_ports
+from processes.rotation import Rotation
 from processes.transports import MaildirTransport, SmtpTransport
 from processes.worker import Worker, keep_on
 from projections.rebuild import rebuild_all
@@ -106,6 +107,8 @@ def working(house: House) -> Iterator[None]:
         ("views", lambda: house.engine.follow(house.dsn, stop)),
         ("worker", lambda: worker(house).follow(house.dsn, stop)),
     ]
+    if house.settings.keys_rotation == "monthly":
+        tasks.append(("keys", lambda: Rotation(house.epochs).follow(stop)))
     tasks += [
         (name, partial(keep_on, door.step, house.dsn, stop))
         for name, door in (("outbox", outbox(house)), ("inbox", inbox(house)))

@@ -24,6 +24,7 @@ from domain import (
     delivery,
     duplicate,
     entitlement,
+    erasure,
     follow_up,
     import_batch,
     inbound_message,
@@ -75,6 +76,7 @@ DECIDERS = (
     relationship.decider,
     entitlement.decider,
     duplicate.decider,
+    erasure.decider,
     # Touchpoints.
     interaction.decider,
     delivery.decider,

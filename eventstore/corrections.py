@@ -16,6 +16,11 @@ def id_array(ids: Iterable[UUID]) -> str:
     return "{" + ",".join([id.hex for id in ids]) + "}"
 
 
+def bytes_array(values: Iterable[bytes]) -> str:
+    """An array of bytes, likewise."""
+    return "{" + ",".join([f'"\\\\x{value.hex()}"' for value in values]) + "}"
+
+
 class Changed(NamedTuple):
     """What a correction concerns: the customers, those of them who became another, and the streams that count no longer."""
 

@@ -40,8 +40,7 @@ class SchemaError(Exception):
 
 
 def as_application(dsn: str, *, role: str = APPLICATION_ROLE, statement_timeout_s: int = STATEMENT_TIMEOUT_S) -> str:
-    """The conninfo with which the application connects: limits on everything, and only the application's rights, or
-    those of another role of ours."""
+    """The conninfo with which a role of ours connects, mostly the application: limits on everything, and only its rights."""
     options = {
         "role": role,
         "statement_timeout": f"{statement_timeout_s}s",
@@ -134,5 +133,5 @@ def migrate(dsn: str, folder: Path = LOG_SCHEMA) -> list[str]:
 
 
 def connect(dsn: str, *, role: str = APPLICATION_ROLE) -> Connection:
-    """One application connection of its own, for listening or for a transaction that a pool should not carry."""
+    """One connection of its own, for listening or for a transaction that a pool should not carry."""
     return psycopg.connect(as_application(dsn, role=role), autocommit=True)

@@ -15,6 +15,7 @@ from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
 from domain.kernel import Claim, Command, Decider, Event, Refused
+from eventstore import blocked
 from eventstore.codec import Codec
 from eventstore.corrections import id_array
 from eventstore.custody.providers import CLAIMS
@@ -83,28 +84,23 @@ class Log:
                 try:
                     return self._append(drafts)
                 except psycopg.DatabaseError as error:
-                    if (refused := self.claimed(drafts, error)) is not None:
-                        raise refused from None
+                    if (refused := self.turned_down(drafts, error)) is not None:
+                        raise refused[1] from None
                     if not isinstance(error, psycopg.errors.UniqueViolation):
                         raise
                     time.sleep(random.uniform(0, min(MAX_BACKOFF_S, 0.002 * 2**attempt)))  # noqa: S311  # only to spread out
         raise Conflict("Too many others change this at the same moment. Try again.")
 
-    def claimed(self, drafts: Sequence[Draft], error: psycopg.DatabaseError) -> Refused | None:
-        """The refusal, if the database turned these events down because something that they claim is another's."""
-        if (found := self.claimant(drafts, error)) is None:
-            return None
-        return Refused(found[1].refusal, found[1].field)
-
-    def claimant(self, drafts: Sequence[Draft], error: psycopg.DatabaseError) -> tuple[Draft, Claim] | None:
-        """Which of these events claims what is another's, if that is why the database turned them down."""
-        if error.sqlstate != CLAIMED or error.diag.message_detail is None:
-            return None
-        step, kind, key = error.diag.message_detail.split(" ", 2)
-        for draft in drafts:
-            for claim in draft.claims:
-                if (claim.step, claim.kind) == (step, kind) and self._key(claim) == key:
-                    return draft, claim
+    def turned_down(self, drafts: Sequence[Draft], error: psycopg.DatabaseError) -> tuple[Draft, Refused] | None:
+        """Which of these events the database turned down, and the refusal, if it did so because of what is claimed."""
+        if (found := blocked.turned_down(drafts, error)) is not None:
+            return found
+        if error.sqlstate == CLAIMED:
+            step, kind, key = (error.diag.message_detail or "").split(" ", 2)
+            for draft in drafts:
+                for claim in draft.claims:
+                    if (claim.step, claim.kind) == (step, kind) and self._key(claim) == key:
+                        return draft, Refused(claim.refusal, claim.field)
         return None
 
     def owner(self, kind: str, value: str) -> UUID | None:
@@ -197,7 +193,7 @@ class Log:
                 "select last, duplicate from es.append_core(%s::jsonb, %s)", [self.seal(drafts), known]
             ).fetchone()
         except psycopg.DatabaseError as error:
-            if error.sqlstate == KNOWN_LESS:
+            if error.sqlstate in (KNOWN_LESS, blocked.TURNED_DOWN):
                 raise Outdated from error
             raise
         assert row is not None

@@ -29,6 +29,8 @@ from eventstore.custody.providers import (
     Providers,
 )
 
+DIGESTED = b"bitacora-personal/1\0"
+"""What the digest of an event's personal values begins with."""
 NONCE_BYTES = 12
 MAX_CACHED_KEYS = 50_000
 MAX_CACHED_S = 600.0
@@ -86,7 +88,7 @@ def context(stream_id: UUID, version: int, type: str, slot: int, subject_id: UUI
 
 def digest(values: Iterable[SealedValue]) -> bytes:
     """SHA-256 over slot, subject, key and `sha256(nonce || ciphertext)` of each value: what the event keeps of them."""
-    whole = sha256(b"bitacora-personal/1\0")
+    whole = sha256(DIGESTED)
     for value in values:
         whole.update(struct.pack(">H16sQ", value.slot, value.subject_id.bytes, value.key_id))
         whole.update(sha256(value.nonce + value.ciphertext).digest())
@@ -110,6 +112,9 @@ class KeyRing:
     `keys` are the providers of key-encryption keys, or one such key for a database that nobody keeps. Nothing is asked
     of the database before a key is.
     """
+
+    reads_blocked = False
+    """Whether what is blocked is read by it."""
 
     def __init__(
         self, pool: ConnectionPool, keys: Providers | bytes, *, now: Callable[[], float] = time.monotonic
@@ -196,13 +201,25 @@ class KeyRing:
             with self.pool.connection() as db:
                 row = db.execute("select epoch, provider from keys.epoch where state = 'ACTIVE'").fetchone()
             if row is not None:
-                self._active = (row[0], self.providers[row[1]])
+                self._active = self._proved(row[0], self.providers[row[1]])
             else:
                 current = self.providers.current
                 reference = current.make(FIRST_EPOCH)
                 with self.pool.connection() as db:
                     db.execute("select keys.begin(%s, %s)", [current.name, reference])
         return self._active
+
+    def _proved(self, epoch: int, provider: Provider) -> tuple[int, Provider]:
+        """Nothing is wrapped by another key than the one by which the rest is. Raises `KeyFileError`."""
+        with self.pool.connection() as db:
+            row = db.execute(
+                "select wrapped from keys.secret where epoch = %s union all "
+                "(select wrapped from keys.subject_key where epoch = %s limit 1) limit 1",
+                [epoch, epoch],
+            ).fetchone()
+        if row is not None:
+            provider.unwrap(epoch, [bytes(row[0])])
+        return epoch, provider
 
     def _there(self, subjects: Sequence[Subject]) -> dict[Subject, SubjectKey]:
         """The keys that there are for writing; of several that mean the same, the youngest."""

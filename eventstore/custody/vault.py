@@ -17,6 +17,8 @@ from eventstore.custody.providers import KeyFileError
 from eventstore.database import Unavailable
 
 TIMEOUT_S = 10
+GONE = ("encryption key not found", "no existing key named", "could not delete key; not found")
+"""How the transit engine says, with the status 400, that it has no such key."""
 BATCH_KEYS = 1_000
 LONGEST_ANSWER_BYTES = 4_000_000
 KEY_TYPE = "aes256-gcm96"
@@ -134,20 +136,27 @@ class Vault:
     def _refused(self, path: str, error: HTTPError) -> Exception:
         with error:
             said = error.read(LONGEST_ANSWER_BYTES)
-        try:
-            why = "; ".join(map(str, orjson.loads(said)["errors"])) or error.reason
-        except (ValueError, KeyError, TypeError):
-            why = error.reason
+        why = "; ".join(_reasons(said)) or error.reason
         if error.code >= FIRST_SERVER_ERROR or error.code == TOO_MANY:
             return Unavailable(f"Vault cannot answer just now ({error.code}: {why}). Nothing is half done; try again.")
         if error.code == FORBIDDEN:
             return KeyFileError(f"Vault refuses {path}: {why}. Look at the token and its policy.")
-        if error.code == ABSENT or "not found" in why:
+        if error.code == ABSENT or any(words in why for words in GONE):
             return KeyGone(f"Vault does not know the key of {path}: {why}. Without it personal values stay unreadable.")
         return KeyFileError(f"Vault turns {path} down ({error.code}: {why}).")
 
     def _key(self, epoch: int) -> str:
         return f"{self._prefix}-{epoch}"
+
+
+def _reasons(said: bytes) -> set[str]:
+    """Why Vault turned something down: for the request, or for one of its parts."""
+    try:
+        answer = orjson.loads(said)
+        parts = (answer.get("data") or {}).get("batch_results") or []
+        return {*map(str, answer.get("errors") or []), *(str(each["error"]) for each in parts if each.get("error"))}
+    except (ValueError, AttributeError, TypeError):
+        return set()
 
 
 class KeyGone(KeyFileError):

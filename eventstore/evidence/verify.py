@@ -187,7 +187,7 @@ def main() -> int:
                     kept, older = notes(it.read("checkpoint").decode()), {n: digest(b"\0", each) for n, each, _ in leaves(it)}
             elif asked.checkpoint:
                 kept = notes(Path(asked.checkpoint).read_text())
-            found = sorted(problems(bundle, policy, kept, older, erased), key=lambda it: (it[2][:3] == "no ", it[1], it[1] - it[0]))
+            found = sorted(problems(bundle, policy, kept, older, erased), key=lambda p: (p[2][:3] == "no ", p[1], p[1] - p[0]))
             unsealed = json.loads(bundle.read("manifest.json"))["unsealed"]
     except Exception as error:
         print(f"UNREADABLE: {error}")

@@ -54,7 +54,7 @@ begin
     raise exception 'event % is not sealed yet', p_because using errcode = 'BT021';
   end if;
   if exists (select from unnest(p_keys) k (id) where k.id is null)
-     or exists (select from unnest(p_keys) k (id) except select n::bigint from jsonb_array_elements_text(v_body -> 'key_ids') n) then
+     or exists (select k.id from unnest(p_keys) k (id) except select n::bigint from jsonb_array_elements_text(v_body -> 'key_ids') n) then
     raise exception 'event % does not name all of these keys', p_because using errcode = 'BT022';
   end if;
 end $$;

@@ -256,7 +256,7 @@ def rewritten(chance: random.Random, size: int, heads: list[int], home: Path) ->
         ],
         f"swapped with {other}": [swapped("position", it, other)],
         "all amounts": [
-            f"update es.event set body = convert_to(replace(convert_from(body, 'UTF8'), '{', '{ '), 'UTF8') where position >= {it}"
+            f"update es.event set body = body || convert_to(' ', 'UTF8') where position >= {it}",
         ],
     }
     for name, statements in changes.items():

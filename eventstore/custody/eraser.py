@@ -1,0 +1,55 @@
+"""The eraser: moves personal values out of the log, of which a tombstone stays, once a sealed event says why."""
+
+from collections.abc import Callable, Collection
+from uuid import UUID
+
+import psycopg
+
+from domain.kernel import Refused
+from eventstore.corrections import id_array
+from eventstore.custody.custodian import portions
+from eventstore.database import ERASER_ROLE, connect, reachable
+
+NOT_SAID, NOT_SEALED, NOT_NAMED = "BT020", "BT021", "BT022"
+
+
+class NotSealed(Exception):
+    """The event that says so is in no checkpoint yet. Try again when the sealer has come to it."""
+
+
+class Eraser:
+    """Forgets values by their keys. `dsn` is that of the log."""
+
+    def __init__(self, dsn: str) -> None:
+        self.dsn = dsn
+
+    def erase(
+        self,
+        key_ids: Collection[int],
+        *,
+        because: int,
+        subjects: Collection[UUID] | None = None,
+        tell: Callable[[int, int], None] = lambda done, of: None,
+    ) -> int:
+        """Moves every value under these keys to `es.erased`, and says how many. Twice is the same as once.
+
+        `because` is the position of a sealed `erasure.keys_destroyed.v1` that names these keys; `subjects` are whose they
+        are, by which they are found fast. Raises `NotSealed`, and `Refused` if the event does not say so.
+        """
+        done = 0
+        with reachable(), connect(self.dsn, role=ERASER_ROLE) as db:
+            for ids in portions(key_ids):
+                try:
+                    row = db.execute(
+                        "call es.erase(%s::bigint[], %s, %s::uuid[], null)",
+                        [ids, because, None if subjects is None else id_array(subjects)],
+                    ).fetchone()
+                except psycopg.DatabaseError as error:
+                    if error.sqlstate == NOT_SEALED:
+                        raise NotSealed(f"Event {because} is not sealed yet. Nothing was erased; try again.") from error
+                    if error.sqlstate in (NOT_SAID, NOT_NAMED):
+                        raise Refused(f"Nothing was erased: {error.diag.message_primary}.", "because") from error
+                    raise
+                done += int(row[0]) if row else 0
+                tell(done, 0)
+        return done
