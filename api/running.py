@@ -28,11 +28,14 @@ from eventstore.sealing.sources import EVENTS, READS, Source
 from processes import POLICIES
 from processes.anchor_mail import AuditorMail
 from processes.clock import wall_clock
+from processes.erasing import Eraser
+from processes.erasure_ledger import Ledger
 from processes.inbox import Inbox
 from processes.letters import Stationery
 from processes.mail_reading import own_addresses
 from processes.mailboxes import mailbox_of
 from processes.outbox import Outbox
+from processes.papers import Papers
 from processes.ports import folder_ports
 from processes.rotation import Rotation
 from processes.transports import MaildirTransport, SmtpTransport, Transport
@@ -99,6 +102,14 @@ def outbox(house: House) -> Outbox | None:
     return Outbox(house.log, house.engine, targets) if targets else None
 
 
+def eraser(house: House, *, patient: bool = True) -> Eraser:
+    """What sees to requests for erasure."""
+    settings = house.settings
+    ledger = Ledger(settings.home / "privacy" / "erasures.jsonl")
+    papers = Papers.of(settings.home, settings.inbox)
+    return Eraser(house.log, house.engine, house.custodian, papers, ledger, house.dsn, patient=patient)
+
+
 def inbox(house: House) -> Inbox | None:
     """What reads the mail that comes in, if it comes in anywhere."""
     settings = house.settings
@@ -155,7 +166,7 @@ def working(house: House) -> Iterator[None]:
         tasks.append(("anchors", lambda: anchors.follow(stop)))
     tasks += [
         (name, partial(keep_on, door.step, house.dsn, stop))
-        for name, door in (("outbox", outbox(house)), ("inbox", inbox(house)))
+        for name, door in (("outbox", outbox(house)), ("inbox", inbox(house)), ("eraser", eraser(house)))
         if door is not None
     ]
     threads = [Thread(target=task, name=name, daemon=True) for name, task in tasks]

@@ -9,7 +9,6 @@ import typer
 
 from api import looking_back
 from api.operator import operator
-from api.privacy_cli import app as app
 from api.subject_access import copy_of, write
 from api.terminal import Json, catch_up, fail, house, progress, say, show, table
 from domain.consent import Purpose
@@ -29,7 +28,6 @@ class Language(StrEnum):
 Whom = Annotated[str, typer.Argument(help="An id, source:key, an e-mail, a phone or a card number.")]
 
 
-@app.command("export")
 def export(
     customer: Whom,
     output: Annotated[Path, typer.Option("--output", "-o", help="The zip to write; it must not be there yet.")],
@@ -52,7 +50,6 @@ def export(
     say(f"SHA-256 {made.digest}; the log says that it was made.")
 
 
-@app.command("reads")
 def reads(customer: Whom, as_json: Json = False) -> None:
     """Say who looked at the personal values of a person, when, and what for."""
     with house() as opened:
@@ -70,7 +67,6 @@ def reads(customer: Whom, as_json: Json = False) -> None:
         table(f"Who looked at {whom}", ["when", "who", "by", "what for"], rows)
 
 
-@app.command("may-contact")
 def may(
     customer: Whom,
     purpose: Annotated[Purpose, typer.Argument(help="What for.")],
@@ -95,7 +91,6 @@ def may(
         raise typer.Exit(1)
 
 
-@app.command("retention")
 def retention(
     apply: Annotated[bool, typer.Option(help="Destroy what the rules let go. Without it nothing is done.")] = False,
     as_json: Json = False,
