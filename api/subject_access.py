@@ -35,6 +35,8 @@ from eventstore.catalogue import sentence
 from eventstore.codec import json_form
 from eventstore.corrections import id_array
 from eventstore.envelope import Happened, Request
+from eventstore.evidence.proofs import MAX_PROVEN, inclusion_proofs, tree_head
+from eventstore.evidence.reading import fetch, standing
 from eventstore.reader import NOW, PAGE_EVENTS
 from processes.retention import SCHEDULE
 
@@ -99,6 +101,7 @@ def copy_of(
         raise Refused("Nothing is known of this person.", "customer")
     house.reads.note(people, actor=actor, door="export", purpose=f"subject access: {kind}")
     report = report_of(house, customer_id, people, found, head, kind)
+    add_proofs(house, report)
     content = _zipped(report, language, house.settings.company)
     digest = sha256(content).hexdigest()
     house.log.do(
@@ -114,6 +117,24 @@ def copy_of(
     )
     values = sum(len(each["personal"]) for each in report["events"])
     return SubjectCopy(content, digest, head, len(found), values)
+
+
+def add_proofs(house: House, report: dict[str, Any]) -> None:
+    """Adds the last signed checkpoint of the log, and to each event below it the proof that it is in its tree.
+
+    A proof is a text of c2sp.org/tlog-proof@v1, of which `extra` is the entry that was hashed (docs/evidence.md).
+    """
+    by_position = {each["position"]: each for each in report["events"]}
+    positions = sorted(by_position)
+    with house.log.pool.connection() as db:
+        head = tree_head(db)
+        report["checkpoint"] = None if head is None else head.checkpoint
+        if head is None:
+            return
+        for start in range(0, len(positions), MAX_PROVEN):
+            standing_there = standing(fetch(db, positions[start : start + MAX_PROVEN]))
+            for position, proof in inclusion_proofs(db, head, list(standing_there)).items():
+                by_position[position]["proof"] = str(proof)
 
 
 def is_provided(event: Event) -> bool:

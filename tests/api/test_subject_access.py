@@ -12,6 +12,7 @@ import orjson
 import pytest
 
 from api.house import House
+from api.running import sealer
 from api.subject_access import copy_of, write
 from domain.consent import GrantConsent, Purpose, WithdrawConsent
 from domain.customer import MergeCustomers, RegisterCustomer
@@ -22,6 +23,9 @@ from domain.outbound_message import QueueOutboundMessage
 from domain.subject_access import SubjectAccessExported, SubjectAccessKind
 from domain.values import Channel
 from eventstore.envelope import Origin, Request
+from eventstore.evidence.proofs import must_be_head
+from eventstore.sealing.merkle import leaf_hash
+from eventstore.sealing.notes import Proof, VerifierKey
 from tests.api.conftest import Ask
 
 ACCESS, PORTABILITY = SubjectAccessKind.ACCESS, SubjectAccessKind.PORTABILITY
@@ -151,6 +155,25 @@ def test_the_log_says_that_it_was_made(house: House, ask: Ask, ana: UUID) -> Non
     assert isinstance(event, SubjectAccessExported)
     assert (event.digest, event.events, event.position) == (made.digest, made.events, made.position)
     assert (at.actor, at.customer_id) == ("operator:dpo", ana)
+
+
+def test_every_event_comes_with_its_proof(house: House, ask: Ask, ana: UUID) -> None:
+    assert report(house, ana)["checkpoint"] is None
+    with sealer(house) as sealing:
+        sealing.run()
+    with house.log.pool.connection() as db:
+        head = must_be_head(db, None)
+        keys = [VerifierKey.parse(row[0]) for row in db.execute("select vkey from es.tree_key")]
+    found = report(house, ana)
+    assert found["checkpoint"] == head.checkpoint
+    proven = [each for each in found["events"] if each["position"] <= head.size]
+    assert len(proven) == head.size > 3
+    for each in proven:
+        proof = Proof.parse(each["proof"])
+        assert proof.extra is not None
+        proof.proven(leaf_hash(proof.extra), head.log.origin, keys)
+        assert each["type"].encode() in proof.extra
+    assert all("proof" not in each for each in found["events"] if each["position"] > head.size)
 
 
 def test_nobody_has_no_copy_and_a_file_is_not_overwritten(house: House, ana: UUID, tmp_path: Path) -> None:
