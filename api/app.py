@@ -19,8 +19,10 @@ from api.limits import MAX_BODY_BYTES, WORKER_THREADS
 from api.router import graphql_router
 from api.schema import schema
 from api.survey_form import survey_form
+from api.webhook_door import webhook_door
 from api.withdrawal_form import withdrawal_form
 from eventstore.database import Unavailable, reachable
+from processes.clock import Now, wall_clock
 from processes.links import link_secret
 
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  # recognised, not bound
@@ -34,8 +36,8 @@ SECURITY_HEADERS = {
 }
 
 
-def create_app(house: House) -> FastAPI:
-    """The application of an open house."""
+def create_app(house: House, now: Now = wall_clock) -> FastAPI:
+    """The application of an open house. `now` is the time by which it is judged whether a webhook is of this moment."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -48,6 +50,7 @@ def create_app(house: House) -> FastAPI:
     for form in (survey_form, withdrawal_form):
         app.include_router(form(house.log, link_secret(house.kek), house.settings.company))
     app.include_router(agenda_calendars(house))
+    app.include_router(webhook_door(house, now))
 
     @app.get("/healthz")
     async def alive() -> dict[str, str]:
