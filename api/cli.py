@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from api import doctor as checks
-from api import import_cli, ledger_cli, looking_back, policies_cli, running
+from api import import_cli, ledger_cli, looking_back, policies_cli, running, segments_cli
 from api.terminal import Json, catch_up, fail, generated, house, progress, say, show, table
 from domain import DECIDERS
 from eventstore.catalogue import as_markdown, catalogue, sentence
@@ -28,6 +28,7 @@ app.add_typer(import_cli.app, name="import")
 app.command()(ledger_cli.ledger)
 app.command()(ledger_cli.simulate)
 app.command()(policies_cli.policies)
+app.command()(segments_cli.segments)
 
 
 @app.command()

@@ -93,6 +93,10 @@ class Pace:
         return None
 
 
+class Meanwhile(Exception):
+    """Another attempt to send the same took it meanwhile: look again."""
+
+
 class Before(NamedTuple):
     """What is known of a message already, and the last position that says so."""
 
@@ -144,7 +148,7 @@ class WebhookDoor:
                 for _ in range(MAX_TRIES):
                     try:
                         return self._taken(system, sender, events, webhook_id, now)
-                    except UniqueViolation:  # somebody wrote to one of these streams meanwhile: look again
+                    except (Meanwhile, UniqueViolation):  # somebody wrote to one of these streams meanwhile: look again
                         time.sleep(pause())
         except Unavailable as error:
             raise Problem(503, str(error), BODY, retry_after_s=RETRY_AFTER_S) from error
@@ -181,7 +185,7 @@ class WebhookDoor:
     def _taken(
         self, system: str, sender: Sender, events: Sequence[CloudEvent], webhook_id: str, now: datetime
     ) -> dict[str, Any]:
-        """Raises `Problem`, and `UniqueViolation` if it has to be looked at again."""
+        """Raises `Problem`, and `Meanwhile` or `UniqueViolation` if it has to be looked at again."""
         log = self.house.log
         first_id = derived("webhook-id", system, webhook_id)
         came = log.receipt(first_id) is not None  # looked at first: what came with it is then seen below
@@ -196,8 +200,10 @@ class WebhookDoor:
         decisions.learn_for(command for each in asked for command in (each.command, each.accept))
         for each in asked:
             decisions.take(each.command, each.request)
-            decisions.take(each.accept, each.noted)
-            if decisions.refused:
+            noted = decisions.take(each.accept, each.noted)
+            if decisions.refused or not noted:
+                if any(known.state.accepted for known in self._before(system, [each.event]).values()):
+                    raise Meanwhile
                 raise self._refused(system, each.event, within_data(decisions.refused[0][1]), now)
             ends.append(len(decisions.drafts))
         last = self._append(system, asked, decisions, now)
