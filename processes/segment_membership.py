@@ -6,9 +6,8 @@ what differs from who is in becomes events. A campaign is then launched for whoe
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, time
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from domain.follow_up import Action, ActionKind, PostponeFollowUp, ScheduleFollowUp
 from domain.kernel import Command, Refused
@@ -17,10 +16,10 @@ from domain.segment import SegmentDefined, SegmentPublished, SegmentRetired
 from domain.segment_membership import EnterSegment, ExitSegment
 from eventstore.envelope import Recorded
 from eventstore.reader import AsOf
+from processes.nights import following, next_night
 from processes.policy import Policy, Subject, cancel, done
 from processes.telling import BY_ITSELF, any_of, until
 from projections import VIEWS
-from projections.buckets import BUSINESS_ZONE
 from projections.customers import traits
 from projections.lists import Lists
 from projections.marketing import segment_memberships
@@ -31,7 +30,6 @@ AT = time(3)
 """When it is looked each night, in the zone of the business unit."""
 MOVED_AT_ONCE = 1_000
 """Customers whom one decision moves; the next ones follow at once."""
-DAY = timedelta(days=1)
 NOT_MEASURABLE = "NOT_MEASURABLE"
 
 
@@ -110,7 +108,7 @@ def move(due: Due, now: datetime, known: Known) -> Iterator[Command]:
         for customer_id in customers:
             yield kind(segment_id=due.about, customer_id=customer_id, definition_version=known.published)
     yield done(due, "MOVED" if found.enter or found.leave else "UNCHANGED")
-    yield policy.promise_next(due, following(due.step), looking(due.about), now if found.more else next_night(now))
+    yield policy.promise_next(due, following(due.step), looking(due.about), now if found.more else next_night(now, AT))
 
 
 def count(due: Due, segment_id: UUID, now: datetime, known: Known) -> SegmentMoves | Refused:
@@ -131,19 +129,6 @@ def count(due: Due, segment_id: UUID, now: datetime, known: Known) -> SegmentMov
 def looking(segment_id: UUID) -> Action:
     """What is promised: a look at a segment."""
     return Action(kind=ActionKind.ACT, about=segment_id)
-
-
-def following(step: str) -> str:
-    """What the next look is called: they are counted, whenever they are."""
-    name, _, number = step.rpartition(" ")
-    return f"{name} {int(number) + 1}"
-
-
-def next_night(now: datetime) -> datetime:
-    """The next time to look after a moment, in UTC."""
-    local = now.astimezone(ZoneInfo(BUSINESS_ZONE))
-    day = local.date() if local.time() < AT else local.date() + DAY
-    return datetime.combine(day, AT, ZoneInfo(BUSINESS_ZONE)).astimezone(UTC)
 
 
 def asked(segment_id: UUID, published_position: int, version: int, waiting: UUID | None, now: datetime) -> Command:

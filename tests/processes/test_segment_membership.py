@@ -17,7 +17,7 @@ from domain.predicate import Predicate, Test, TestOperator
 from domain.segment import DefineSegment, PublishSegment, RetireSegment
 from domain.segment_membership import SegmentEntered, SegmentExited
 from processes import campaign_execution, segment_membership
-from processes.segment_membership import asked, next_night
+from processes.segment_membership import asked
 from projections import VIEWS
 from projections.engine import Engine
 from projections.lists import Lists
@@ -208,12 +208,6 @@ def test_what_was_published_before_the_policy_was_there_is_looked_at_when_it_is_
         shop.do(asked(SEGMENT, published, 1, None, shop.now))
     shop.worker.run()
     assert moved(shop) == [("in", ana, 1)]
-
-
-def test_the_night_follows_the_clocks_of_the_business() -> None:
-    assert local(next_night(moment("2026-03-28 03:00"))) == "2026-03-29 03:00"  # the clocks go forward at two
-    assert local(next_night(moment("2026-03-29 01:59"))) == "2026-03-29 03:00"
-    assert local(next_night(moment("2026-10-25 12:00"))) == "2026-10-26 03:00"
 
 
 def test_a_campaign_is_for_whoever_is_in_at_the_launch(shop: Shop) -> None:

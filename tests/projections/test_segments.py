@@ -50,7 +50,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 TODAY = START + timedelta(days=75)
 SEGMENT, OTHER = derived("segment", 1), derived("segment", 2)
 BOUGHT = Predicate(test=Test(field="orders", operator=TestOperator.GT, number=Decimal(2)))
-SPENT = Predicate(test=Test(field="revenue", operator=TestOperator.GT, number=Decimal(100)))
+SPENT = Predicate(test=Test(field="revenue", operator=TestOperator.GT, number=Decimal(10_000)))
 ANYBODY = Predicate(test=Test(field="orders", operator=TestOperator.GTE, number=Decimal(0)))
 
 
@@ -237,6 +237,8 @@ def people_after(house: House) -> None:
             house.log.do(ChangeCustomerProfile(customer_id=who, country="ES" if number % 2 else "FR"))
             for n in range(4):
                 house.log.do(StatePreference(customer_id=who, topic=["wine", "sailing"][n % 2], value=f"{n}"))
+    much = OrderLine(sku="A", quantity=9, unit_price=Decimal(9_000))
+    house.log.do(PlaceOrder(order_id=derived("order", "last"), customer_id=merged, lines=(much,)))
 
 
 def about(field: str, value: Any) -> Predicate:
