@@ -22,8 +22,10 @@ from domain.policy import policy_id
 from domain.restriction import ContactRestrictionKind, ContactRestrictionLifted, ContactRestrictionSet
 from domain.rules import Delay, Rules
 from eventstore.envelope import Recorded
+from processes.contact import OTHER_LANGUAGE
 from processes.nights import following, next_night
 from processes.policy import Policy, done, occasion
+from processes.staff_words import said
 from processes.telling import AT_ONCE, BY_ITSELF, any_of
 from projections.customers import identities, suspicions
 from projections.customers.duplicates import SUSPECTED_FROM, DuplicateCandidate, candidates, candidates_of_all
@@ -211,7 +213,7 @@ def tell(pair: DuplicateCandidate, now: datetime, shared: Company) -> Iterator[C
     yield ScheduleActivity(
         activity_id=derived("activity", id, str(pair.score)),
         kind=ActivityKind.TASK,
-        subject=f"Two customers may be one ({pair.score:.0%}: {', '.join(pair.features)}): merge or dismiss them.",
+        subject=said(OTHER_LANGUAGE, "duplicate", score=f"{pair.score:.0%}", features=", ".join(pair.features)),
         customer_id=pair.customer_id,
         due_at=now + TASK_WITHIN,
         related_noun="duplicate",
