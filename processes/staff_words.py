@@ -128,6 +128,10 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "en": "Call the customer about this quote: is there anything to clear up?",
         "es": "Llame al cliente por este presupuesto: ¿hay algo que aclarar?",
     },
+    "report_not_allowed": {
+        "en": "{name} may not see the report {title} as {role}: send it to somebody else, or change their role.",
+        "es": "{name} no puede ver el informe {title} como {role}: envíelo a otra persona, o cambie su función.",
+    },
     "return_fetch": {
         "en": "Have a return fetched: {goods}.",
         "es": "Mande recoger una devolución: {goods}.",
