@@ -17,6 +17,7 @@ from api import (
     policies_cli,
     running,
     sealing_cli,
+    segments_cli,
     subject_cli,
 )
 from api.terminal import Json, catch_up, fail, generated, house, progress, say, show, table
@@ -45,6 +46,7 @@ app.add_typer(sealing_cli.app, name="sealing")
 app.command()(ledger_cli.ledger)
 app.command()(ledger_cli.simulate)
 app.command()(policies_cli.policies)
+app.command()(segments_cli.segments)
 
 
 @app.command()

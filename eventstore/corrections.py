@@ -80,6 +80,24 @@ def kin(db: Connection, ids: Collection[UUID], position: int) -> dict[UUID, UUID
     )
 
 
+def concerned_since(
+    db: Connection, position: int, most: int, correcting: Sequence[str]
+) -> tuple[set[UUID], int] | None:
+    """The customers of all events after a position, and where the log ends. None if there are more than `most` events.
+
+    None as well if one of them is `correcting`: then customers are concerned that it does not name.
+    """
+    row = db.execute(
+        "select coalesce(max(position), %(at)s), array_agg(distinct customer_id) filter (where customer_id is not null), "
+        "       coalesce(bool_or(type = any(%(correcting)s)), false) "
+        "  from (select position, customer_id, type from es.event where position > %(at)s order by position limit %(most)s) e",
+        {"at": position, "most": most + 1, "correcting": list(correcting)},
+    ).fetchone()
+    assert row is not None
+    head, customers, corrected = row
+    return None if corrected or head - position > most else (set(customers or ()), head)
+
+
 def withdrawn(db: Connection, correlation_ids: Collection[UUID], position: int) -> frozenset[UUID]:
     """Those of these correlation ids under which nothing counted any longer at a position."""
     if not correlation_ids:
