@@ -162,7 +162,8 @@ class Firing:
     ) -> list[Due]:
         query = sql.SQL(
             "select {} from {} where status = 'SCHEDULED' and due_at <= %s and policy = any(%s) "
-            "   and follow_up_id <> all(%s::uuid[]) order by due_at, trigger_position limit %s for update skip locked"
+            "   and follow_up_id <> all(%s::uuid[]) order by due_at, trigger_position, follow_up_id "
+            " limit %s for update skip locked"
         ).format(self._sheet.selected, self._sheet.identifier)
         return self._sheet.select(db, query, [now, list(names), id_array(apart_from), most])
 

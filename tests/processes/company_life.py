@@ -20,7 +20,7 @@ from domain.consent import GrantConsent, Purpose, WithdrawConsent
 from domain.customer import CustomerKind, RegisterCustomer
 from domain.identifiers import AddIdentifier, IdentifierType
 from domain.interaction import Direction, LogInteraction
-from domain.invitation import AnswerSurvey
+from domain.invitation import AnswerSurvey, SendInvitation
 from domain.kernel import Command, Refused, derived
 from domain.lead import CaptureLead, RecordLeadContacted
 from domain.loyalty_account import EnrolMember
@@ -37,13 +37,12 @@ from domain.segment import DefineSegment, PublishSegment
 from domain.segment_membership import EnterSegment
 from domain.staff import AddStaff, SetCapacity, StaffRole
 from domain.stock import ReportStock
+from domain.survey import POST_PURCHASE
 from domain.territory import DefineTerritory, TerritoryRule
 from domain.values import Channel
 from domain.work_item import AcceptWorkItem, CompleteWorkItem, QueueWorkItem
 from eventstore.envelope import Request
 from eventstore.log import Log
-from processes import post_purchase_survey
-from processes.post_purchase_survey import invitation_id
 from tests.processes.shop import MADRID, moment
 
 START = moment("2026-01-12 08:00")
@@ -267,9 +266,12 @@ class CompanyLife:
         )  # fmt: skip
 
     def judge(self, at: datetime) -> Iterator[Command]:
-        """Somebody answers to the survey after a purchase; whether there is one, the log says."""
-        order = self.one("order")
-        invited = invitation_id(post_purchase_survey.policy.follow_up_id(order, "survey"))
+        """Somebody whom a colleague asked answers."""
+        invited = self.new("invitation")
+        yield SendInvitation(
+            invitation_id=invited, customer_id=self.who(), survey=POST_PURCHASE.key, version=1, channel=Channel.EMAIL,
+            language="es", follow_up_id=derived("by hand", invited),
+        )  # fmt: skip
         yield AnswerSurvey(invitation_id=invited, csat=self.chance.randrange(1, 6))
 
 

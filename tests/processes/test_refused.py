@@ -65,7 +65,11 @@ def test_what_was_refused_is_not_done_and_the_ledger_says_why(
     order = shop.order(shop.customer(), "2026-01-01 12:00")
     shop.worker.run()
     entry = shop.entry(order, "ask")
-    assert (entry.status, entry.reason, entry.error) == ("DONE", "REFUSED", "CloseCase: This case is not open yet: open it first.")
+    assert (entry.status, entry.reason, entry.error) == (
+        "DONE",
+        "REFUSED",
+        "CloseCase: This case is not open yet: open it first.",
+    )
     events = shop.events()
     [completed] = [at for event, at in events if isinstance(event, FollowUpCompleted)]
     made = [at for event, at in events if isinstance(event, ActivityScheduled)]
