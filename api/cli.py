@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from api import audit_cli, import_cli, journal_cli, ledger_cli, looking_back, policies_cli, running
 from api import doctor as checks
-from api import import_cli, ledger_cli, looking_back, policies_cli, running
 from api.terminal import Json, catch_up, fail, generated, house, progress, say, show, table
 from domain import DECIDERS
 from eventstore.catalogue import as_markdown, catalogue, sentence
@@ -25,6 +25,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(import_cli.app, name="import")
+app.add_typer(audit_cli.app, name="audit")
+for _command in journal_cli.COMMANDS:
+    audit_cli.app.command(_command.__name__)(_command)
 app.command()(ledger_cli.ledger)
 app.command()(ledger_cli.simulate)
 app.command()(policies_cli.policies)

@@ -1,0 +1,160 @@
+"""The journal on the command line: the log searched page by page, and why something is in it, drawn as a tree."""
+
+from collections.abc import Callable
+from datetime import time
+from typing import Annotated, Any
+from uuid import UUID
+
+import orjson
+import typer
+from rich.text import Text
+from rich.tree import Tree
+
+from api import looking_back
+from api.house import House
+from api.terminal import Json, console, house, say, show, table
+from domain.kernel import sealed_fields
+from eventstore.catalogue import sentence
+from eventstore.envelope import Happened, Origin
+from eventstore.journal import MAX_CHAIN_DEPTH, Chain, Journal, Link, Node, Search
+
+SHOWN = 20
+LINKS = {None: "", Link.CAUSED: "", Link.KEPT: "as promised: ", Link.CONTINUED: "then: "}
+"""How a line of the tree says in which way it goes back to the one above."""
+
+
+def journal(
+    actor: Annotated[list[str] | None, typer.Option(help="Who said so: user:ana, or policy:* for all of them.")] = None,
+    kind: Annotated[
+        list[str] | None, typer.Option("--type", help="What happened: order.placed.v1, or order.* for all of a noun.")
+    ] = None,
+    customer: Annotated[
+        list[str] | None, typer.Option(help="Of whom: an id, source:key, an e-mail, a phone or a card number.")
+    ] = None,
+    stream: Annotated[UUID | None, typer.Option(help="To what it happened, by its id.")] = None,
+    correlation: Annotated[UUID | None, typer.Option(help="Of the chain that this command began.")] = None,
+    command: Annotated[UUID | None, typer.Option(help="By this command.")] = None,
+    because: Annotated[int | None, typer.Option(help="Set off by the event at this position.")] = None,
+    origin: Annotated[Origin | None, typer.Option(help="How it came here.")] = None,
+    since: Annotated[str | None, typer.Option("--from", help="Recorded from this day or moment on.")] = None,
+    until: Annotated[str | None, typer.Option("--to", help="Recorded up to this day, which is included.")] = None,
+    occurred_from: Annotated[str | None, typer.Option(help="It was so from this day or moment on.")] = None,
+    occurred_to: Annotated[str | None, typer.Option(help="It was so up to this day, which is included.")] = None,
+    first: Annotated[int | None, typer.Option(help="So many from the beginning, or after a position.")] = None,
+    last: Annotated[int | None, typer.Option(help=f"So many from the end, or before a position. {SHOWN}, if left out.")]
+    = None,
+    after: Annotated[int | None, typer.Option(help="The position to go on after.")] = None,
+    before: Annotated[int | None, typer.Option(help="The position to go on before.")] = None,
+    personal: Annotated[bool, typer.Option(help="Decipher personal values too.")] = False,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Search the log, page by page in its order. All that is asked for must hold; an option may be given several times."""
+    if first is None and last is None:
+        first, last = (SHOWN, None) if after is not None else (None, SHOWN)
+    with house() as opened:
+        search = Search(
+            actors=tuple(actor or ()),
+            types=tuple(kind or ()),
+            customers=tuple(looking_back.customer_id(opened, each) for each in customer or ()),
+            stream_id=stream,
+            correlation_id=correlation,
+            command_id=command,
+            because=because,
+            origin=origin,
+            recorded_from=None if since is None else looking_back.time_of(since, "from", time.min),
+            recorded_until=None if until is None else looking_back.time_of(until, "to"),
+            occurred_from=None if occurred_from is None else looking_back.time_of(occurred_from, "occurred-from", time.min),
+            occurred_until=None if occurred_to is None else looking_back.time_of(occurred_to, "occurred-to"),
+        )  # fmt: skip
+        page = Journal(opened.log.reader).page(
+            search, first=first, after=after, last=last, before=before, disclose=personal
+        )
+        found = [told(opened, happened, personal) for happened in page.found]
+    if as_json:
+        show({"events": found, "has_next": page.has_next, "has_previous": page.has_previous})
+        return
+    headings = ["position", "recorded", "occurred", "type", "actor", "customer", "because", "values"]
+    table(f"{len(found)} events", headings, [_line(each) for each in found])
+    if found and page.has_previous:
+        say(f"There is more before: --before {found[0]['position']} --last {last or first}")
+    if found and page.has_next:
+        say(f"There is more after: --after {found[-1]['position']} --first {first or last}")
+
+
+def why(
+    position: Annotated[int, typer.Argument(help="The event, by its place in the log.")],
+    depth: Annotated[int, typer.Option(help="How many causes behind one another are followed.")] = MAX_CHAIN_DEPTH,
+    as_json: Json = False,
+) -> None:
+    """Draw because of what something happened, and all that came of it."""
+    with house() as opened:
+        chain = Journal(opened.log.reader).why(position, depth=depth)
+    if as_json:
+        show({"older": chain.older, "causes": [_plain(node) for node in chain.causes], "event": _plain(chain.event)})
+    else:
+        console.print(drawn(chain), soft_wrap=True)
+
+
+def drawn(chain: Chain) -> Tree:
+    """A chain as a tree: the causes down to the event, which is marked, and its effects below it."""
+    line = [*chain.causes, chain.event]
+    root = tree = Tree(_label(line[0], line[0] is chain.event))
+    if chain.older:
+        root = Tree(Text("… it goes back further: give a greater --depth, or ask why of the first of these", "dim"))
+        tree = root.add(_label(line[0], line[0] is chain.event))
+    for node in line[1:]:
+        tree = tree.add(_label(node, node is chain.event))
+    _branch(tree, chain.event)
+    return root
+
+
+def _branch(tree: Tree, node: Node) -> None:
+    for effect in node.effects:
+        _branch(tree.add(_label(effect, False)), effect)
+    if node.more:
+        tree.add(Text(f"… more came of it: bitacora audit why {node.happened.at.position}", "dim"))
+
+
+def _label(node: Node, asked: bool) -> Text:
+    event, at = node.happened
+    said = sentence(type(event))
+    text = Text.assemble((f"{at.position} ", "bold"), f"{at.occurred_at:%Y-%m-%d %H:%M} {LINKS[node.link]}")
+    text.append(at.type, "bold green" if asked else "green")
+    text.append(f" {said} ")
+    text.append(f"({at.actor})", "dim")
+    if asked:
+        text.append("  ←", "bold")
+    return text
+
+
+def told(opened: House, happened: Happened, personal: bool) -> dict[str, Any]:
+    """An event as JSON shows it: the envelope, the body, and personal values if they were asked for."""
+    event, at = happened
+    entry = {name: getattr(at, name) for name in at._fields if name != "body"}
+    entry["body"] = orjson.loads(opened.log.codec.encode(event)[0])
+    if personal:
+        entry["disclosed"] = {name: getattr(event, name) for name in sealed_fields(type(event))}
+    return entry
+
+
+def _line(entry: dict[str, Any]) -> list[Any]:
+    values = {**entry["body"], **entry.get("disclosed", {})}
+    said = ", ".join(f"{name}={value}" for name, value in values.items() if _short(value))
+    when = [f"{entry[name]:%Y-%m-%d %H:%M:%S}" for name in ("recorded_at", "occurred_at")]
+    return [entry["position"], *when, *(entry[name] for name in ("type", "actor", "customer_id", "because")), said]
+
+
+def _short(value: Any) -> bool:
+    return value is not None and not isinstance(value, dict | list)
+
+
+def _plain(node: Node) -> dict[str, Any]:
+    at = node.happened.at
+    return {
+        "position": at.position, "type": at.type, "occurred_at": at.occurred_at, "actor": at.actor, "link": node.link,
+        "effects": [_plain(effect) for effect in node.effects], "more": node.more,
+    }  # fmt: skip
+
+
+COMMANDS: tuple[Callable[..., None], ...] = (journal, why)
+"""What is registered under `bitacora audit`."""
