@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from api import audit_cli, import_cli, journal_cli, ledger_cli, looking_back, policies_cli, running
+from api import audit_cli, differing_cli, import_cli, journal_cli, ledger_cli, looking_back, policies_cli, running
 from api import doctor as checks
 from api.terminal import Json, catch_up, fail, generated, house, progress, say, show, table
 from domain import DECIDERS
@@ -26,7 +26,7 @@ app = typer.Typer(
 )
 app.add_typer(import_cli.app, name="import")
 app.add_typer(audit_cli.app, name="audit")
-for _command in journal_cli.COMMANDS:
+for _command in (*journal_cli.COMMANDS, *differing_cli.COMMANDS):
     audit_cli.app.command(_command.__name__)(_command)
 app.command()(ledger_cli.ledger)
 app.command()(ledger_cli.simulate)
@@ -79,7 +79,10 @@ def query(
 def replay(
     customer: Annotated[str, typer.Argument(help="An id, source:key, an e-mail, a phone or a card number.")],
     as_of: Annotated[
-        str | None, typer.Option(help="A day, a moment with its zone, or a position. Now, if not given.")
+        str | None,
+        typer.Option(
+            help="A day, a moment with its zone, or a position; known: or valid: before a day, or both. Now, if not given."
+        ),
     ] = None,
     diff: Annotated[tuple[str, str] | None, typer.Option(help="Two moments: what changed between them.")] = None,
     as_json: Json = False,
@@ -88,15 +91,16 @@ def replay(
     with house() as opened:
         whom = looking_back.customer_id(opened, customer)
         if diff is not None:
-            before, after = (looking_back.customer_as_of(opened, whom, looking_back.moment(text)) for text in diff)
-            found = looking_back.changes(before, after)
+            found = looking_back.changes(opened, whom, *map(looking_back.moment, diff))
             if as_json:
-                show({change.field: {"before": change.before, "after": change.after} for change in found})
+                show(
+                    {each.field: {"before": each.before, "after": each.after, "events": each.events} for each in found}
+                )
             else:
                 table(
                     f"{whom}: {diff[0]} to {diff[1]}",
-                    ["field", "before", "after"],
-                    [[c.field, c.before, c.after] for c in found],
+                    ["field", "before", "after", "because of"],
+                    [[each.field, each.before, each.after, ", ".join(map(str, each.events))] for each in found],
                 )
             return
         known = looking_back.customer_as_of(opened, whom, looking_back.moment(as_of) if as_of else NOW)

@@ -1,7 +1,7 @@
 """The journal on the command line: the log searched page by page, and why something is in it, drawn as a tree."""
 
 from collections.abc import Callable
-from datetime import time
+from datetime import time, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -12,13 +12,17 @@ from rich.tree import Tree
 
 from api import looking_back
 from api.house import House
-from api.terminal import Json, console, house, say, show, table
+from api.terminal import Json, as_json, console, house, say, show
 from domain.kernel import sealed_fields
 from eventstore.catalogue import sentence
 from eventstore.envelope import Happened, Origin
 from eventstore.journal import MAX_CHAIN_DEPTH, Chain, Journal, Link, Node, Search
 
 SHOWN = 20
+LATE = timedelta(days=1)
+"""From how much later on it is said when something was recorded."""
+WIDE = 140
+"""Columns of a terminal on which there is room for what an event means."""
 LINKS = {None: "", Link.CAUSED: "", Link.KEPT: "as promised: ", Link.CONTINUED: "then: "}
 """How a line of the tree says in which way it goes back to the one above."""
 
@@ -45,8 +49,9 @@ def journal(
     = None,
     after: Annotated[int | None, typer.Option(help="The position to go on after.")] = None,
     before: Annotated[int | None, typer.Option(help="The position to go on before.")] = None,
-    personal: Annotated[bool, typer.Option(help="Decipher personal values too.")] = False,
-    as_json: Json = False,
+    values: Annotated[bool, typer.Option("--values", help="Show what each event says.")] = False,
+    personal: Annotated[bool, typer.Option("--personal", help="Show what it says, personal values too.")] = False,
+    json: Json = False,
 ) -> None:  # fmt: skip
     """Search the log, page by page in its order. All that is asked for must hold; an option may be given several times."""
     if first is None and last is None:
@@ -70,11 +75,15 @@ def journal(
             search, first=first, after=after, last=last, before=before, disclose=personal
         )
         found = [told(opened, happened, personal) for happened in page.found]
-    if as_json:
+    if json:
         show({"events": found, "has_next": page.has_next, "has_previous": page.has_previous})
         return
-    headings = ["position", "recorded", "occurred", "type", "actor", "customer", "because", "values"]
-    table(f"{len(found)} events", headings, [_line(each) for each in found])
+    for each in found:
+        say(_line(each))
+        if values or personal:
+            say(f"{'':10}{_values(each)}", style="dim")
+    if not found:
+        say("Nothing in the log is like that.")
     if found and page.has_previous:
         say(f"There is more before: --before {found[0]['position']} --last {last or first}")
     if found and page.has_next:
@@ -84,12 +93,12 @@ def journal(
 def why(
     position: Annotated[int, typer.Argument(help="The event, by its place in the log.")],
     depth: Annotated[int, typer.Option(help="How many causes behind one another are followed.")] = MAX_CHAIN_DEPTH,
-    as_json: Json = False,
+    json: Json = False,
 ) -> None:
     """Draw because of what something happened, and all that came of it."""
     with house() as opened:
         chain = Journal(opened.log.reader).why(position, depth=depth)
-    if as_json:
+    if json:
         show({"older": chain.older, "causes": [_plain(node) for node in chain.causes], "event": _plain(chain.event)})
     else:
         console.print(drawn(chain), soft_wrap=True)
@@ -117,11 +126,11 @@ def _branch(tree: Tree, node: Node) -> None:
 
 def _label(node: Node, asked: bool) -> Text:
     event, at = node.happened
-    said = sentence(type(event))
     text = Text.assemble((f"{at.position} ", "bold"), f"{at.occurred_at:%Y-%m-%d %H:%M} {LINKS[node.link]}")
     text.append(at.type, "bold green" if asked else "green")
-    text.append(f" {said} ")
-    text.append(f"({at.actor})", "dim")
+    text.append(f" ({at.actor})", "dim")
+    if console.width >= WIDE:
+        text.append(f" {sentence(type(event))}")
     if asked:
         text.append("  ←", "bold")
     return text
@@ -137,15 +146,24 @@ def told(opened: House, happened: Happened, personal: bool) -> dict[str, Any]:
     return entry
 
 
-def _line(entry: dict[str, Any]) -> list[Any]:
+def _line(entry: dict[str, Any]) -> str:
+    because = "" if entry["because"] is None else f"because of {entry['because']}"
+    late = (
+        "" if entry["recorded_at"] - entry["occurred_at"] < LATE else f"recorded {entry['recorded_at']:%Y-%m-%d %H:%M}"
+    )
+    words = (entry["customer_id"], because, late, "" if entry["origin"] == Origin.LIVE else entry["origin"])
+    more = "  ".join(str(word) for word in words if word)
+    line = f"{entry['position']:>8}  {entry['occurred_at']:%Y-%m-%d %H:%M}  {entry['type']:<32} {entry['actor']:<28} {more}"
+    return line.rstrip()
+
+
+def _values(entry: dict[str, Any]) -> str:
     values = {**entry["body"], **entry.get("disclosed", {})}
-    said = ", ".join(f"{name}={value}" for name, value in values.items() if _short(value))
-    when = [f"{entry[name]:%Y-%m-%d %H:%M:%S}" for name in ("recorded_at", "occurred_at")]
-    return [entry["position"], *when, *(entry[name] for name in ("type", "actor", "customer_id", "because")), said]
-
-
-def _short(value: Any) -> bool:
-    return value is not None and not isinstance(value, dict | list)
+    return "  ".join(
+        f"{name}={value if isinstance(value, str) else as_json(value, indent=False)}"
+        for name, value in values.items()
+        if value is not None
+    )
 
 
 def _plain(node: Node) -> dict[str, Any]:

@@ -10,19 +10,23 @@ from domain.kernel import Refused
 from eventstore.commands import identify
 from eventstore.reader import AsOf
 from projections.customers import customer_360, customers, timeline
+from projections.differing import differences
 from projections.selecting import Order
 from projections.selling import orders
 
 SHOWN_LINES = 20
+HIDDEN = ("search", "held")
+"""Columns that nobody need see."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One field that is not the same at two moments."""
+    """One field that is not the same at two moments, and the positions of the events that made the difference."""
 
     field: str
     before: Any
     after: Any
+    events: tuple[int, ...]
 
 
 KNOWN, VALID = "known", "valid"
@@ -97,18 +101,18 @@ def customer_as_of(house: House, customer: UUID, as_of: AsOf) -> dict[str, Any]:
     }
 
 
-def changes(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
-    """The fields of line and card that differ, by name."""
+def changes(house: House, customer: UUID, start: AsOf, end: AsOf) -> list[Change]:
+    """The fields of line and card that differ, by name, with the positions of the events behind each."""
     found = []
-    for part in ("customer", "card"):
-        was, now = before.get(part, {}), after.get(part, {})
-        for name in dict.fromkeys((*was, *now)):
-            if was.get(name) != now.get(name) and name != "search":
-                found.append(Change(f"{part}.{name}", was.get(name), now.get(name)))
+    for part, view in (("customer", customers.view), ("card", customer_360.view)):
+        shown = [column.name for column in view.columns if column.name not in (*view.row.key, *HIDDEN)]
+        for each in differences(house.lists, view, customer, start, end, shown).fields:
+            events = tuple(cause.happened.at.position for cause in (*each.gone, *each.causes))
+            found.append(Change(f"{part}.{each.field}", each.before, each.after, events))
     return found
 
 
-def _fields(row: Any, without: tuple[str, ...] = ("search", "held")) -> dict[str, Any]:
+def _fields(row: Any, without: tuple[str, ...] = HIDDEN) -> dict[str, Any]:
     if row is None:
         return {}
     return {name: getattr(row, name) for name in row.__slots__ if name not in without}

@@ -189,7 +189,7 @@ class Reader:
 
         What was withdrawn is left out, and each event names the customer that its own one is taken to be.
         """
-        position = self._position(as_of)
+        position = self.counted_to(as_of)
         with self.pool.connection() as db:
             members = id_array(corrections.members(db, customer_ids, position))
             rows = self._corrected(db, "customer_id = any(%s::uuid[])", [members], types, as_of, position)
@@ -204,7 +204,7 @@ class Reader:
         disclose: Disclose = False,
     ) -> list[Happened]:
         """What happened to these streams, corrected as `customers` does, in the order in which it was recorded."""
-        position = self._position(as_of)
+        position = self.counted_to(as_of)
         with self.pool.connection() as db:
             streams = id_array(stream_ids)
             rows = self._corrected(db, "stream_id = any(%s::uuid[])", [streams], types, as_of, position)
@@ -231,12 +231,12 @@ class Reader:
 
     def whom(self, customer_ids: Collection[UUID], as_of: AsOf = NOW) -> dict[UUID, UUID]:
         """Each of these customers with whom it was taken to be: itself, mostly."""
-        known = self.canonical(customer_ids, self._position(as_of))
+        known = self.canonical(customer_ids, self.counted_to(as_of))
         return {id: known.get(id, id) for id in customer_ids}
 
     def corrections(self, as_of: AsOf = NOW) -> Corrections:
         """How the whole log is to be read, as of some moment."""
-        position = self._position(as_of)
+        position = self.counted_to(as_of)
         with self.pool.connection() as db:
             return corrections.of_all(db, position)
 
@@ -325,7 +325,7 @@ class Reader:
             found += row or ()
         return min((moment for moment in found if moment is not None), default=None)
 
-    def _position(self, as_of: AsOf) -> int:
+    def counted_to(self, as_of: AsOf) -> int:
         """Up to where corrections count that are looked for as of some moment."""
         moments = [moment for moment in (as_of.time, as_of.known_at) if moment is not None]
         return min([HEAD if as_of.position is None else as_of.position, *map(self.position_at, moments)])
