@@ -7,7 +7,17 @@ from typing import Annotated, Any
 
 import typer
 
-from api import audit_cli, differing_cli, import_cli, journal_cli, ledger_cli, looking_back, policies_cli, running
+from api import (
+    audit_cli,
+    differing_cli,
+    import_cli,
+    journal_cli,
+    ledger_cli,
+    looking_back,
+    mining_cli,
+    policies_cli,
+    running,
+)
 from api import doctor as checks
 from api.terminal import Json, catch_up, fail, generated, house, progress, say, show, table
 from domain import DECIDERS
@@ -26,7 +36,7 @@ app = typer.Typer(
 )
 app.add_typer(import_cli.app, name="import")
 app.add_typer(audit_cli.app, name="audit")
-for _command in (*journal_cli.COMMANDS, *differing_cli.COMMANDS):
+for _command in (*journal_cli.COMMANDS, *differing_cli.COMMANDS, *mining_cli.COMMANDS):
     audit_cli.app.command(_command.__name__)(_command)
 app.command()(ledger_cli.ledger)
 app.command()(ledger_cli.simulate)

@@ -1,7 +1,7 @@
 """Looking back on the command line: any row, any KPI and the pipeline, as of one moment or compared between two."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields, is_dataclass
 from datetime import date
 from difflib import get_close_matches
 from typing import Annotated, Any, cast
@@ -16,6 +16,7 @@ from eventstore.commands import camel
 from eventstore.reader import NOW, AsOf
 from projections import VIEWS
 from projections.buckets import BUSINESS_ZONE
+from projections.customers.decided import Verdict, decision_replay
 from projections.differing import Difference, differences, row_at
 from projections.figures.explaining import Cause
 from projections.figures.kpi_differing import kpi_difference
@@ -154,6 +155,41 @@ def pipeline(since: Start, until: End = None, json: Json = False) -> None:
     table(title, ["part", "opportunities", "amount", "weighted", "because of"], rows)
 
 
+def screen(
+    position: Annotated[int, typer.Argument(help="The event by which a benefit was asked for, authorised or denied.")],
+    json: Json = False,
+) -> None:
+    """Show the screen again that somebody had when a benefit was decided; 1 if it is not the one that was stored then."""
+    with house() as opened:
+        found = decision_replay(opened.lists, position)
+    if json:
+        show(asdict(found))
+    else:
+        decided = {"decision": found.type, "at": found.decided_at, "benefit": found.asked_for, "customer": found.customer_id,
+                   "approver": found.approver, "screen of position": found.screen_position, "screen": found.screen_verdict,
+                   "digest stored then": found.screen_digest, "rule, as of position": found.inputs_position,
+                   "rule": found.inputs_verdict, "inputs stored then": found.inputs_digest}  # fmt: skip
+        table(
+            f"The decision at position {position}",
+            ["", ""],
+            [[name, value] for name, value in decided.items() if value],
+        )
+        if found.screen is None:
+            say("Nobody was known then.")
+        else:
+            rows = [[part.name, _told(getattr(found.screen, part.name))] for part in fields(found.screen)]
+            table(f"The screen at {found.screen.seen_at:%Y-%m-%d %H:%M:%S} UTC", ["field", "value"],
+                  [row for row in rows if row[1] not in (None, "")])  # fmt: skip
+    if Verdict.DIFFERENT in (found.screen_verdict, found.inputs_verdict):
+        raise typer.Exit(1)
+
+
+def _told(value: Any) -> Any:
+    if is_dataclass(value):
+        return as_json(asdict(cast(Any, value)), indent=False)
+    return _cell(value)
+
+
 def _row(opened: House, name: str, key: Sequence[str]) -> tuple[View[Any], Key]:
     """The view of a name, as it is called here or in GraphQL, and a key of it."""
     views = {called: view for view in VIEWS for called in (view.name, camel(view.name))}
@@ -220,5 +256,5 @@ def _day(text: str, field: str) -> date:
         fail(f"{field} {text!r} is not a day, as 2026-01-31.", 2)
 
 
-COMMANDS: tuple[Callable[..., None], ...] = (replay, diff, kpi, pipeline)
+COMMANDS: tuple[Callable[..., None], ...] = (replay, diff, kpi, pipeline, screen)
 """What is registered under `bitacora audit`."""

@@ -123,6 +123,16 @@ def between(
     return [row[0] for row in rows]
 
 
+def since(db: Connection, position: int) -> list[int]:
+    """The positions after this one at which anybody was merged or unmerged, or an import was taken back."""
+    rows = db.execute(
+        "select distinct changed from es.claim c cross join lateral (values (c.position), (c.until)) at (changed) "
+        " where c.kind in (%s, %s) and changed > %s order by changed",
+        [SAME_AS, WITHDRAWN, position],
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
 def ever_taken_back(pool: ConnectionPool) -> bool:
     """Whether anything at all counts no longer."""
     with pool.connection() as db:

@@ -11,6 +11,7 @@ from psycopg import Connection, sql
 from eventstore.envelope import Recorded
 from eventstore.reader import NOW, AsOf, Reader
 from projections.facts import known_at
+from projections.moments import standing_in
 from projections.table import Table
 from projections.view import Key, R, View
 
@@ -67,6 +68,8 @@ def past(view: View[R], as_of: AsOf, reader: Reader) -> sql.Composable:
     name = sql.Identifier(view.name)
     if as_of == NOW:
         return sql.SQL("{} as {}").format(sql.Identifier("views", view.name), name)
+    if (instead := standing_in(as_of, view.name)) is not None:
+        return instead
     assert view.versions is not None
     spans = [
         (sql.Identifier(start), sql.Identifier(end), sql.Literal(moment))

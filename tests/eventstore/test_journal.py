@@ -229,7 +229,8 @@ def test_a_search_by_names_goes_by_the_index_and_a_page_by_positions(house: Hous
     book = Journal(house.log.reader)
     with psycopg.connect(dsn, autocommit=True) as db:
         db.execute(  # many events, without a command for each
-            "insert into es.event select n, gen_random_uuid(), 1, 'order.placed.v1', null, now(), now(), 'user:' || n % 50, 'live', "
+            "insert into es.event select n, gen_random_uuid(), 1, 'order.placed.v1', null, now(), now(), 'user:' || n % 50, "
+            "  'live', "
             "  gen_random_uuid(), gen_random_uuid(), case when n % 9 = 0 then n - 1 end, '{}', null "
             "  from generate_series(1, 30000) n"
         )

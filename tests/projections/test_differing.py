@@ -107,7 +107,9 @@ def positions(lists: Lists, view: View[Any], as_of: AsOf) -> set[int]:
     return {happened.at.position for page in lists.log.reader.fold(types=names, as_of=as_of) for happened in page}
 
 
-def told(lists: Lists, view: View[Any], key: Any, start: AsOf, end: AsOf = NOW) -> dict[str, tuple[Any, Any, list[int]]]:
+def told(
+    lists: Lists, view: View[Any], key: Any, start: AsOf, end: AsOf = NOW
+) -> dict[str, tuple[Any, Any, list[int]]]:
     return {
         each.field: (each.before, each.after, sorted({*at(each)[0], *at(each)[1]}))
         for each in differences(lists, view, key, start, end).fields
