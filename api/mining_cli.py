@@ -63,8 +63,8 @@ def xes(
     until: Until = None,
 ) -> None:
     """Write a slice of the log as XES (IEEE 1849): one trace for each customer, chain of causes, or thing of a noun."""
-    as_xes.case_column(case)
     with house() as opened, _writing(file) as out:
+        as_xes.case_column(case)
         search = _search(opened, customer, kind, actor, since, until)
         with progress("Exporting", "events") as tell:
             traces, events = as_xes.export(opened.log.reader, search, case, out, tell)

@@ -15,7 +15,7 @@ from psycopg import sql
 from domain.kernel import Refused
 from eventstore import corrections
 from eventstore.codec import json_form
-from eventstore.reader import HEAD, AsOf
+from eventstore.reader import AsOf
 from projections.facts import Facts, counted
 from projections.fold import Fold
 from projections.history import past
@@ -40,11 +40,7 @@ def as_then(lists: Lists, views: Sequence[View[Any]], position: int, compared: i
         if not since and other is None:
             return moment
         changed = corrections.changed_by(db, since, position)
-        alike = set(corrections.kin(db, changed.customers, HEAD)) | set(
-            corrections.kin(db, changed.customers, position)
-        )
-    customers = changed.customers | changed.identities | alike
-    streams = changed.streams | reader.streams_of(customers, position)
+    customers, streams = changed.customers, changed.streams | reader.streams_of(changed.customers, position)
     if len(streams) + len(customers) > MAX_FOLDED_ANEW:
         raise Refused(
             f"More than {MAX_FOLDED_ANEW:,} streams were corrected since. Restore a backup of the views.", "position"
