@@ -1,6 +1,7 @@
 """Running: the server, the followers of the log and the clock, in one process or in several."""
 
 import logging
+import shlex
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -15,9 +16,18 @@ import uvicorn
 from api.app import create_app
 from api.house import House
 from api.schema import schema
+from api.settings import Settings
 from api.terminal import progress, say
 from domain.kernel import Refused
+from eventstore.sealing.anchors import Anchor, Anchoring, TimeStamping, Witness
+from eventstore.sealing.checkpoint_file import CheckpointFile
+from eventstore.sealing.keys import KeyFile, SigningProgram
+from eventstore.sealing.notes import VerifierKey
+from eventstore.sealing.sealer import Sealer
+from eventstore.sealing.sources import EVENTS, Source
 from processes import POLICIES
+from processes.anchor_mail import AuditorMail
+from processes.clock import wall_clock
 from processes.inbox import Inbox
 from processes.letters import Stationery
 from processes.mail_reading import own_addresses
@@ -25,7 +35,7 @@ from processes.mailboxes import mailbox_of
 from processes.outbox import Outbox
 from processes.ports import folder_ports
 from processes.rotation import Rotation
-from processes.transports import MaildirTransport, SmtpTransport
+from processes.transports import MaildirTransport, SmtpTransport, Transport
 from processes.worker import Worker, keep_on
 from projections.rebuild import rebuild_all
 
@@ -66,9 +76,13 @@ def work(house: House) -> None:
 def worker(house: House) -> Worker:
     """The worker of a house: its policies, and how letters leave it."""
     settings = house.settings
-    transport = SmtpTransport(settings.smtp_url) if settings.smtp_url else MaildirTransport(settings.mail_folder)
     ports = folder_ports(settings.home)
-    return Worker(house.log, house.engine, POLICIES, transport, stationery(house), ports=ports)
+    return Worker(house.log, house.engine, POLICIES, transport(settings), stationery(house), ports=ports)
+
+
+def transport(settings: Settings) -> Transport:
+    """How mails leave a house."""
+    return SmtpTransport(settings.smtp_url) if settings.smtp_url else MaildirTransport(settings.mail_folder)
 
 
 def stationery(house: House) -> Stationery:
@@ -94,6 +108,32 @@ def inbox(house: House) -> Inbox | None:
     return Inbox(house.log, house.engine, mailbox_of(settings.inbox), stationery(house), own=own)
 
 
+def sealer(house: House, source: Source = EVENTS) -> Sealer:
+    """What seals the log of a house."""
+    settings = house.settings
+    checkpoints = CheckpointFile(settings.checkpoints or settings.home / "checkpoints" / f"{source.name}.txt")
+    if settings.sealing_program is not None and settings.sealing_public is not None:
+        program = SigningProgram(shlex.split(settings.sealing_program), settings.sealing_public)
+        return Sealer(house.dsn, source, settings.sealing_folder, program.signers, checkpoints)
+    return Sealer.with_key_file(house.dsn, source, settings.sealing_folder, key_file(settings), checkpoints)
+
+
+def key_file(settings: Settings) -> KeyFile:
+    """The file with the keys that sign the tree heads of a house."""
+    return KeyFile(settings.sealing_key or settings.home / "keys" / "sealing", wall_clock)
+
+
+def anchoring(house: House, source: Source = EVENTS) -> Anchoring | None:
+    """What gives the tree heads to others, if there is anybody to give them to."""
+    settings = house.settings
+    anchors: list[Anchor] = [Witness(VerifierKey.parse(vkey), url) for vkey, url in settings.witnesses.items()]
+    if settings.time_stamping is not None:
+        anchors.append(TimeStamping(settings.time_stamping, settings.time_stamping_roots))
+    if settings.auditor is not None:
+        anchors.append(AuditorMail(settings.auditor, settings.mail_from, settings.company, transport(settings)))
+    return Anchoring(house.dsn, source, anchors, wall_clock) if anchors else None
+
+
 @contextmanager
 def working(house: House) -> Iterator[None]:
     """The followers and the clock, in threads of this process."""
@@ -106,9 +146,12 @@ def working(house: House) -> Iterator[None]:
     tasks: list[tuple[str, Callable[[], None]]] = [
         ("views", lambda: house.engine.follow(house.dsn, stop)),
         ("worker", lambda: worker(house).follow(house.dsn, stop)),
+        ("sealer", lambda: sealer(house).follow(stop)),
     ]
     if house.settings.keys_rotation == "monthly":
         tasks.append(("keys", lambda: Rotation(house.epochs).follow(stop)))
+    if (anchors := anchoring(house)) is not None:
+        tasks.append(("anchors", lambda: anchors.follow(stop)))
     tasks += [
         (name, partial(keep_on, door.step, house.dsn, stop))
         for name, door in (("outbox", outbox(house)), ("inbox", inbox(house)))

@@ -11,7 +11,7 @@ from psycopg import Connection
 
 from eventstore.sealing.merkle import HASH_BYTES
 from eventstore.sealing.notes import Checkpoint, Note, NoteError, Signature, VerifierKey, signatures
-from eventstore.sealing.sealer import origin_of
+from eventstore.sealing.heads import origin_of
 from eventstore.sealing.sources import EVENTS
 from eventstore.sealing.tiles import HEIGHT, cut
 
