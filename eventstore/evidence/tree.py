@@ -9,9 +9,9 @@ from uuid import UUID
 
 from psycopg import Connection
 
+from eventstore.sealing.heads import origin_of
 from eventstore.sealing.merkle import HASH_BYTES
 from eventstore.sealing.notes import Checkpoint, Note, NoteError, Signature, VerifierKey, signatures
-from eventstore.sealing.heads import origin_of
 from eventstore.sealing.sources import EVENTS
 from eventstore.sealing.tiles import HEIGHT, cut
 
