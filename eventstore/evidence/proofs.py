@@ -100,7 +100,7 @@ def prove(db: Connection, first: int, last: int) -> Report:
     What is not sealed yet is counted as such. To look at the whole log there is `examine`.
     """
     if not 0 < first <= last or last - first >= MAX_PROVEN:
-        raise Refused(f"Ask for 1 to {MAX_PROVEN:,} positions at once, the first one first.", "first")
+        raise Refused(f"Ask for 1 to {MAX_PROVEN:,} positions at once, the first one first.", "from")
     head = newest(db, EVENTS)
     size = 0 if head is None else head.size
     findings, proofs, erased = [], dict[int, Proof](), 0
