@@ -18,7 +18,16 @@ from eventstore.evidence import verify
 from eventstore.evidence.disclosing import Disclosed, Discloser
 from eventstore.evidence.proofs import inclusion_proofs, must_be_head
 from eventstore.evidence.reading import Standing, fetch, standing
-from eventstore.evidence.tree import NOTHING, SignedHead, anchors, heads, known_keys, stored_leaves, stored_roots
+from eventstore.evidence.tree import (
+    NOTHING,
+    Sealed,
+    SignedHead,
+    anchors,
+    heads,
+    known_keys,
+    stored_leaves,
+    stored_roots,
+)
 from eventstore.sealing.merkle import HASH_BYTES, consistency_path
 from eventstore.sealing.notes import Proof, proof_lines
 from eventstore.sealing.tiles import HEIGHT, MAX_LEVEL, WIDTH, Stored
@@ -92,8 +101,8 @@ class Writer:
         self.archive = archive
         self.disclosed = disclosed
         self.progress = progress
-        self.head = must_be_head(db, None)
-        self.log = self.head.log
+        self.head = must_be_head(db)
+        self.log = Sealed(self.head.tree, self.head.origin)
 
     def write(
         self, file: Path, positions: Sequence[int] | None, asked: str, previous: SignedHead | None, policy: str
@@ -200,7 +209,7 @@ class Writer:
         try:
             return inclusion_proofs(self.db, self.head, events)
         except ValueError:  # hashes were removed: what cannot be proven stands there with no proof that holds
-            return {here.position: Proof(here.position - 1, (), self.head.checkpoint, here.entry) for here in events}
+            return {here.position: Proof(here.position - 1, (), self.head.note, here.entry) for here in events}
 
     def _line(self, here: Standing) -> bytes:
         """What a leaf has digests of only. By the standard library, which also keeps what is no UTF-8."""

@@ -1,44 +1,20 @@
 """Proofs: that an event is in the signed tree, and that the tree of one size begins with that of another."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 
 from psycopg import Connection
 
 from domain.kernel import Refused
 from eventstore.evidence.reading import Standing, fetch, standing
-from eventstore.evidence.tree import Sealed, sealed_log
 from eventstore.evidence.verdict import Finding, Report, in_order
+from eventstore.sealing.heads import HEAD, Head, cosigned, newest
 from eventstore.sealing.merkle import NotProven, consistency_path, inclusion_path, leaf_hash, together, verify_inclusion
-from eventstore.sealing.notes import Proof
+from eventstore.sealing.notes import NoteError, Proof
+from eventstore.sealing.sources import EVENTS
 from eventstore.sealing.tiles import Stored
 
 MAX_PROVEN = 1_000
 """Proofs are made for so many events at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class TreeHead:
-    """A signed tree head of the log: how many events it covers, the root above them, and the checkpoint as it was signed."""
-
-    log: Sealed
-    size: int
-    root: bytes
-    checkpoint: str
-    signed_at: datetime
-
-
-def tree_head(db: Connection, size: int | None = None) -> TreeHead | None:
-    """The last signed head, or that of a size; None if there is none."""
-    if (log := sealed_log(db)) is None:
-        return None
-    row = db.execute(
-        "select size, root, note, signed_at from es.tree_head where tree = %s and (size = %s or %s) "
-        " order by size desc limit 1",
-        [log.tree, size, size is None],
-    ).fetchone()
-    return None if row is None else TreeHead(log, row[0], bytes(row[1]), row[2], row[3])
 
 
 def leaf_hashes(db: Connection, positions: Sequence[int]) -> dict[int, bytes]:
@@ -47,23 +23,32 @@ def leaf_hashes(db: Connection, positions: Sequence[int]) -> dict[int, bytes]:
     return {here.position: leaf_hash(here.entry) for here in standing(rows) if here.entry}
 
 
-def inclusion_proofs(db: Connection, head: TreeHead, events: Sequence[Standing]) -> dict[int, Proof]:
+def inclusion_proofs(db: Connection, head: Head, events: Sequence[Standing]) -> dict[int, Proof]:
     """By position: that each event is in the tree of a head, as c2sp.org/tlog-proof@v1 with the entry as its extra.
 
     Of those that are not sealed yet there is none. Raises `ValueError` if hashes were removed from the tree.
     """
     paths = [(here, inclusion_path(here.position - 1, head.size)) for here in events if 0 < here.position <= head.size]
-    stored = Stored(db, head.log.tree)
+    note = _signed(db, head)
+    stored = Stored(db, head.tree)
     known = stored.hashes({node for _, path in paths for nodes in path for node in nodes})
     return {
         here.position: Proof(
             here.position - 1,
             tuple(together([known[node] for node in nodes]) for nodes in path),
-            head.checkpoint,
+            note,
             here.entry,
         )
         for here, path in paths
     }
+
+
+def _signed(db: Connection, head: Head) -> str:
+    """The note with the signatures of the witnesses; the note as it stands, if somebody damaged it."""
+    try:
+        return str(cosigned(db, head))
+    except NoteError:
+        return head.note
 
 
 def inclusion(db: Connection, position: int, size: int | None = None) -> Proof:
@@ -87,23 +72,26 @@ def consistency(db: Connection, old: int, new: int) -> list[bytes]:
     """The proof that the tree of `new` events begins with that of `old`. Raises `Refused`."""
     if not 0 < old <= new:
         raise Refused("Say first the size of the smaller tree, from 1 on, and then that of the larger one.", "from")
-    head = must_be_head(db, None)
+    head = must_be_head(db)
     if new > head.size:
         raise Refused(f"The signed tree has {head.size:,} events, not {new:,}.", "to")
     try:
-        return Stored(db, head.log.tree).proof(consistency_path(old, new))
+        return Stored(db, head.tree).proof(consistency_path(old, new))
     except ValueError as error:
         raise Refused(f"The tree is damaged: {error} Run bitacora audit verify.") from error
 
 
-def must_be_head(db: Connection, size: int | None) -> TreeHead:
+def must_be_head(db: Connection, size: int | None = None) -> Head:
     """The last signed head, or that of a size. Raises `Refused`."""
-    head = tree_head(db, size)
-    if head is None and size is not None and (last := tree_head(db)) is not None:
-        raise Refused(f"No tree of {size:,} events was signed; the last one has {last.size:,}.", "treeSize")
-    if head is None:
+    last = newest(db, EVENTS)
+    if last is None:
         raise Refused("Nothing was sealed yet. The sealer is part of bitacora work; give it a few seconds.")
-    return head
+    if size is None or size == last.size:
+        return last
+    row = db.execute(HEAD + "where h.tree = %s and h.size = %s", [last.tree, size]).fetchone()
+    if row is None:
+        raise Refused(f"No tree of {size:,} events was signed; the last one has {last.size:,}.", "treeSize")
+    return Head(*row)
 
 
 def prove(db: Connection, first: int, last: int) -> Report:
@@ -112,8 +100,8 @@ def prove(db: Connection, first: int, last: int) -> Report:
     What is not sealed yet is counted as such. To look at the whole log there is `examine`.
     """
     if not 0 < first <= last or last - first >= MAX_PROVEN:
-        raise Refused(f"Ask for 1 to {MAX_PROVEN:,} positions at once, the first one first.", "first")
-    head = tree_head(db)
+        raise Refused(f"Ask for 1 to {MAX_PROVEN:,} positions at once, the first one first.", "from")
+    head = newest(db, EVENTS)
     size = 0 if head is None else head.size
     findings, proofs, erased = [], dict[int, Proof](), 0
     events = [here for here in standing(fetch(db, range(first, last + 1))) if here.position <= size or here.entry]

@@ -92,9 +92,9 @@ def trusted(policy: str, text: str, lines: str) -> bool:
             quorum = name
     return by_log and met[quorum]
 
-def notes(text: str) -> list[Head]:
+def notes(text: str, exact: bool = False) -> list[Head]:
     found = [(int(size), b64decode(root), note, lines) for note, _, size, root, lines in NOTE.findall(text)]
-    must(bool(found), "there is no checkpoint where one should be")
+    must(bool(found) and not (exact and NOTE.sub("", text).strip()), "where checkpoints should be is something else")
     return found
 
 def split(whole: bytes) -> Iterator[bytes]:
@@ -137,7 +137,7 @@ def check(position: int, entry: bytes, line: dict[str, Any]) -> tuple[bytes, byt
 
 def problems(bundle: ZipFile, policy: str, kept: list[Head], older: dict[int, bytes], erased: list[Any]) -> Iterator[Any]:
     """The first and the last position where something may be wrong, and what it is; what was erased is put into `erased`."""
-    (size, root, text, _), *more = heads = notes(bundle.read("checkpoint").decode() + bundle.read("checkpoints").decode())
+    (size, root, text, _), *more = heads = notes((bundle.read("checkpoint") + bundle.read("checkpoints")).decode(), True)
     ours = [each for each in kept if each[2].split("\n")[0] == text.split("\n")[0]]  # other logs may be in the same file
     past, levels, path, named = b"", [list[bytes]()], None, set[tuple[int, int]]()
     for (index, entry, path), raw in zip(leaves(bundle), bundle.open("bodies.jsonl"), strict=True):

@@ -185,7 +185,7 @@ class Sealer:
         added = self._seal_page(db)
         if self._edge.size > self._state.size and time.monotonic() - self._signed_at >= self._sign_every_s:
             self._sign()
-        return Sealed(added, added == PAGE_ENTRIES)
+        return Sealed(added, added >= PAGE_ENTRIES)  # the first page has one more
 
     def _seal_page(self, db: Connection) -> int:
         """Adds the next entries to the tree in the database, which has them for good when this returns."""
