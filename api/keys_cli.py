@@ -4,7 +4,9 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import UUID
 
+import orjson
 import typer
 
 from api.house import House
@@ -13,6 +15,7 @@ from api.terminal import Json, fail, house, progress, say, show, table
 from domain.kernel import sealed_fields
 from eventstore.custody.officer import Officer, fingerprint
 from eventstore.custody.reading import OfficersRing
+from eventstore.custody.values import BlockedValues
 from eventstore.reader import PAGE_EVENTS, Reader
 
 app = typer.Typer(
@@ -131,6 +134,19 @@ def _blocked(opened: House, officer: Officer, customer: str) -> list[dict[str, A
             name = list(sealed_fields(type(event)))[slot]
             said = {"position": position, "occurred_at": at.occurred_at, "type": at.type, "field": name}
             found.append({**said, "value": getattr(event, name)})
+    return sorted(found + _corrected(opened, officer, whom), key=lambda each: each["position"])
+
+
+def _corrected(opened: House, officer: Officer, whom: UUID) -> list[dict[str, Any]]:
+    """Every value of a customer that was corrected."""
+    values = BlockedValues(opened.custodian).opened([whom], officer)
+    events = opened.log.reader.personal([each.position for each in values])
+    found = []
+    for each in values:
+        event, at = events[each.position]
+        name = list(sealed_fields(type(event)))[each.slot]
+        said = {"position": each.position, "occurred_at": at.occurred_at, "type": at.type, "field": name}
+        found.append({**said, "value": orjson.loads(each.value), "corrected_by": each.because})
     return found
 
 

@@ -24,9 +24,11 @@ from processes.mail_reading import own_addresses
 from processes.mailboxes import mailbox_of
 from processes.outbox import Outbox
 from processes.ports import folder_ports
-from processes.rotation import Rotation
+from processes.rectification import Rectification
+from processes.rotation import Rotation, now_and_then
 from processes.transports import MaildirTransport, SmtpTransport
 from processes.worker import Worker, keep_on
+from projections.forgetting import forget
 from projections.rebuild import rebuild_all
 
 STOP_TIMEOUT_S = 15
@@ -85,6 +87,11 @@ def outbox(house: House) -> Outbox | None:
     return Outbox(house.log, house.engine, targets) if targets else None
 
 
+def rectification(house: House) -> Rectification:
+    """What blocks the values that were corrected."""
+    return Rectification(house.log, house.custodian, house.eraser, partial(forget, house.engine))
+
+
 def inbox(house: House) -> Inbox | None:
     """What reads the mail that comes in, if it comes in anywhere."""
     settings = house.settings
@@ -107,8 +114,9 @@ def working(house: House) -> Iterator[None]:
         ("views", lambda: house.engine.follow(house.dsn, stop)),
         ("worker", lambda: worker(house).follow(house.dsn, stop)),
     ]
-    if house.settings.keys_rotation == "monthly":
-        tasks.append(("keys", lambda: Rotation(house.epochs).follow(stop)))
+    care = [Rotation(house.epochs).step] if house.settings.keys_rotation == "monthly" else []
+    care += [rectification(house).step] if house.settings.corrected_values == "block" else []
+    tasks.append(("keys", lambda: now_and_then(stop, *care)))
     tasks += [
         (name, partial(keep_on, door.step, house.dsn, stop))
         for name, door in (("outbox", outbox(house)), ("inbox", inbox(house)))

@@ -1,6 +1,6 @@
 """The eraser: moves personal values out of the log, of which a tombstone stays, once a sealed event says why."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from uuid import UUID
 
 import psycopg
@@ -8,9 +8,10 @@ import psycopg
 from domain.kernel import Refused
 from eventstore.corrections import id_array
 from eventstore.custody.custodian import portions
+from eventstore.custody.values import Corrected
 from eventstore.database import ERASER_ROLE, connect, reachable
 
-NOT_SAID, NOT_SEALED, NOT_NAMED = "BT020", "BT021", "BT022"
+NOT_SAID, NOT_SEALED, NOT_NAMED, NOT_CORRECTED = "BT020", "BT021", "BT022", "BT024"
 
 
 class NotSealed(Exception):
@@ -53,3 +54,24 @@ class Eraser:
                 done += int(row[0]) if row else 0
                 tell(done, 0)
         return done
+
+    def rectify(self, values: Sequence[Corrected]) -> int:
+        """Moves single values that were corrected to `es.erased`, and says how many; all or none.
+
+        Raises `NotSealed` unless each was corrected by a later event of its stream that is sealed.
+        """
+        with reachable(), connect(self.dsn, role=ERASER_ROLE) as db:
+            try:
+                row = db.execute(
+                    "select es.rectify(%s::bigint[], %s::smallint[], %s::bigint[])",
+                    [
+                        [each.position for each in values],
+                        [each.slot for each in values],
+                        [each.because for each in values],
+                    ],
+                ).fetchone()
+            except psycopg.DatabaseError as error:
+                if error.sqlstate == NOT_CORRECTED:
+                    raise NotSealed(f"Nothing was taken away: {error.diag.message_primary}.") from error
+                raise
+        return int(row[0]) if row else 0
