@@ -268,8 +268,8 @@ def test_the_digest_of_an_event_follows_from_its_values_and_tombstones(desk: Des
     desk.rectify()
     for position, kept in desk.rows("select position, personal from es.event where personal is not null"):
         parts = desk.rows(
-            f"select slot, subject_id, key_id, sha256(nonce || ciphertext) from es.personal where position = {position} union all "
-            f"select slot, subject_id, key_id, digest from es.erased where position = {position} order by 1"
+            f"select slot, subject_id, key_id, sha256(nonce || ciphertext) from es.personal where position = {position} "
+            f"union all select slot, subject_id, key_id, digest from es.erased where position = {position} order by 1"
         )
         whole = sha256(b"bitacora-personal/1\0")
         for slot, subject, key_id, of_value in parts:
