@@ -13,6 +13,7 @@ from api.house import House
 from api.looking_back import customer_id
 from api.terminal import Json, fail, house, progress, say, show, table
 from domain.kernel import sealed_fields
+from eventstore.custody import eraser
 from eventstore.custody.officer import Officer, fingerprint
 from eventstore.custody.reading import OfficersRing
 from eventstore.custody.values import BlockedValues
@@ -70,6 +71,17 @@ def rotate(as_json: Json = False) -> None:
     say(
         f"The key of the epoch before is destroyed in {days} days, and backups of the keys from before are useless then."
     )
+
+
+@app.command("destroy-again")
+def destroy_again() -> None:
+    """After the keys' database was restored from a backup: destroy again what the log says was destroyed since.
+
+    Run it before anything else, while nobody uses the server. Twice is the same as once.
+    """
+    with house() as opened:
+        done = eraser.destroy_again(opened.log.pool, opened.custodian)
+    say(f"{done:,} keys were there again, and are destroyed." if done else "Nothing that was destroyed is there again.")
 
 
 @app.command()
