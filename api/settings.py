@@ -112,6 +112,10 @@ class Settings(BaseSettings):
     keys_retention_days: int = Field(
         default=30, ge=0, le=3650, description="For how many days backups of the keys' database are kept."
     )
+    corrected_values: Literal["block", "keep"] = Field(
+        default="block",
+        description="Whether a personal value is blocked once it was corrected and the officer has a key.",
+    )
     vault_address: str | None = Field(default=None, description="https://host:port of a Vault, for the provider vault.")
     vault_token_file: Path | None = Field(default=None, description="The file that holds the token for it.")
     vault_mount: str = Field(default="transit", description="Where its transit engine is mounted.")
