@@ -35,9 +35,11 @@ from eventstore.catalogue import sentence
 from eventstore.codec import json_form
 from eventstore.corrections import id_array
 from eventstore.envelope import Happened, Request
-from eventstore.evidence.proofs import MAX_PROVEN, inclusion_proofs, tree_head
+from eventstore.evidence.proofs import MAX_PROVEN, inclusion_proofs
 from eventstore.evidence.reading import fetch, standing
 from eventstore.reader import NOW, PAGE_EVENTS
+from eventstore.sealing.heads import newest
+from eventstore.sealing.sources import EVENTS
 from processes.retention import SCHEDULE
 
 Progress = Callable[[int, int], None]
@@ -127,8 +129,8 @@ def add_proofs(house: House, report: dict[str, Any]) -> None:
     by_position = {each["position"]: each for each in report["events"]}
     positions = sorted(by_position)
     with house.log.pool.connection() as db:
-        head = tree_head(db)
-        report["checkpoint"] = None if head is None else head.checkpoint
+        head = newest(db, EVENTS)
+        report["checkpoint"] = None if head is None else head.note
         if head is None:
             return
         for start in range(0, len(positions), MAX_PROVEN):

@@ -14,6 +14,7 @@ from api.schema import (
     cube,
     customer,
     events,
+    evidence,
     explaining,
     follow_up,
     forecast,
@@ -113,7 +114,8 @@ QUESTIONS: Sequence[Part] = (
     (
         (),
         lambda lists: [
-            events.question(lists.shapes),
+            *events.questions(lists.shapes),
+            *evidence.questions(lists.shapes),
             standing.question(lists.shapes),
             completeness.question(lists.shapes),
             simulation.question(lists.shapes),

@@ -162,16 +162,16 @@ def test_every_event_comes_with_its_proof(house: House, ask: Ask, ana: UUID) -> 
     with sealer(house) as sealing:
         sealing.run()
     with house.log.pool.connection() as db:
-        head = must_be_head(db, None)
+        head = must_be_head(db)
         keys = [VerifierKey.parse(row[0]) for row in db.execute("select vkey from es.tree_key")]
     found = report(house, ana)
-    assert found["checkpoint"] == head.checkpoint
+    assert found["checkpoint"] == head.note
     proven = [each for each in found["events"] if each["position"] <= head.size]
     assert len(proven) == head.size > 3
     for each in proven:
         proof = Proof.parse(each["proof"])
         assert proof.extra is not None
-        proof.proven(leaf_hash(proof.extra), head.log.origin, keys)
+        proof.proven(leaf_hash(proof.extra), head.origin, keys)
         assert each["type"].encode() in proof.extra
     assert all("proof" not in each for each in found["events"] if each["position"] > head.size)
 
