@@ -154,8 +154,11 @@ def erase(
             )
         if _state(opened, id).certificate is None:
             _do(opened, DecideErasureBlock(erasure_id=id, until=wall_clock(), legal_basis=legal_basis))
+        eraser.look_again()
         _run(opened, id, eraser)
         _tell(opened, id, as_json)
+        if _state(opened, id).certificate is None:
+            fail("It is not at its end yet: something is held, or waits for the sealer. bitacora work goes on with it.")
 
 
 @app.command("status")
@@ -208,7 +211,7 @@ def certify(which: Which) -> None:
         found = opened.log.reader.stream(id)
         completed = next(((event, at) for event, at in found if isinstance(event, ErasureCompleted)), None)
         if completed is None:
-            fail(f"This request is {_state(opened, id).status or 'unknown'}: there is no certificate yet.")
+            fail(f"This request is {(_state(opened, id).status or 'unknown').lower()}: there is no certificate yet.")
         event, at = completed
         said = certificate(id, found, event.checks)
         if digest_of(said) != event.certificate:
