@@ -39,7 +39,7 @@ from eventstore.sealing.sealer import Elsewhere
 from processes.certificates import certificate, digest_of
 from processes.clock import wall_clock
 from processes.erasing import Eraser
-from processes.erasure_ledger import LedgerError, apply_again, settle_terms
+from processes.erasure_ledger import LedgerError, apply_again
 from processes.scrubbing import scrub_all
 from projections.customers import erasures as view
 from projections.customers.erasures import ErasureEntry
@@ -233,8 +233,6 @@ def reapply(as_json: Json = False) -> None:
         try:
             asked = apply_again(opened.log, eraser.ledger, wall_clock())
             known = len(eraser.ledger.entries())
-            _run(opened, None, eraser)
-            settle_terms(opened.log, eraser.ledger, wall_clock())
         except LedgerError as error:
             fail(str(error))
         _run(opened, None, eraser)

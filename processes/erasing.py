@@ -202,11 +202,12 @@ class Eraser:
                 )
             words = words_of(self.log, customers)
             remove(self.papers.posted((), words))
+            before = self.ledger.entries().get(id)  # who was blocked before a backup was restored is blocked as before
             asked = BlockSubject(
                 erasure_id=id,
                 subjects=(*customers, *sorted(quoting(self.log, words))),
-                until=now + BLOCK_TERM,
-                legal_basis=BLOCK_BASIS,
+                until=now + BLOCK_TERM if before is None else before.until,
+                legal_basis=BLOCK_BASIS if before is None else before.legal_basis,
             )
             try:
                 self._record(id, "block", asked, now, known=head)

@@ -3,6 +3,7 @@
 import base64
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def found_under(paths: Iterable[Path]) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for path in paths:
         for file in [path] if path.is_file() else sorted(each for each in path.rglob("*") if each.is_file()):
-            with file.open("rb") as opened:
+            with suppress(FileNotFoundError), file.open("rb") as opened:  # a server removes files as it likes
                 before = b""
                 while block := opened.read(BLOCK_BYTES):
                     for digits in found_in(before + block):

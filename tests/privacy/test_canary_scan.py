@@ -19,7 +19,7 @@ from projections import VIEWS
 from projections.engine import Engine
 from tests.conftest import KEK
 from tests.privacy.aviary import covered, fill, person, personal_texts
-from tests.privacy.canaries import canary, digits, found_under
+from tests.privacy.canaries import canary, digits, found_in, found_under
 from tests.processes.privacy import Office
 from tests.processes.shop import Shop
 
@@ -87,7 +87,14 @@ def test_nothing_of_whoever_was_erased_is_left_in_any_file(server: EmbeddedServe
         assert [canary(number) in str(_asked(dsn, number)) for number in range(people)] == [
             number not in gone for number in range(people)
         ]
+        assert read(log) == everybody - erased
         assert office.rebuilt_is_live()
+
+
+def read(log: Log) -> set[str]:
+    """The canaries in all that the log still tells."""
+    told = log.reader.page(0, 1_000_000, disclose=True)
+    return {mark for event, _ in told for mark in found_in(repr(event).encode())}
 
 
 def _dump(server: EmbeddedServer, *options: str) -> bytes:
