@@ -16,6 +16,7 @@ MODULES = (
     "sealing",
     "evidence",
     "journal",
+    "erasure",
 )
 
 
