@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.agenda import agenda_calendars
 from api.house import House
 from api.limits import MAX_BODY_BYTES, WORKER_THREADS
+from api.log_tiles import CHECKPOINT_HEADER, Herald, log_tiles
 from api.router import graphql_router
 from api.schema import schema
 from api.survey_form import survey_form
@@ -47,6 +48,7 @@ def create_app(house: House) -> FastAPI:
     for form in (survey_form, withdrawal_form):
         app.include_router(form(house.log, house.link_secret, house.settings.company))
     app.include_router(agenda_calendars(house))
+    app.include_router(log_tiles(house))
 
     @app.get("/healthz")
     async def alive() -> dict[str, str]:
@@ -66,7 +68,7 @@ def create_app(house: House) -> FastAPI:
         except Unavailable as error:
             return JSONResponse({"status": "unavailable", "reason": str(error)}, status_code=503)
 
-    app.add_middleware(Doorkeeper)
+    app.add_middleware(Doorkeeper, herald=Herald(house))
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts(house), www_redirect=False)
     return app
 
@@ -81,10 +83,11 @@ def hosts(house: House) -> list[str]:
 
 
 class Doorkeeper:
-    """Refuses bodies that are too large, before they are read to the end, and adds the security headers."""
+    """Refuses bodies that are too large before they are read to the end; adds the security headers and the checkpoint."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, herald: Herald) -> None:
         self.app = app
+        self.herald = herald
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -92,6 +95,7 @@ class Doorkeeper:
             return
         length = dict(scope["headers"]).get(b"content-length", b"0")
         received, refused, begun = 0, False, False
+        short = await self.herald.short()
 
         async def counted() -> Message:
             nonlocal received, refused
@@ -113,6 +117,8 @@ class Doorkeeper:
                 headers = MutableHeaders(scope=message)
                 for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
+                if short is not None:
+                    headers[CHECKPOINT_HEADER] = short
             await send(message)
 
         if length.isdigit() and int(length) > MAX_BODY_BYTES:

@@ -8,7 +8,16 @@ from typing import Annotated, Any
 import typer
 
 from api import doctor as checks
-from api import import_cli, keys_cli, ledger_cli, looking_back, policies_cli, running
+from api import (
+    erasure_cli,
+    import_cli,
+    keys_cli,
+    ledger_cli,
+    looking_back,
+    policies_cli,
+    running,
+    sealing_cli,
+)
 from api.terminal import Json, catch_up, fail, generated, house, progress, say, show, table
 from domain import DECIDERS
 from eventstore.catalogue import as_markdown, catalogue, sentence
@@ -26,6 +35,8 @@ app = typer.Typer(
 )
 app.add_typer(import_cli.app, name="import")
 app.add_typer(keys_cli.app, name="keys")
+app.add_typer(erasure_cli.app, name="privacy")
+app.add_typer(sealing_cli.app, name="sealing")
 app.command()(ledger_cli.ledger)
 app.command()(ledger_cli.simulate)
 app.command()(policies_cli.policies)

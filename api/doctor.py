@@ -9,6 +9,7 @@ import psycopg
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
+from api import running
 from api.house import House, open_house
 from api.settings import Settings, complaints
 from domain.kernel import Refused
@@ -16,6 +17,8 @@ from eventstore.custody.officer import fingerprint
 from eventstore.custody.providers import KeyFileError
 from eventstore.database import SchemaError, Unavailable
 from eventstore.embedded import EmbeddedServerError
+from eventstore.sealing.heads import newest
+from eventstore.sealing.sources import EVENTS
 from processes.completeness import gaps
 from processes.mailboxes import mailbox_of
 
@@ -23,6 +26,7 @@ MIN_FREE_BYTES = 1_000_000_000
 MAX_CALM_LAG_EVENTS = 10_000
 MAX_GAPS_TOLD = 3
 MAX_EPOCH_AGE = timedelta(days=32)
+MAX_CALM_SEALING_LAG = timedelta(seconds=30)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -115,6 +119,7 @@ def _inside(house: House) -> list[Finding]:
     missing = gaps(house.log)
     return [
         *found,
+        _sealing(house),
         Finding("follow-ups", not late, says),
         Finding(
             "ledger",
@@ -181,3 +186,25 @@ def _keys(house: House) -> list[Finding]:
             else "Nobody can block personal values yet. The data protection officer needs a key: bitacora keys dpo.",
         ),
     ]
+
+
+def _sealing(house: House) -> Finding:
+    """How far the log is sealed, or why it is not."""
+    sealer = running.sealer(house)
+    if sealer.refusal_file.exists():
+        return Finding("sealing", False, sealer.refusal_file.read_text())
+    with house.log.pool.connection() as db:
+        head = newest(db, EVENTS)
+        size = 0 if head is None else head.size
+        row = db.execute("select now() - recorded_at from es.event where position = %s", [size + 1]).fetchone()
+    sealed = (
+        "Nothing is sealed yet."
+        if head is None
+        else f"{size:,} events are sealed, {head.signed_at:%Y-%m-%d %H:%M:%S} UTC."
+    )
+    if row is None:
+        return Finding("sealing", True, sealed)
+    behind = house.log.reader.head() - size
+    ok = row[0] <= MAX_CALM_SEALING_LAG
+    says = f"{sealed} {behind:,} more wait, the oldest for {row[0].total_seconds():,.0f} s."
+    return Finding("sealing", ok, says if ok else f"{says} Is bitacora work running?")

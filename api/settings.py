@@ -1,5 +1,6 @@
 """The settings: what may be set, what it means, and what it is if nothing is said. The only reader of the environment."""
 
+import base64
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -7,6 +8,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from eventstore.sealing.anchors import must_be_url
+from eventstore.sealing.notes import COSIGNATURE, KEY_BYTES, NoteError, VerifierKey
+from processes.letters import Unwritable, address
 from processes.mailboxes import mailbox_of
 from processes.webhooks import Target
 
@@ -21,7 +25,10 @@ def complaints(error: ValidationError | SettingsError) -> Iterator[str]:
         yield f"The setting BITACORA_{name.upper()} cannot be that: it is no JSON."
         return
     for found in error.errors():
-        name = str(found["loc"][0]) if found["loc"] else ""
+        if not found["loc"]:
+            yield f"The settings cannot be so: {found['msg'].removeprefix('Value error, ').rstrip('.')}."
+            continue
+        name = str(found["loc"][0])
         told = "that" if name in SECRETS else repr(found["input"])
         yield f"The setting BITACORA_{name.upper()} cannot be {told}: {found['msg'].removeprefix('Value error, ').rstrip('.')}."
 
@@ -99,6 +106,29 @@ class Settings(BaseSettings):
     webhooks: dict[str, Webhook] = Field(
         default={}, description='Systems that are told: {"erp": {"url": "https://...", "secret": "whsec_..."}}'
     )
+    sealing_key: Path | None = Field(
+        default=None, description="The file with the keys that sign tree heads; without it one is made in the home."
+    )
+    sealing_program: str | None = Field(
+        default=None, description="A program that signs instead: it reads from stdin and prints 64 bytes of Ed25519."
+    )
+    sealing_public_key: str | None = Field(
+        default=None, description="The public key of the program that signs: 32 bytes in base64."
+    )
+    checkpoints: Path | None = Field(
+        default=None, description="The append-only file of signed tree heads; without it one is kept in the home."
+    )
+    auditor: str | None = Field(default=None, description="Who gets the newest tree head by mail, once a day.")
+    time_stamping: str | None = Field(
+        default=None, description="The URL of a time stamping authority (RFC 3161), asked once a day."
+    )
+    time_stamping_roots: Path | None = Field(
+        default=None, description="The certificates (PEM) that time stamps are verified up to."
+    )
+    witnesses: dict[str, str] = Field(
+        default={},
+        description='Witnesses of the log (C2SP) by public key: {"witness.example+1a2b3c4d+B...": "https://..."}',
+    )
     pool_size: int = Field(default=16, ge=2, le=100, description="Database connections that one process may hold.")
 
     @field_validator("keys_provider")
@@ -117,6 +147,60 @@ class Settings(BaseSettings):
         if place is not None and "://" in place:
             mailbox_of(place)
         return place
+
+    @field_validator("auditor")
+    @classmethod
+    def can_be_written_to(cls, to: str | None) -> str | None:
+        """Refused if no mail can be sent to it."""
+        if to is not None:
+            try:
+                address(to, "")
+            except Unwritable as error:
+                raise ValueError(str(error)) from error
+        return to
+
+    @field_validator("time_stamping")
+    @classmethod
+    def can_be_asked(cls, url: str | None) -> str | None:
+        """Refused if it is no URL."""
+        return None if url is None else must_be_url(url, plain=True)
+
+    @field_validator("witnesses")
+    @classmethod
+    def can_witness(cls, witnesses: dict[str, str]) -> dict[str, str]:
+        """Refused unless each has a public key of a witness and a URL."""
+        for vkey, url in witnesses.items():
+            try:
+                key = VerifierKey.parse(vkey)
+            except NoteError as error:
+                raise ValueError(f"{error} It is the public key of a witness, as its operator prints it") from error
+            if key.kind != COSIGNATURE:
+                raise ValueError(f"the key of {key.name} is that of a log, not of a witness (type 4)")
+            must_be_url(url)
+        return witnesses
+
+    @model_validator(mode="after")
+    def signs_by_one_means(self) -> "Settings":
+        """Refused if a program is to sign and its public key is not known."""
+        if (self.sealing_program is None) != (self.sealing_public_key is None):
+            raise ValueError("BITACORA_SEALING_PROGRAM and BITACORA_SEALING_PUBLIC_KEY are set together, or neither")
+        if self.sealing_public_key is not None and self.sealing_public is None:
+            raise ValueError("BITACORA_SEALING_PUBLIC_KEY is 32 bytes in base64")
+        return self
+
+    @property
+    def sealing_public(self) -> bytes | None:
+        """The bytes of the public key of the program that signs."""
+        try:
+            public = base64.b64decode(self.sealing_public_key or "", validate=True)
+        except ValueError:
+            return None
+        return public if len(public) == KEY_BYTES else None
+
+    @property
+    def sealing_folder(self) -> Path:
+        """What the sealer knows by itself. It belongs into the backup, apart from that of the database."""
+        return self.home / "sealing"
 
     @property
     def public_url(self) -> str:

@@ -1,6 +1,7 @@
 """The keys that tree heads are signed with: a file for its owner alone, made at first use; and how a key follows another."""
 
 import os
+import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -13,7 +14,9 @@ from eventstore.sealing.state import flush_folder
 
 OVERLAP = timedelta(days=30)
 """For so long the key before signs as well, so that whoever knows only that one can check, and learn the new one."""
+MAX_OVERLAP = timedelta(days=3_650)
 MAX_KEYS = 15
+SIGN_TIMEOUT_S = 10
 UNTIL = " until="
 
 Signers = Callable[[str], Sequence[Signer]]
@@ -120,6 +123,35 @@ class KeyFile:
     def _locked(self) -> AbstractContextManager[None]:
         self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         return locked(self.file.with_name(f"{self.file.name}.lock"))
+
+
+@dataclass(frozen=True, slots=True)
+class SigningProgram:
+    """A program that signs with a key which never comes here: it reads the message from stdin and prints 64 bytes.
+
+    `public` is the public half of its Ed25519 key.
+    """
+
+    command: Sequence[str]
+    public: bytes
+
+    def signers(self, origin: str) -> list[Signer]:
+        """The one who signs."""
+        return [Signer(VerifierKey(origin, self.public), self.sign)]
+
+    def sign(self, message: bytes) -> bytes:
+        """Its signature, checked. Raises `SigningKeyError`."""
+        name = self.command[0]
+        try:
+            done = subprocess.run(self.command, input=message, capture_output=True, timeout=SIGN_TIMEOUT_S, check=False)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise SigningKeyError(f"The program that signs, {name}, cannot be run: {error}.") from error
+        if done.returncode:
+            told = done.stderr.decode(errors="replace").strip()[:200]
+            raise SigningKeyError(f"The program that signs, {name}, failed: {told or done.returncode}.")
+        if not VerifierKey("program", self.public).verifies(message.decode(), done.stdout):
+            raise SigningKeyError(f"What {name} printed is no signature by the public key that is set.")
+        return done.stdout
 
 
 def _fresh(origin: str) -> SigningKey:

@@ -24,6 +24,7 @@ from eventstore.reader import LogCorrupted
 from eventstore.sealing import points
 from eventstore.sealing.agreement import CALL, STOPPED, Agreement, Inconsistent, changed
 from eventstore.sealing.checkpoint_file import CheckpointFile
+from eventstore.sealing.heads import origin_of
 from eventstore.sealing.keys import KeyFile, Signers, SigningKeyError
 from eventstore.sealing.leaves import Unsealable
 from eventstore.sealing.merkle import Frontier, leaf_hash
@@ -347,8 +348,3 @@ class Sealer:
     def _tell_refusal(self, reason: str) -> None:
         with suppress(OSError):
             self.refusal_file.write_text(reason)
-
-
-def origin_of(source: str, log_id: UUID) -> str:
-    """The name under which the tree of a log is known to everybody."""
-    return f"bitacora/{source}/{log_id}"

@@ -17,6 +17,7 @@ from eventstore.custody.officer import Officer
 from eventstore.envelope import Request
 from eventstore.log import Log
 from processes.erasing import Eraser
+from processes.erasure_ledger import Ledger
 from processes.papers import Papers
 from projections import VIEWS
 from projections.engine import Engine
@@ -30,21 +31,25 @@ SOME = {"erasures", "due", "follow_ups", "customers", "identities", "staff", "ti
 class Office:
     """Requests on a log, an officer, an eraser and a clock that stands until it is moved."""
 
-    def __init__(self, log: Log, dsn: str, home: Path, *, inbox: Path | None = None) -> None:
+    def __init__(
+        self, log: Log, dsn: str, home: Path, *, inbox: Path | None = None, now: datetime | None = None
+    ) -> None:
         self.log, self.dsn, self.home = log, dsn, home
-        self.now = moment("2026-06-01 12:00")
+        self.now = now or moment("2026-06-01 12:00")
         self.engine = Engine(log, log.pool, [view for view in VIEWS if view.name in SOME])
         self.custodian = Custodian(dsn, log.keys)
         self.officer = Officer.new()
-        self.custodian.name_officer(self.officer.public)
+        if self.custodian.officer() is None:
+            self.custodian.name_officer(self.officer.public)
         self.papers = Papers.of(home, str(inbox) if inbox else None)
+        self.ledger = Ledger(home / "privacy" / "erasures.jsonl")
         self.eraser = self.hire()
         self._numbers = count(1)
 
     def hire(self, **words: Any) -> Eraser:
         """Another eraser for the same office."""
         return Eraser(
-            self.log, self.engine, self.custodian, self.papers, self.dsn,
+            self.log, self.engine, self.custodian, self.papers, self.ledger, self.dsn,
             now=lambda: self.now, **{"seal": self.seal, "patient": False, **words},
         )  # fmt: skip
 
