@@ -111,7 +111,7 @@ class Doorkeeper:
             if refused:
                 if not begun:
                     begun = True
-                    await _too_large(send)
+                    await _too_large(send, short)
                 return
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
@@ -128,7 +128,7 @@ class Doorkeeper:
         await self.app(scope, counted, guarded)
 
 
-async def _too_large(send: Send) -> None:
+async def _too_large(send: Send, short: str | None) -> None:
     reason = f"A request has at most {MAX_BODY_BYTES:,} bytes. Send it in parts, or bitacora import commands."
     body = orjson.dumps({"errors": [{"message": reason, "extensions": {"code": "TOO_LARGE", "limit": "body"}}]})
     headers = [
@@ -136,6 +136,7 @@ async def _too_large(send: Send) -> None:
         (b"content-length", str(len(body)).encode()),
         (b"connection", b"close"),
     ]
-    headers += [(name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
+    told = SECURITY_HEADERS if short is None else {**SECURITY_HEADERS, CHECKPOINT_HEADER: short}
+    headers += [(name.encode(), value.encode()) for name, value in told.items()]
     await send({"type": "http.response.start", "status": 413, "headers": headers})
     await send({"type": "http.response.body", "body": body})
