@@ -24,7 +24,7 @@ class Shared:
     """What all memories of a policy share, kept from one batch to the next: only what is new is read.
 
     `counted` is the position up to which the views have come that the policy counts from. `without` are the positions of
-    events that do not count; they may become more. `ahead`: it was learnt of a decision that may not come to be.
+    events that do not count; they may become more. `unsure`: it was learnt of a decision that may not come to be.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Shared:
 
     def forget(self) -> None:
         """Begins anew."""
-        self.ahead = False
+        self.unsure = False
         given = (self._lists,) if self._policy.views else ()
         self.known = self._policy.shared(*given) if self._policy.shared is not None else None
         self._position = 0
@@ -174,7 +174,7 @@ class Memories(Generic[M]):
             self._noted[each] = self._noted.get(each, 0) + 1
         if self._shared is not None and type(event) in self._policy.learning:
             self._shared.note(event, at)
-            self._shared.ahead = True
+            self._shared.unsure = True
             self._noted[ALL] = self._noted.get(ALL, 0) + 1
 
     def leave(self, subject: UUID | None) -> None:

@@ -46,12 +46,12 @@ class Sharing:
             self.take_back(learning)
             raise
         for shared in self._of(learning):
-            shared.ahead = False
+            shared.unsure = False
 
     def take_back(self, names: Collection[str]) -> None:
         """What these policies decided did not come to be: whoever learnt of it begins anew."""
         for shared in self._of(names):
-            if shared.ahead:
+            if shared.unsure:
                 shared.forget()
 
     def _of(self, names: Collection[str]) -> Iterator[Shared]:
