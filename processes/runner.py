@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,11 +12,11 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.errors import UniqueViolation
 
-from domain.follow_up import FollowUpScheduled, FollowUpSuppressed
+from domain.follow_up import FollowUpPostponed, FollowUpScheduled
 from domain.kernel import Command, Refused, derived
 from eventstore.blocked import blocked, goes_on
 from eventstore.database import Unavailable, reachable
-from eventstore.envelope import Draft, Happened, Origin, Recorded, Request
+from eventstore.envelope import Draft, Happened, Request
 from eventstore.log import Conflict, Log, Outdated
 from processes import points
 from processes.decisions import Decisions, as_recorded, pause
@@ -24,9 +24,10 @@ from processes.firing import Firing
 from processes.lives import Lives, activated, lives_of
 from processes.memories import Memories
 from processes.policy import ALREADY_PROMISED, LEFT_ALONE, LOOP, Policy
+from processes.reactions import because_of, ids_of, is_row, turns_of
 from processes.retiring import Retiring
 from processes.sharing import Sharing, learn_together
-from processes.triggers import Stretch, apart, corrected_between, next_of, reaction_id
+from processes.triggers import Stretch, apart, corrected_between, next_of
 from projections.engine import Engine
 from projections.lists import Lists
 
@@ -34,13 +35,17 @@ TRIGGERS_PER_STEP = 500
 MAX_LOOKED_THROUGH = 2_000
 """Of more events than these it is not looked beforehand whom they concern."""
 MAX_TRIES = 20
+PROMISED = (FollowUpScheduled, FollowUpPostponed)
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one step of a policy came to. At the head nothing is left to read; `taken`: another worker is at it."""
+    """What one step of a policy came to. At the head nothing is left to read; `taken`: another worker is at it.
+
+    `soonest` is the first moment for which something was promised.
+    """
 
     policy: str
     position: int = 0
@@ -49,6 +54,7 @@ class Step:
     refused: int = 0
     at_head: bool = True
     taken: bool = False
+    soonest: datetime | None = None
 
 
 class Runner:
@@ -200,17 +206,21 @@ class Runner:
 
         `stretch` is what is new, for whoever read it already: then it is reacted to that, and to nothing after it.
         """
+        careful = False
         with reachable():
             for _ in range(MAX_TRIES):
                 try:
                     with self.log.pool.connection() as db, self._shared.learning(policy.name):
-                        return self._react(db, policy, stretch)
-                except (UniqueViolation, Outdated):  # somebody wrote to a stream, or was blocked, meanwhile: look again
-                    stretch = None
+                        return self._react(db, policy, stretch, careful=careful)
+                except (UniqueViolation, Outdated) as error:  # somebody wrote to a stream, or was blocked, meanwhile
+                    stretch, careful = None, careful or isinstance(error, UniqueViolation)
                     time.sleep(pause())
         return Step(policy.name, at_head=False, taken=True)
 
-    def _react(self, db: Connection, policy: Policy[Any], stretch: Stretch | None) -> Step:
+    def _react(
+        self, db: Connection, policy: Policy[Any], stretch: Stretch | None = None, *, careful: bool = False
+    ) -> Step:
+        """`careful`: the log is asked beforehand what was done already; otherwise it turns down what was."""
         with db.transaction():
             row = db.execute(
                 "select c.position, coalesce((select max(e.position) from es.event e), 0) from es.checkpoint c "
@@ -232,7 +242,7 @@ class Runner:
             policy, begin, end = turn
             triggers, endless, position = self._triggers(db, policy, begin, end, stretch)
             stopped = dict.fromkeys(endless, LOOP) | self._left_alone(db, triggers, stretch)
-            decisions = self._decide(db, policy, triggers, stopped, head, stretch)
+            decisions = self._decide(db, policy, triggers, stopped, head, stretch, careful)
             points.reached("reaction: decided")
             if position > start:
                 # Should this be lost, the same is read and decided again, and nothing is appended twice.
@@ -248,7 +258,9 @@ class Runner:
         if decisions.drafts:
             points.reached("reaction: committed, not flushed")
         appended, refused = len(decisions.drafts), len(decisions.refused)
-        return Step(policy.name, position, len(triggers), appended, refused, at_head=position >= head)
+        moments = [draft.event.due_at for draft in decisions.drafts if isinstance(draft.event, PROMISED)]
+        soonest = min(moments, default=None)
+        return Step(policy.name, position, len(triggers), appended, refused, position >= head, soonest=soonest)
 
     def _triggers(
         self, db: Connection, policy: Policy[Any], start: int, end: int, stretch: Stretch | None
@@ -276,6 +288,7 @@ class Runner:
         stopped: Mapping[int, str],
         head: int,
         stretch: Stretch | None,
+        careful: bool,
     ) -> Decisions:
         """Lets a policy react to one trigger after the other; each time it knows what it decided because of those before."""
         decisions = Decisions(self.log)
@@ -290,17 +303,22 @@ class Runner:
                 end = head  # which says the same of everybody, and nothing is to be looked for after it
             before = [Happened(each.event, as_recorded(each, each.because or 0)) for each in decisions.drafts]
             memories = Memories(policy, self.log.reader, subjects, end, shared, reacted=(first, head), imagined=before)
-            turns = list(_turns(policy, memories, group))
+            turns = list(turns_of(policy, memories, group))
             if len(turns) > 1:
                 if shared is not None:
                     shared.at(group[0].at.position)
-                self._learn_ahead(policy, memories, group, decisions)
+                self._learn_ahead(policy, memories, group, decisions, careful)
             for turn in turns:
-                self._take(policy, memories, turn, stopped, decisions)
+                self._take(policy, memories, turn, stopped, decisions, careful)
         return decisions
 
     def _learn_ahead(
-        self, policy: Policy[Any], memories: Memories[Any], triggers: Sequence[Happened], decisions: Decisions
+        self,
+        policy: Policy[Any],
+        memories: Memories[Any],
+        triggers: Sequence[Happened],
+        decisions: Decisions,
+        careful: bool,
     ) -> None:
         """Reads in one go what the turns will ask for, as far as it can be guessed; what it is not, they read."""
         guessed: list[Command] = []
@@ -310,8 +328,9 @@ class Runner:
                 known = memories.foreseen(policy.subject_of(event, at), at.position)
                 commands = list(policy.react(event, at, known))
                 guessed += commands
-                ids += _ids(policy, at, commands)
-        decisions.look_for(ids)
+                ids += ids_of(policy, at, commands)
+        if careful:
+            decisions.look_for(ids)
         decisions.learn_for(guessed)
 
     def _take(
@@ -321,6 +340,7 @@ class Runner:
         turn: Sequence[Happened],
         stopped: Mapping[int, str],
         decisions: Decisions,
+        careful: bool,
     ) -> None:
         """Decides what follows from triggers that know nothing of one another."""
         asked = [
@@ -331,14 +351,9 @@ class Runner:
             )
             for event, at in turn
         ]
-        ids = [_ids(policy, at, commands) for commands, (_, at) in zip(asked, turn, strict=True)]
-        before = decisions.look_for(
-            [
-                id
-                for (row, *steps), (event, _) in zip(ids, turn, strict=True)
-                for id in ((row, *steps) if policy.is_trigger(event) else steps)
-            ]
-        )
+        ids = [ids_of(policy, at, commands) for commands, (_, at) in zip(asked, turn, strict=True)]
+        if careful:
+            decisions.look_for([id for each in ids for id in each])
         decisions.learn_for(
             command
             for commands, (_, *steps) in zip(asked, ids, strict=True)
@@ -349,7 +364,8 @@ class Runner:
             drafts: list[Draft] = []
             for command, id in zip(commands, steps, strict=True):
                 drafts += decisions.take(command, because_of(policy, at, id))
-            if policy.is_trigger(event) and before.isdisjoint((row, *steps)) and not any(map(is_row, drafts)):
+            has_row = not policy.is_trigger(event) or any(map(is_row, drafts))
+            if not has_row and not decisions.look_for((row, *steps)):
                 drafts += decisions.take(policy.pass_over(at, ALREADY_PROMISED), because_of(policy, at, row))
             for draft in drafts:
                 memories.note(draft.event, as_recorded(draft, at.position), at.position)
@@ -359,42 +375,3 @@ class Runner:
     def fire(self, now: datetime, only: Collection[str] | None = None) -> int:
         """Decides about every follow-up of these policies that is due; returns how many events that came to."""
         return self.retiring.take_back(now) + self.firing.fire(now, only)
-
-
-def because_of(policy: Policy[Any], at: Recorded, command_id: UUID) -> Request:
-    """How a policy asks for something because of an event."""
-    return Request(
-        actor=policy.actor,
-        origin=Origin(at.origin) if policy.include_imported else Origin.LIVE,
-        occurred_at=at.occurred_at,
-        command_id=command_id,
-        correlation_id=at.correlation_id,
-        because=at.position,
-    )
-
-
-def _turns(policy: Policy[Any], memories: Memories[Any], triggers: Sequence[Happened]) -> Iterator[list[Happened]]:
-    """The triggers in turns that are decided together: in none of them anybody comes twice.
-
-    Where all memories share something, each knows what was decided before it, so everyone has a turn of its own.
-    """
-    turn: list[Happened] = []
-    seen: set[UUID | None] = set()
-    for each in triggers:
-        subject = memories.whom(policy.subject_of(*each))
-        if turn and (subject in seen or policy.shared is not None):
-            yield turn
-            turn, seen = [], set()
-        turn.append(each)
-        seen.add(subject)
-    yield turn
-
-
-def _ids(policy: Policy[Any], at: Recorded, commands: Sequence[Command]) -> list[UUID]:
-    """The ids of what a policy asks for because of an event: the one of a row that nothing else makes, and the others."""
-    return [reaction_id(policy, at.position, step) for step in ("row", *range(len(commands)))]
-
-
-def is_row(draft: Draft) -> bool:
-    """Whether this is a row in the ledger for what set the policy off."""
-    return isinstance(draft.event, FollowUpScheduled | FollowUpSuppressed)

@@ -43,7 +43,7 @@ from processes.firing import as_it_came, done_last, in_time
 from processes.imagined import Imagined, ImaginedMemories
 from processes.lives import activated
 from processes.policy import ALREADY_PROMISED, Policy
-from processes.runner import because_of, is_row
+from processes.reactions import because_of, is_row
 from processes.simulated import Outcome, Simulation
 from processes.triggers import ends_of_long_chains, is_reaction, may_set_off
 from projections.fold import Fold

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from threading import Event as Signal
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 from domain.values import EMPTY
 from eventstore.database import Unavailable, reachable
@@ -20,7 +20,7 @@ from processes.lives import Lives
 from processes.mailboxes import Away
 from processes.policy import Policy
 from processes.ports import Ports
-from processes.runner import Runner
+from processes.runner import Runner, Step
 from processes.transports import Transport
 from projections.engine import Engine
 from projections.touchpoints import due, follow_ups
@@ -28,6 +28,8 @@ from projections.view import View
 
 CHECK_EVERY_S = 1.0
 """How often at least it is looked whether the ledger is complete; whenever there is nothing else to do as well."""
+FIRE_EVERY_S = 0.2
+"""How often at least it is looked what is due, however much there is to react to."""
 DECIDING = "deciding"
 """What only one worker of a database is at."""
 
@@ -62,7 +64,7 @@ class Worker:
         self.runner = Runner(log, engine, lives)
         self.delivery = Delivery(log, engine, lives, transport, stationery, ports)
         self.completeness = Completeness(log, engine, lives) if follow_ups.view in engine.views else None
-        self._checked = 0.0
+        self._checked = self._fired = 0.0
         self._now = now
         self._busy = Lock()
         self._ready = False
@@ -76,27 +78,43 @@ class Worker:
             if not self._ready:
                 self.runner.activate(self._now())
                 self._ready = True
-            caught_up, went_on, failures = self._decide()
-            went_on |= self.delivery.deliver(self._now, caught_up=caught_up) > 0
+            decided = self._decide()
+            went_on, failures = decided.went_on, decided.failures
+            if not decided.pressed:
+                went_on |= self.delivery.deliver(self._now, caught_up=decided.fired) > 0
             if not went_on or time.monotonic() - self._checked > CHECK_EVERY_S:
                 self._check()
             if failures:
                 raise failures[0]
             return went_on
 
-    def _decide(self) -> tuple[bool, bool, list[Exception]]:
-        """Reacts and keeps promises, unless another worker is at it: what depends on an order has that of one worker.
-
-        Says whether it was ours, whether something happened, and what went wrong.
-        """
+    def _decide(self) -> "Decided":
+        """Reacts and keeps promises, unless another worker is at it: what depends on an order has that of one worker."""
         with reachable(), self.runner.log.pool.connection() as db, alone(db, DECIDING) as ours:
             if not ours:
-                return False, False, []
+                return Decided()
             steps, failures = self.runner.react_all()
+            if self._is_pressed(steps):
+                return Decided(failures, went_on=True, pressed=True)
             went_on = any(step.appended > 0 or not step.at_head for step in steps)
             # Who has reacted to all there is may decide about what is due.
             ready = {step.policy for step in steps if step.at_head and not step.taken}
-            return True, (self.runner.fire(self._now(), ready) > 0) or went_on, failures
+            went_on |= self.runner.fire(self._now(), ready) > 0
+            self._fired = time.monotonic()
+            return Decided(failures, went_on, fired=True)
+
+    def _is_pressed(self, steps: Sequence[Step]) -> bool:
+        """Whether others have recorded more meanwhile, which is reacted to before it is looked what is due.
+
+        Not if something was promised for now, nor if it was not looked for a while.
+        """
+        if time.monotonic() - self._fired > FIRE_EVERY_S:
+            return False
+        now = self._now()
+        if any(step.soonest is not None and step.soonest <= now for step in steps):
+            return False
+        ours = max((step.position for step in steps), default=0) + sum(step.appended for step in steps)
+        return self.runner.log.reader.head() > ours
 
     def _check(self) -> None:
         if self.completeness is not None:
@@ -112,6 +130,18 @@ class Worker:
         """Works until `stop`: each second, and at once when something is appended. Comes back after a failure."""
         with Clock(lambda: tried(self.step)):
             keep_on(self.step, dsn, stop)
+
+
+class Decided(NamedTuple):
+    """What came of deciding: what went wrong, whether something happened, and whether there was time to fire.
+
+    `pressed`: there is so much to react to that it was not looked what is due.
+    """
+
+    failures: Sequence[Exception] = ()
+    went_on: bool = False
+    pressed: bool = False
+    fired: bool = False
 
 
 def keep_on(step: Callable[[], bool], dsn: str, stop: Signal) -> None:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import current_thread
 from typing import Any
@@ -19,7 +19,7 @@ from domain.staff import AddStaff, StaffAdded
 from eventstore.envelope import Recorded
 from eventstore.log import Log
 from eventstore.reader import Reader
-from processes import completeness, firing, points
+from processes import completeness, firing, points, worker
 from processes.completeness import Completeness
 from processes.memories import Shared
 from processes.policy import Policy, cancel, done
@@ -108,7 +108,32 @@ def test_many_triggers_ask_the_log_no_more_often_than_few(
             calls.clear()
         [step] = shop.worker.runner.react_all()[0]
         assert step.appended == orders
-        assert [len(calls) for calls in asked] == [1, 1]
+        assert [len(calls) for calls in asked] == [0, 1]
+
+
+def test_what_was_done_already_is_found_out_where_it_is_appended(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The checkpoint is set back, and of the same command something else would come now."""
+    steps = ["one"]
+    policy = Policy("stepping", version=1, memory=Known)
+
+    @policy.trigger(OrderPlaced)
+    def promise(placed: OrderPlaced, at: Recorded, known: Known) -> Iterator[Command]:
+        for step in steps:
+            yield policy.promise(at, step, ACT, at.occurred_at.replace(year=2027))
+
+    shop = opened(house, tmp_path, policy)
+    shop.order(shop.customer(), "2026-01-01 12:00")
+    shop.worker.run()
+    steps[:] = ["other"]
+    done = counted(monkeypatch, Log, "done")
+    with shop.log.pool.connection() as db:
+        db.execute("update es.checkpoint set position = 0 where name = %s", [policy.actor])
+    head = shop.log.reader.head()
+    shop.worker.run()
+    assert shop.log.reader.head() == head
+    assert done
 
 
 def test_what_was_guessed_wrong_is_asked_for_when_it_is_known(house: House, tmp_path: Path) -> None:
@@ -206,12 +231,11 @@ def test_what_policies_share_is_read_in_one_pass_when_a_worker_begins(
     for n in range(3):
         shop.do(AddStaff(staff_id=UUID(int=n + 1), name=f"S{n}", email=f"s{n}@shop.test"))
     shop.worker.run()
-    worker = shop.hire()
+    hired = shop.hire()
     pages = counted(monkeypatch, Reader, "page")
-    worker.step()
+    hired.step()
     assert sum(words["types"] == [StaffAdded.stored_as] for _, words in pages if words.get("types")) == 1
-    for runner in (worker.runner, worker.runner.firing):
-        sharing = runner._shared if runner is worker.runner else worker.runner.firing.shared
+    for sharing in (hired.runner._shared, hired.runner.firing.shared):
         for policy in policies:
             shared = sharing.of(policy)
             assert shared is not None
@@ -244,10 +268,10 @@ def test_one_that_cannot_learn_is_no_reason_for_the_others_not_to(house: House, 
     shop.do(AddStaff(staff_id=UUID(int=1), name="S", email="s@shop.test"))
     shop = Shop(house.log, tmp_path / "mail", policies=[])
     shop.policies = (broken, sound)
-    worker = shop.hire()
-    worker.runner.activate(shop.now)
+    hired = shop.hire()
+    hired.runner.activate(shop.now)
     shop.order(shop.customer(), "2026-01-01 12:00")
-    steps, failures = worker.runner.react_all()
+    steps, failures = hired.runner.react_all()
     assert [str(each) for each in failures] == ["it cannot"]
     assert [(step.policy, step.appended) for step in steps if step.appended] == [("sound", 1)]
 
@@ -396,3 +420,60 @@ def test_it_is_looked_once_for_all_policies_whether_rows_are_missing(
     assert {(gap.policy, gap.position) for gap in completeness.gaps(shop.log)} == {
         (entry.policy, entry.trigger_position) for entry in lost
     }
+
+
+# What comes first.
+
+
+def later(name: str) -> Policy[Known]:
+    """Promises something for the next day."""
+    policy = Policy(name, version=1, memory=Known)
+
+    @policy.trigger(OrderPlaced)
+    def promise(placed: OrderPlaced, at: Recorded, known: Known) -> Iterator[Command]:
+        yield policy.promise(at, "act", ACT, at.occurred_at + timedelta(days=1))
+
+    @policy.due
+    def keep(due: Due, now: datetime, known: Known) -> Iterator[Command]:
+        yield done(due, "DONE")
+
+    return policy
+
+
+def pressed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another order comes in while one is reacted to."""
+
+    def reached(here: str) -> None:
+        if here == "reaction: committed, not flushed":
+            shop.order(shop.customer(), shop.now)
+
+    monkeypatch.setattr(points, "reached", reached)
+
+
+def test_what_is_new_comes_before_what_is_due_but_not_for_ever(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = opened(house, tmp_path, later("patient"))
+    shop.order(shop.customer(), "2026-01-01 12:00")
+    shop.worker.run()
+    shop.now += timedelta(days=2)
+    pressed(shop, monkeypatch)
+    shop.order(shop.customer(), shop.now)
+    monkeypatch.setattr(worker, "FIRE_EVERY_S", 3_600)
+    assert [shop.worker.step() for _ in range(3)] == [True] * 3
+    assert not completed(shop)
+    assert len(shop.ledger()) == 4
+    monkeypatch.setattr(worker, "FIRE_EVERY_S", 0)
+    assert shop.worker.step()
+    assert len(completed(shop)) == 1
+
+
+def test_what_is_promised_for_now_is_kept_now_however_much_is_new(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = opened(house, tmp_path, policy_named("prompt"))
+    monkeypatch.setattr(worker, "FIRE_EVERY_S", 3_600)
+    pressed(shop, monkeypatch)
+    shop.order(shop.customer(), shop.now)
+    assert shop.worker.step()
+    assert len(completed(shop)) == 1
