@@ -287,8 +287,8 @@ class Runner:
         triggers: Sequence[Happened],
         stopped: Mapping[int, str],
         head: int,
-        stretch: Stretch | None,
-        careful: bool,
+        stretch: Stretch | None = None,
+        careful: bool = False,
     ) -> Decisions:
         """Lets a policy react to one trigger after the other; each time it knows what it decided because of those before."""
         decisions = Decisions(self.log)
