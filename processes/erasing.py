@@ -49,6 +49,7 @@ from processes.certificates import certificate, digest_of
 from processes.clock import Now, wall_clock
 from processes.decisions import Decisions, pause
 from processes.erasure import BEGUN, policy
+from processes.erasure_ledger import Entry, Ledger
 from processes.papers import Papers, remove
 from processes.persons import Person, letters_of, mails_of, quoting, words_of
 from processes.taking_back import open_promises, take_back
@@ -95,6 +96,7 @@ class Eraser:
         engine: Engine,
         custodian: Custodian,
         papers: Papers,
+        ledger: Ledger,
         dsn: str,
         *,
         now: Now = wall_clock,
@@ -105,11 +107,14 @@ class Eraser:
         self.engine = engine
         self.custodian = custodian
         self.papers = papers
+        self.ledger = ledger
         self._dsn = dsn
         self._forgetter = eraser.Eraser(dsn)
         self._now = now
         self._seal = seal
         self._patient = patient
+        self.waits_for_seal = False
+        """Whether something waits for the sealer."""
         self._resting: dict[UUID, datetime] = {}
 
     def step(self, only: UUID | None = None) -> bool:
@@ -124,9 +129,10 @@ class Eraser:
                 points.reached("erasing: taken")
                 return self._go_on(ours, now) if ours else False
 
-    def why_not(self, erasure_id: UUID) -> datetime | None:
-        """Until when a request rests."""
-        return self._resting.get(erasure_id)
+    def look_again(self) -> None:
+        """What rests is looked at in the next step: what it waited for may have come."""
+        self.waits_for_seal = False
+        self._resting.clear()
 
     def _waiting(self, db: Connection, now: datetime, only: UUID | None) -> list[UUID]:
         rows = db.execute(
@@ -221,6 +227,7 @@ class Eraser:
         """What can be made again from the log is made again without the person; many persons in one go."""
         persons = [self._person(id) for id in ids]
         for person in persons:
+            self._note(person)
             if person.until > now:
                 keys = [key.key_id for key in self._keys(person) if key.state != "DESTROYED"]
                 self.custodian.block(keys, until=person.until.date(), basis=person.legal_basis)
@@ -272,6 +279,7 @@ class Eraser:
     def _destroy(self, id: UUID, state: Erasure, now: datetime) -> bool:
         """What no law keeps any longer is destroyed; when that is all, it is looked whether anything is left."""
         person = self._person(id)
+        self._note(person)
         keys = self._keys(person)
         there = [key for key in keys if key.state != "DESTROYED"]
         free = [key.key_id for key in there if person.until <= now and not is_held(state, key.key_class, now)]
@@ -302,6 +310,7 @@ class Eraser:
             for event, at in said:
                 self._forgetter.erase(event.key_ids, because=at.position, subjects=person.subjects)
         except NotSealed as waits:
+            self.waits_for_seal = True
             raise Waits(str(waits), now + SEALED_AFTER) from waits
 
     def _complete(self, person: Person, now: datetime) -> bool:
@@ -324,6 +333,17 @@ class Eraser:
         (first, at), (last, _) = said[0], said[-1]
         streams = self.log.reader.streams_of(first.subjects, at.position)
         return Person(id, first.subjects, frozenset(streams), at.position, last.until, last.legal_basis)
+
+    def _note(self, person: Person) -> None:
+        """The ledger knows of it before anything is purged or destroyed: an older log may be restored at any time."""
+        state, _ = self.log.state(erasure.decider, person.erasure_id)
+        at = self.log.reader.stream(person.erasure_id)[0].at
+        self.ledger.note(
+            Entry(
+                person.erasure_id, state.customer_id, state.kind, state.basis, state.method or "", at.occurred_at,
+                person.until, person.legal_basis,
+            )
+        )  # fmt: skip
 
     def _keys(self, person: Person) -> list[KeyStanding]:
         return self.custodian.of(person.subjects)

@@ -29,7 +29,9 @@ from domain.follow_up import (
 from domain.invitation import ExpireInvitation, RemindInvitation, SendInvitation
 from domain.kernel import Command, Refused
 from domain.policy import RegisterPolicy
+from domain.retention import ApplyRetention
 from domain.segment_membership import EnterSegment, ExitSegment
+from domain.subject_access import RecordSubjectAccess
 from eventstore.commands import camel
 from eventstore.database import Unavailable
 from eventstore.envelope import Origin
@@ -51,6 +53,8 @@ INTERNAL: tuple[type[Command], ...] = (
     RemindInvitation,
     ExpireInvitation,
     EnterSegment,
+    RecordSubjectAccess,
+    ApplyRetention,
     ExitSegment,
     SetSlaTarget,
     WarnSla,

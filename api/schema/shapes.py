@@ -189,6 +189,8 @@ class Shapes:
     def _shape(self, hint: Any, again: Callable[[Any], Any], made: Callable[[type], type], id_: Any, whole: Any) -> Any:
         origin, args = get_origin(hint), get_args(hint)
         if origin is Annotated:
+            if any(isinstance(word, domain.kernel.InLog) for word in args[1:]):
+                return Position
             return Ref if any(isinstance(word, domain.kernel.Ref) for word in args[1:]) else again(args[0])
         if origin in (Union, types.UnionType):
             return again(next(arg for arg in args if arg is not type(None))) | None

@@ -14,7 +14,7 @@ from psycopg import Connection
 
 from eventstore.sealing.leaves import EVENT_COLUMNS, Unsealable, event_entry
 
-DESTROYED = "erasure.keys_destroyed."
+DESTROYED = ("erasure.keys_destroyed.", "retention.keys_destroyed.")
 """How the stored names of events begin that say which keys were destroyed."""
 CLEAR_COLUMNS = re.sub(
     r"(\(extract\(epoch from (\w+)\) \* 1000000\)::bigint)",

@@ -147,7 +147,7 @@ def problems(bundle: ZipFile, policy: str, kept: list[Head], older: dict[int, by
             must(past <= recorded, "it was recorded before the one that stands before it")
             must(older.get(index, leaf) == leaf, "it is not the one that you kept")
             must(path is None or included(index, size, leaf, path) == root, "it is not in the tree")
-            if kind.startswith(b"erasure.keys_destroyed."):
+            if kind.startswith((b"erasure.keys_destroyed.", b"retention.keys_destroyed.")):
                 named |= {(index + 1, key) for key in json.loads(line["body"].encode(errors="surrogateescape"))["key_ids"]}
             erased += [(index + 1, because, key) for _, _, key, _, because in line["personal"] if because]
             past = recorded

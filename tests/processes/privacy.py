@@ -17,6 +17,7 @@ from eventstore.custody.officer import Officer
 from eventstore.envelope import Request
 from eventstore.log import Log
 from processes.erasing import Eraser
+from processes.erasure_ledger import Ledger
 from processes.papers import Papers
 from projections import VIEWS
 from projections.engine import Engine
@@ -38,13 +39,14 @@ class Office:
         self.officer = Officer.new()
         self.custodian.name_officer(self.officer.public)
         self.papers = Papers.of(home, str(inbox) if inbox else None)
+        self.ledger = Ledger(home / "privacy" / "erasures.jsonl")
         self.eraser = self.hire()
         self._numbers = count(1)
 
     def hire(self, **words: Any) -> Eraser:
         """Another eraser for the same office."""
         return Eraser(
-            self.log, self.engine, self.custodian, self.papers, self.dsn,
+            self.log, self.engine, self.custodian, self.papers, self.ledger, self.dsn,
             now=lambda: self.now, **{"seal": self.seal, "patient": False, **words},
         )  # fmt: skip
 
