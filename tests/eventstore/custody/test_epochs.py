@@ -50,6 +50,7 @@ def test_an_epoch_is_destroyed_when_the_last_backup_of_its_keys_is_gone_and_not_
     keeping.epochs.rotate(NOW)
     assert keeping.epochs.go_on(NOW + timedelta(days=29, hours=23)) == (2, 0, ())
     assert (keeping.folder / "kek-1").exists()
+    (keeping.folder / ".kek-1.4711").write_bytes((keeping.folder / "kek-1").read_bytes())  # of a maker who was killed
     assert keeping.epochs.go_on(NOW + timedelta(days=30)) == (2, 0, (1,))
     assert [file.name for file in keeping.folder.iterdir()] == ["kek-2"]
     assert [(each.epoch, each.state) for each in keeping.epochs.standings()] == [(1, "DESTROYED"), (2, "ACTIVE")]
@@ -225,7 +226,7 @@ def killed_and_gone_on(keeping: Keeping, times: int, seed: int) -> int:
 
 def keys_of(keeping: Keeping) -> dict[object, bytes]:
     """Every key, bare, unwrapped by the file of its epoch."""
-    keks = {int(file.name[4:]): file.read_bytes() for file in keeping.folder.iterdir()}
+    keks = {int(file.name[4:]): file.read_bytes() for file in keeping.folder.glob("kek-*")}
     rows = keeping.rows("select key_id, epoch, wrapped from keys.subject_key")
     return {key_id: aes_key_unwrap(keks[epoch], wrapped) for key_id, epoch, wrapped in rows}  # type: ignore[index, arg-type]
 
