@@ -20,8 +20,11 @@ from api.log_tiles import CHECKPOINT_HEADER, Herald, log_tiles
 from api.router import graphql_router
 from api.schema import schema
 from api.survey_form import survey_form
+from api.webhook_door import webhook_door
 from api.withdrawal_form import withdrawal_form
 from eventstore.database import Unavailable, reachable
+from eventstore.sealing.sources import READS
+from processes.clock import Now, wall_clock
 
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  # recognised, not bound
 
@@ -34,8 +37,8 @@ SECURITY_HEADERS = {
 }
 
 
-def create_app(house: House) -> FastAPI:
-    """The application of an open house."""
+def create_app(house: House, now: Now = wall_clock) -> FastAPI:
+    """The application of an open house. `now` is the time by which it is judged whether a webhook is of this moment."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -49,6 +52,8 @@ def create_app(house: House) -> FastAPI:
         app.include_router(form(house.log, house.link_secret, house.settings.company))
     app.include_router(agenda_calendars(house))
     app.include_router(log_tiles(house))
+    app.include_router(log_tiles(house, READS, "/reads"))
+    app.include_router(webhook_door(house, now))
 
     @app.get("/healthz")
     async def alive() -> dict[str, str]:
@@ -111,7 +116,7 @@ class Doorkeeper:
             if refused:
                 if not begun:
                     begun = True
-                    await _too_large(send)
+                    await _too_large(send, short)
                 return
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
@@ -128,7 +133,7 @@ class Doorkeeper:
         await self.app(scope, counted, guarded)
 
 
-async def _too_large(send: Send) -> None:
+async def _too_large(send: Send, short: str | None) -> None:
     reason = f"A request has at most {MAX_BODY_BYTES:,} bytes. Send it in parts, or bitacora import commands."
     body = orjson.dumps({"errors": [{"message": reason, "extensions": {"code": "TOO_LARGE", "limit": "body"}}]})
     headers = [
@@ -136,6 +141,7 @@ async def _too_large(send: Send) -> None:
         (b"content-length", str(len(body)).encode()),
         (b"connection", b"close"),
     ]
-    headers += [(name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
+    told = SECURITY_HEADERS if short is None else {**SECURITY_HEADERS, CHECKPOINT_HEADER: short}
+    headers += [(name.encode(), value.encode()) for name, value in told.items()]
     await send({"type": "http.response.start", "status": 413, "headers": headers})
     await send({"type": "http.response.body", "body": body})

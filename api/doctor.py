@@ -128,8 +128,16 @@ def _inside(house: House) -> list[Finding]:
             or "Every trigger has its row. To look through all of them anew: bitacora ledger --check.",
         ),
         *_waiting_for_somebody(house),
+        reading(house, datetime.now(UTC)),
         *_keys(house),
     ]
+
+
+def reading(house: House, now: datetime) -> Finding:
+    """Whether somebody looks at very many people."""
+    busiest = house.reads.busiest(now)
+    told = [f"{actor} looked at {count:,} people within the last hour." for actor, count in busiest]
+    return Finding("reads", not told, " ".join(told) or "Nobody looks at very many people.")
 
 
 def _waiting_for_somebody(house: House) -> list[Finding]:

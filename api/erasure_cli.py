@@ -13,7 +13,6 @@ from psycopg import sql
 from api import looking_back, running
 from api.house import House
 from api.operator import operator
-from api.privacy_cli import app as app
 from api.terminal import Json, catch_up, fail, house, progress, say, show, table
 from domain import erasure as erasures
 from domain.erasure import (
@@ -44,6 +43,10 @@ from processes.scrubbing import scrub_all
 from projections.customers import erasures as view
 from projections.customers.erasures import ErasureEntry
 from projections.table import Table
+
+app = typer.Typer(
+    help="What the data protection officer does: copies of people's data, erasure, who read what.", no_args_is_help=True
+)
 
 MAX_STEPS = 1_000
 SEALED_WITHIN_S = 30

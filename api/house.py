@@ -19,6 +19,7 @@ from eventstore.database import KEYS_SCHEMA, LOG_SCHEMA, VIEWS_SCHEMA, migrate, 
 from eventstore.embedded import SUPERUSER, EmbeddedServer
 from eventstore.log import Log
 from eventstore.personal import KeyRing
+from eventstore.reads import Reads
 from projections import VIEWS
 from projections.engine import Engine
 from projections.lists import Lists
@@ -47,6 +48,11 @@ class House:
     def link_secret(self) -> bytes:
         """The secret behind the links in letters and to calendars. Raises `KeyFileError`."""
         return self.log.keys.secret(LINKS)
+
+    @cached_property
+    def reads(self) -> Reads:
+        """The log of who looked at personal values."""
+        return Reads(self.log.pool)
 
     @cached_property
     def custodian(self) -> Custodian:

@@ -4,15 +4,19 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import UUID
 
+import orjson
 import typer
 
 from api.house import House
 from api.looking_back import customer_id
 from api.terminal import Json, fail, house, progress, say, show, table
 from domain.kernel import sealed_fields
+from eventstore.custody import eraser
 from eventstore.custody.officer import Officer, fingerprint
 from eventstore.custody.reading import OfficersRing
+from eventstore.custody.values import BlockedValues
 from eventstore.reader import PAGE_EVENTS, Reader
 
 app = typer.Typer(
@@ -67,6 +71,17 @@ def rotate(as_json: Json = False) -> None:
     say(
         f"The key of the epoch before is destroyed in {days} days, and backups of the keys from before are useless then."
     )
+
+
+@app.command("destroy-again")
+def destroy_again() -> None:
+    """After the keys' database was restored from a backup: destroy again what the log says was destroyed since.
+
+    Run it before anything else, while nobody uses the server. Twice is the same as once.
+    """
+    with house() as opened:
+        done = eraser.destroy_again(opened.log.pool, opened.custodian)
+    say(f"{done:,} keys were there again, and are destroyed." if done else "Nothing that was destroyed is there again.")
 
 
 @app.command()
@@ -131,6 +146,19 @@ def _blocked(opened: House, officer: Officer, customer: str) -> list[dict[str, A
             name = list(sealed_fields(type(event)))[slot]
             said = {"position": position, "occurred_at": at.occurred_at, "type": at.type, "field": name}
             found.append({**said, "value": getattr(event, name)})
+    return sorted(found + _corrected(opened, officer, whom), key=lambda each: each["position"])
+
+
+def _corrected(opened: House, officer: Officer, whom: UUID) -> list[dict[str, Any]]:
+    """Every value of a customer that was corrected."""
+    values = BlockedValues(opened.custodian).opened([whom], officer)
+    events = opened.log.reader.personal([each.position for each in values])
+    found = []
+    for each in values:
+        event, at = events[each.position]
+        name = list(sealed_fields(type(event)))[each.slot]
+        said = {"position": each.position, "occurred_at": at.occurred_at, "type": at.type, "field": name}
+        found.append({**said, "value": orjson.loads(each.value), "corrected_by": each.because})
     return found
 
 

@@ -24,7 +24,7 @@ from eventstore.sealing.checkpoint_file import CheckpointFile
 from eventstore.sealing.keys import KeyFile, SigningProgram
 from eventstore.sealing.notes import VerifierKey
 from eventstore.sealing.sealer import Sealer
-from eventstore.sealing.sources import EVENTS, Source
+from eventstore.sealing.sources import EVENTS, READS, Source
 from processes import POLICIES
 from processes.anchor_mail import AuditorMail
 from processes.clock import wall_clock
@@ -37,9 +37,11 @@ from processes.mailboxes import mailbox_of
 from processes.outbox import Outbox
 from processes.papers import Papers
 from processes.ports import folder_ports
-from processes.rotation import Rotation
+from processes.rectification import Rectification
+from processes.rotation import Rotation, now_and_then
 from processes.transports import MaildirTransport, SmtpTransport, Transport
 from processes.worker import Worker, keep_on
+from projections.forgetting import forget
 from projections.rebuild import rebuild_all
 
 STOP_TIMEOUT_S = 15
@@ -110,6 +112,11 @@ def eraser(house: House, *, patient: bool = True) -> Eraser:
     return Eraser(house.log, house.engine, house.custodian, papers, ledger, house.dsn, patient=patient)
 
 
+def rectification(house: House) -> Rectification:
+    """What blocks the values that were corrected."""
+    return Rectification(house.log, house.custodian, house.eraser, partial(forget, house.engine))
+
+
 def inbox(house: House) -> Inbox | None:
     """What reads the mail that comes in, if it comes in anywhere."""
     settings = house.settings
@@ -158,9 +165,11 @@ def working(house: House) -> Iterator[None]:
         ("views", lambda: house.engine.follow(house.dsn, stop)),
         ("worker", lambda: worker(house).follow(house.dsn, stop)),
         ("sealer", lambda: sealer(house).follow(stop)),
+        ("sealer of reads", lambda: sealer(house, READS).follow(stop)),
     ]
-    if house.settings.keys_rotation == "monthly":
-        tasks.append(("keys", lambda: Rotation(house.epochs).follow(stop)))
+    care = [Rotation(house.epochs).step] if house.settings.keys_rotation == "monthly" else []
+    care += [rectification(house).step] if house.settings.corrected_values == "block" else []
+    tasks.append(("keys", lambda: now_and_then(stop, *care)))
     if (anchors := anchoring(house)) is not None:
         tasks.append(("anchors", lambda: anchors.follow(stop)))
     tasks += [

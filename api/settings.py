@@ -1,21 +1,27 @@
 """The settings: what may be set, what it means, and what it is if nothing is said. The only reader of the environment."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from api.cloud_events import MAX_EVENTS
+from eventstore.commands import SOURCE
 from eventstore.sealing.anchors import must_be_url
 from eventstore.sealing.notes import COSIGNATURE, KEY_BYTES, NoteError, VerifierKey
 from processes.letters import Unwritable, address
 from processes.mailboxes import mailbox_of
-from processes.webhooks import Target
+from processes.webhooks import Target, key_of
 
-SECRETS = frozenset({"dsn", "keys_dsn", "views_dsn", "smtp_url", "inbox", "webhooks", "keys_options"})
+SECRETS = frozenset(
+    {"dsn", "keys_dsn", "views_dsn", "smtp_url", "inbox", "webhooks", "webhook_senders", "keys_options"}
+)
 """The settings that hold passwords: what they are is not shown."""
+EVENTS_PER_MINUTE = 600
+MAX_EVENTS_PER_MINUTE = 60_000
 
 
 def complaints(error: ValidationError | SettingsError) -> Iterator[str]:
@@ -53,6 +59,37 @@ class Webhook(BaseModel):
         return self
 
 
+class Sender(BaseModel):
+    """A system that tells us something: the secret that it signs by (two, between blanks, while it changes), and what.
+
+    `commands` are those that it may give: their names, which are then the types of its events, or each type of its events
+    with the name of the command that it is.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    secret: SecretStr
+    commands: tuple[str, ...] | dict[str, str] = Field(min_length=1)
+    per_minute: int = Field(default=EVENTS_PER_MINUTE, ge=MAX_EVENTS, le=MAX_EVENTS_PER_MINUTE)
+
+    @property
+    def keys(self) -> tuple[bytes, ...]:
+        """The keys of which one at least has to sign."""
+        return tuple(key_of(secret) for secret in self.secret.get_secret_value().split())
+
+    @property
+    def by_type(self) -> Mapping[str, str]:
+        """The command that each type of event is."""
+        return self.commands if isinstance(self.commands, dict) else {name: name for name in self.commands}
+
+    @model_validator(mode="after")
+    def can_be(self) -> "Sender":
+        """Refused if no message could be proved."""
+        if not self.keys:
+            raise ValueError("A system that tells us something needs a secret.")
+        return self
+
+
 class Settings(BaseSettings):
     """Every setting, from the environment with the prefix `BITACORA_`."""
 
@@ -75,6 +112,10 @@ class Settings(BaseSettings):
     keys_retention_days: int = Field(
         default=30, ge=0, le=3650, description="For how many days backups of the keys' database are kept."
     )
+    corrected_values: Literal["block", "keep"] = Field(
+        default="block",
+        description="Whether a personal value is blocked once it was corrected and the officer has a key.",
+    )
     vault_address: str | None = Field(default=None, description="https://host:port of a Vault, for the provider vault.")
     vault_token_file: Path | None = Field(default=None, description="The file that holds the token for it.")
     vault_mount: str = Field(default="transit", description="Where its transit engine is mounted.")
@@ -87,6 +128,12 @@ class Settings(BaseSettings):
         default="127.0.0.1", description="Where to listen. There is no authentication yet: keep it on loopback."
     )
     port: int = Field(default=8000, ge=1, le=65535, description="The port to listen on.")
+    actor_header: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9-]{1,50}$",
+        description="The header in which a proxy that authenticates says who asks, such as X-Remote-User. "
+        "It must drop what clients send under that name.",
+    )
     base_url: str | None = Field(default=None, description="How customers reach this server, for links in mails.")
     company: str = Field(default="Bitácora", max_length=100, description="The company's name in mails and forms.")
     mail_from: str = Field(default="crm@localhost", description="The sender of mails.")
@@ -124,6 +171,9 @@ class Settings(BaseSettings):
     witnesses: dict[str, str] = Field(
         default={},
         description='Witnesses of the log (C2SP) by public key: {"witness.example+1a2b3c4d+B...": "https://..."}',
+    )
+    webhook_senders: dict[str, Sender] = Field(
+        default={}, description='Systems that tell us: {"shop": {"secret": "whsec_...", "commands": ["placeOrder"]}}'
     )
     pool_size: int = Field(default=16, ge=2, le=100, description="Database connections that one process may hold.")
 
@@ -197,6 +247,15 @@ class Settings(BaseSettings):
     def sealing_folder(self) -> Path:
         """What the sealer knows by itself. It belongs into the backup, apart from that of the database."""
         return self.home / "sealing"
+
+    @field_validator("webhook_senders")
+    @classmethod
+    def can_be_named(cls, senders: dict[str, Sender]) -> dict[str, Sender]:
+        """Refused if a system has a name that ids could not begin with."""
+        for name in senders:
+            if SOURCE.fullmatch(name) is None:
+                raise ValueError("Name a system by up to 64 small letters, digits, and the signs _ . - as in shop.")
+        return senders
 
     @property
     def public_url(self) -> str:

@@ -157,6 +157,10 @@ class KeyRing:
             found |= {key.key_id: key.cipher for _, key in self._unwrapped("k.key_id = any(%s)", [missing])}
         return found
 
+    def keys_themselves(self, key_ids: Iterable[int]) -> dict[int, bytes]:
+        """Keys to be handed out, with values that are disclosed so that others can check them. Not kept in memory."""
+        return {key_id: key for key_id, _, key in self._read("k.key_id = any(%s)", [list(key_ids)])}
+
     def hashed(self, kind: str, value: str) -> bytes:
         """By what a value is found again without being kept: HMAC-SHA-256 of its kind and itself under a secret of ours."""
         return hmac.digest(self.secret(CLAIMS), f"{kind}\0{value}".encode(), "sha256")

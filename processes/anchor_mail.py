@@ -15,8 +15,8 @@ from processes.transports import Rejected, Taken, Transport
 TEXT = """\
 This is the checkpoint of the log of {company} as of {signed_at:%Y-%m-%d %H:%M} UTC: {size:,} entries.
 
-Keep this mail. Whoever has it can prove later whether anything that was recorded until then has been changed, removed
-or put in since, with bitacora audit verify or any tool that reads signed notes (c2sp.org/signed-note).
+Keep this mail, and the file with it. Whoever has it can prove later whether anything that was recorded until then has
+been changed, removed or put in since, with bitacora audit verify or any tool that reads signed notes (c2sp.org/signed-note).
 
 {note}"""
 
@@ -52,7 +52,7 @@ class AuditorMail:
         return f"unclear: {answer.reason}".encode()
 
     def message(self, head: Head, id: str) -> EmailMessage:
-        """The mail, in plain text, with the note as it was signed."""
+        """The mail, in plain text, with the note as it was signed, byte for byte, as a file."""
         message = EmailMessage(policy=SMTP)
         message["From"] = address(parseaddr(self.sender)[1], self.company)
         message["To"] = address(self.to, "")
@@ -62,4 +62,6 @@ class AuditorMail:
         message["Auto-Submitted"] = "auto-generated"
         text = TEXT.format(company=self.company, signed_at=head.signed_at, size=head.size, note=head.note)
         message.set_content(text, charset="utf-8", cte="base64")
+        file = f"checkpoint-{head.size}.txt"
+        message.add_attachment(head.note.encode(), maintype="application", subtype="octet-stream", filename=file)
         return message

@@ -1,5 +1,6 @@
 """Rotation: a new epoch of key-encryption keys each month, and the end of old ones, without being asked."""
 
+from collections.abc import Callable
 from threading import Event as Signal
 
 from eventstore.custody.epochs import Epochs
@@ -10,7 +11,7 @@ LOOK_EVERY_S = 60.0
 
 
 class Rotation:
-    """Looks now and then whether something is due. Any number of workers, in any number of processes, do it once."""
+    """Looks whether something is due. Any number of workers, in any number of processes, do it once."""
 
     def __init__(self, epochs: Epochs, *, now: Now = wall_clock) -> None:
         self._epochs = epochs
@@ -20,8 +21,12 @@ class Rotation:
         """Does what is due, and says whether something was. Raises `Unavailable` and `KeyFileError`."""
         return self._epochs.step(self._now())
 
-    def follow(self, stop: Signal) -> None:
-        """Looks until `stop`: at once, and every LOOK_EVERY_S. A failure is told, and tried again."""
-        tried(self.step)
-        while not stop.wait(LOOK_EVERY_S):
-            tried(self.step)
+
+def now_and_then(stop: Signal, *steps: Callable[[], bool]) -> None:
+    """Does each until there is nothing left to do, at once and every LOOK_EVERY_S, until `stop`. A failure is told."""
+    while True:
+        for step in steps:
+            while tried(step) and not stop.is_set():
+                pass
+        if stop.wait(LOOK_EVERY_S):
+            return

@@ -293,8 +293,7 @@ async def _segments(root: Cube, info: Info) -> list[Member]:
 
 
 async def _event(root: Shown[FactBehind], info: Info) -> Shown[Any] | None:
-    happened = await info.context.personal(root.row.position)
-    return None if happened is None else Shown(happened)
+    return await info.context.event(root.row.position)
 
 
 async def _customer(root: Shown[FactBehind], info: Info) -> Shown[Any] | None:

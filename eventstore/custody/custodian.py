@@ -79,6 +79,16 @@ class Custodian:
                 [id_array(subjects), *[None if classes is None else list(classes)] * 2],
             )
 
+    def keys(self, key_ids: Collection[int]) -> list[KeyStanding]:
+        """These keys, whatever became of them."""
+        with self._connected() as db:
+            return _standings(db, "key_id = any(%s)", [list(key_ids)])
+
+    def aged(self, key_class: str, before: int) -> list[KeyStanding]:
+        """Every active key of a class that seals what happened before a year; those that have none are left out."""
+        with self._connected() as db:
+            return _standings(db, "state = 'ACTIVE' and class = %s and period > 0 and period < %s", [key_class, before])
+
     def overdue(self, on: date, limit: int = BATCH_KEYS) -> list[KeyStanding]:
         """Blocked keys whose term is over, those that ended first first."""
         with self._connected() as db:

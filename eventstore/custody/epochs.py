@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 from psycopg import Connection
 
+from eventstore.corrections import bytes_array
 from eventstore.custody.custodian import CHANGING, SWITCHING, connected, unwrapped
 from eventstore.custody.providers import KEY_BYTES, SECRETS, KeyFileError, Provider
 from eventstore.personal import KeyRing
 
-REWRAPPED_TOGETHER = 5_000
+REWRAPPED_TOGETHER = 10_000
 RETENTION = timedelta(days=30)
 ROTATING = 7305842
 """The lock that whoever rotates holds, from beginning to end; the connection's end gives it back."""
@@ -152,7 +153,7 @@ class Epochs:
                     "update keys.subject_key k set wrapped = n.wrapped, epoch = %s "
                     "  from unnest(%s::bigint[], %s::bytea[], %s::int[]) n (key_id, wrapped, epoch) "
                     " where k.key_id = n.key_id and k.epoch = n.epoch and k.state = 'ACTIVE'",
-                    [epoch, [row[0] for row in rows], fresh, [row[3] for row in rows]],
+                    [epoch, [row[0] for row in rows], bytes_array(fresh), [row[3] for row in rows]],
                 ).rowcount
             done += len(rows)
             tell(done, max(done, of))

@@ -63,6 +63,7 @@ alter table keys.subject_key
                           and blocked_at is not null and blocked_until is not null and basis is not null
     when 'DESTROYED' then wrapped is null and epoch is null and destroyed_at is not null and destroyed_because is not null
     else false end);
+alter table keys.subject_key set (fillfactor = 45);  -- each month every row is written anew, beside the old one if there is room
 create index subject_key_blocked on keys.subject_key (blocked_until) where state = 'BLOCKED';
 
 -- The first epoch, once. The lock is that of every change of epoch.

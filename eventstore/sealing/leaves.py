@@ -15,6 +15,14 @@ EVENT_COLUMNS = (
 )
 """What is selected from `es.event` for `event_entry`, in its order."""
 
+READ_FORMAT = b"bitacora-read/1"
+READ_COLUMNS = (
+    "position, (extract(epoch from recorded_at) * 1000000)::bigint, convert_to(actor, 'UTF8'), convert_to(door, 'UTF8'), "
+    "convert_to(purpose, 'UTF8'), convert_to(operation, 'UTF8'), document, seen, "
+    "(select string_agg(uuid_send(subject), ''::bytea order by n) from unnest(subjects) with ordinality s (subject, n))"
+)
+"""What is selected from `es.read` for `read_entry`, in its order."""
+
 _head = struct.pack(">H", len(FORMAT)) + FORMAT
 _begin = struct.Struct(">HqHqH16sHiH").pack
 _short = struct.Struct(">H").pack
@@ -60,3 +68,22 @@ def event_entry(row: Sequence[Any]) -> bytes:
     if len(entry) > MAX_ENTRY_BYTES:
         raise Unsealable(f"Event {position} cannot be sealed: {len(entry):,} bytes are too many for an entry.")
     return entry
+
+
+def read_entry(row: Sequence[Any]) -> bytes:
+    """The entry of a read from its `READ_COLUMNS` (bitacora-read/1), written as that of an event is. Raises `Unsealable`."""
+    position, recorded_us, actor, door, purpose, operation, document, seen, subjects = row
+    fields = (
+        READ_FORMAT, _number(position), _number(recorded_us), actor, door, purpose or b"", operation or b"",
+        document or b"", _number(seen), subjects or b"",
+    )  # fmt: skip
+    try:
+        entry = b"".join(_short(len(field)) + field for field in fields)
+    except struct.error as error:
+        raise Unsealable(f"Read {position} cannot be sealed: {error}.") from error
+    if len(entry) > MAX_ENTRY_BYTES:
+        raise Unsealable(f"Read {position} cannot be sealed: {len(entry):,} bytes are too many for an entry.")
+    return entry
+
+
+_number = struct.Struct(">q").pack

@@ -185,12 +185,12 @@ class Sealer:
         added = self._seal_page(db)
         if self._edge.size > self._state.size and time.monotonic() - self._signed_at >= self._sign_every_s:
             self._sign()
-        return Sealed(added, added == PAGE_ENTRIES)
+        return Sealed(added, added >= PAGE_ENTRIES)  # the first page has one more
 
     def _seal_page(self, db: Connection) -> int:
         """Adds the next entries to the tree in the database, which has them for good when this returns."""
         size = self._edge.size
-        entries = self.source.entries(db, max(0, size - 1), PAGE_ENTRIES + 1)
+        entries = self.source.entries(db, max(0, size - 1), PAGE_ENTRIES + (size > 0))
         if size:  # the last entry that was sealed is read again: so what was taken away, or changed there, is noticed
             if not entries or leaf_hash(entries[0]) != self._last_leaf:
                 raise Inconsistent(changed(self.source, size))

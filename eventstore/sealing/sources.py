@@ -7,7 +7,7 @@ from typing import Any
 from psycopg import Connection
 
 from eventstore.reader import LogCorrupted
-from eventstore.sealing.leaves import EVENT_COLUMNS, event_entry
+from eventstore.sealing.leaves import EVENT_COLUMNS, READ_COLUMNS, event_entry, read_entry
 
 PAGE_ENTRIES = 5_000
 """How many entries are read at once."""
@@ -38,3 +38,4 @@ class Source:
 
 
 EVENTS = Source("events", "es.event", EVENT_COLUMNS, event_entry)
+READS = Source("reads", "es.read", READ_COLUMNS, read_entry)

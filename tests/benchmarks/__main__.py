@@ -3,7 +3,20 @@
 import sys
 from importlib import import_module
 
-MODULES = ("append", "bulk", "kpi", "views", "reading", "cube", "pipeline", "policies", "erasure")
+MODULES = (
+    "append",
+    "bulk",
+    "kpi",
+    "views",
+    "reading",
+    "cube",
+    "pipeline",
+    "policies",
+    "keys",
+    "sealing",
+    "evidence",
+    "erasure",
+)
 
 
 def main(names: list[str]) -> None:

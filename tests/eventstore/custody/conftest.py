@@ -132,18 +132,20 @@ def officer(keeping: Keeping) -> Officer:
 
 
 @pytest.fixture
-def backed_up(new_database: Callable[[], str], tmp_path: Path) -> Callable[[str], Callable[[], str]]:
+def backed_up(new_database: Callable[[], str], tmp_path: Path) -> Callable[..., Callable[[], str]]:
     """Dumps a database with pg_dump; what it gives restores the dump into a new one, as often as it is asked."""
 
-    def dump(dsn: str) -> Callable[[], str]:
+    def dump(dsn: str, *schemas: str) -> Callable[[], str]:
+        which = schemas or ("es", "keys")
         file = tmp_path / "dump"
-        run("pg_dump", "--dbname", dsn, "--schema=es", "--schema=keys", "--format=custom", "--file", str(file))
+        run("pg_dump", "--dbname", dsn, *(f"--schema={each}" for each in which), "--format=custom", "--file", str(file))
         whole = file.read_bytes()
 
         def restore() -> str:
             other = new_database()
             with psycopg.connect(other, autocommit=True) as db:
-                db.execute("drop schema es cascade; drop schema keys cascade")
+                for each in which:
+                    db.execute(f"drop schema {each} cascade")  # type: ignore[arg-type]
             file.write_bytes(whole)
             run("pg_restore", "--exit-on-error", "--dbname", other, str(file))
             return other

@@ -90,6 +90,7 @@ def test_blocking_twice_is_the_same_as_once_and_the_later_term_counts(keeping: K
     assert keeping.custodian.block(keys, until=UNTIL, basis=BASIS) == 1
     before = keeping.rows("select wrapped from keys.subject_key")
     assert keeping.custodian.block(keys, until=UNTIL - timedelta(days=9), basis="another") == 0
+    assert keeping.rows("select blocked_until, basis from keys.subject_key") == [(UNTIL, BASIS)]
     assert keeping.custodian.block(keys, until=UNTIL + timedelta(days=9), basis="a later one") == 0
     assert keeping.rows("select wrapped from keys.subject_key") == before
     assert keeping.rows("select blocked_until, basis from keys.subject_key") == [

@@ -9,21 +9,22 @@ import orjson
 import psycopg
 import pytest
 from cryptography.exceptions import InvalidTag
+from psycopg_pool import ConnectionPool
 
 from domain.kernel import Refused
 from eventstore.bulk import Bulk
-from eventstore.custody.eraser import Eraser, NotSealed
+from eventstore.custody.eraser import Eraser, NotSealed, destroy_again
 from eventstore.envelope import Request
 from eventstore.personal import SealedValue, context, digest
 from eventstore.reader import LogCorrupted
 from tests.eventstore.accounts import Deposit
 from tests.eventstore.conftest import acting_as
-from tests.eventstore.custody.conftest import Keeping
+from tests.eventstore.custody.conftest import Begin, Keeping
 
 MOVED = 1_000
 
 
-def say_destroyed(keeping: Keeping, *key_ids: int, stored_as: str = "erasure.keys_destroyed.v1") -> int:
+def say_destroyed(pool: ConnectionPool, *key_ids: int, stored_as: str = "erasure.keys_destroyed.v1") -> int:
     """Records an event that names these keys; returns its position."""
     stream, command = str(uuid4()), str(uuid4())
     event = {
@@ -31,7 +32,7 @@ def say_destroyed(keeping: Keeping, *key_ids: int, stored_as: str = "erasure.key
         "origin": "live", "command_id": command, "correlation_id": command,
         "body": orjson.dumps({"key_ids": key_ids}).decode(),
     }  # fmt: skip
-    with keeping.pool.connection() as db:
+    with pool.connection() as db:
         row = db.execute("call es.append(%s::jsonb, null, false, null, null, null)", [orjson.dumps([event]).decode()])
         return int(row.fetchone()[0])  # type: ignore[index]
 
@@ -47,7 +48,7 @@ def seal_up_to(keeping: Keeping, size: int) -> None:
 
 
 def said_and_sealed(keeping: Keeping, *key_ids: int) -> int:
-    because = say_destroyed(keeping, *key_ids)
+    because = say_destroyed(keeping.pool, *key_ids)
     seal_up_to(keeping, because)
     return because
 
@@ -93,7 +94,7 @@ def test_erasing_twice_is_the_same_as_once_and_by_subject_or_not(keeping: Keepin
 
 def test_nothing_is_erased_before_the_event_that_says_so_is_sealed(keeping: Keeping, eraser: Eraser) -> None:
     keys = keeping.keys(keeping.note("gone"))
-    because = say_destroyed(keeping, *keys)
+    because = say_destroyed(keeping.pool, *keys)
     with pytest.raises(NotSealed, match=f"Event {because} is not sealed yet"):
         eraser.erase(keys, because=because)
     seal_up_to(keeping, because - 1)
@@ -121,7 +122,7 @@ def test_nothing_is_erased_that_the_event_does_not_name(keeping: Keeping, eraser
     because = said_and_sealed(keeping, *named)
     with pytest.raises(Refused, match="does not name all of these keys"):
         eraser.erase(named + other, because=because)
-    wrong = say_destroyed(keeping, *named, stored_as="account.closed.v1")
+    wrong = say_destroyed(keeping.pool, *named, stored_as="account.closed.v1")
     seal_up_to(keeping, wrong)
     for position in (wrong, 1, 10_000):
         with pytest.raises(Refused, match="does not say that keys were destroyed"):
@@ -264,3 +265,22 @@ def test_the_digest_of_an_event_is_that_of_its_values(keeping: Keeping) -> None:
         "select e.personal, slot, subject_id, key_id, nonce, ciphertext from es.event e join es.personal using (position)"
     )
     assert digest([SealedValue(*value)]) == kept  # type: ignore[arg-type]
+
+
+def test_what_was_destroyed_after_a_backup_is_destroyed_again_in_it(
+    begin: Begin, dsn: str, backed_up: Callable[..., Callable[[], str]]
+) -> None:
+    """The keys' database is restored from before; the log is as it is."""
+    keeping = begin()
+    gone, stays = [keeping.note(f"gone {n}") for n in range(3)], keeping.note("stays")
+    restore = backed_up(dsn, "keys")
+    keys = keeping.keys(*gone)
+    because = [say_destroyed(keeping.pool, *keys[:2]), say_destroyed(keeping.pool, *keys[2:])]
+    keeping.custodian.destroy(keys, because=because[0])
+    restored = begin(restore())
+    assert restored.custodian.counts() == {"ACTIVE": 4}
+    assert destroy_again(keeping.pool, restored.custodian) == 3
+    assert destroy_again(keeping.pool, restored.custodian) == 0
+    found = {key.key_id: key.destroyed_because for key in restored.custodian.of([*gone, stays])}
+    assert [found[key] for key in keys] == [because[0], because[0], because[1]]
+    assert restored.custodian.counts() == {"ACTIVE": 1, "DESTROYED": 3}

@@ -89,6 +89,7 @@ def test_a_house_moves_from_files_into_a_vault_by_a_rotation_and_back(begin: Beg
         (403, KeyFileError, "Look at the token"),
         (404, KeyFileError, "does not know the key"),
         (400, KeyFileError, "turns .* down"),
+        (302, KeyFileError, "turns .* down"),
         (307, KeyFileError, "turns .* down"),
     ],
 )
@@ -97,15 +98,16 @@ def test_every_no_is_told(vault: Vault, transit: Transit, status: int, kind: typ
     transit.status = status
     with pytest.raises(kind, match=told):
         vault.wrap(1, [bytes(32)])
-    assert "POST /elsewhere" not in transit.asked
+    assert not any("elsewhere" in line for line in transit.asked)
 
 
 def test_a_key_that_is_gone_or_another_one_is_told(vault: Vault, transit: Transit) -> None:
     vault.make(1)
     wrapped = vault.wrap(1, [bytes(32)])
     vault.make(2)
-    with pytest.raises(KeyFileError, match="unable to decrypt"):
-        vault.unwrap(2, wrapped)
+    for transit.strict in (False, True):
+        with pytest.raises(KeyFileError, match="unable to decrypt"):
+            vault.unwrap(2, wrapped)
     with pytest.raises(KeyFileError, match="no prefix"):
         vault.unwrap(1, [b"\xff\x00nonsense"])
     vault.destroy(1)

@@ -26,6 +26,8 @@ class Transit:
     keys: dict[str, bytes] = field(default_factory=dict)
     deletable: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
+    strict: bool = True
+    """Answers 400 if a part of a request cannot be done; Vault can be told otherwise."""
     status: int | None = None
     """Answers with this status and nothing else, if it is set."""
 
@@ -47,7 +49,7 @@ class Transit:
                 return 400, {"errors": ["encryption key not found"]}
             self.keys[name] = AESGCM.generate_key(256)  # as Vault does, unless it is told not to
         results = [getattr(self, what)(name, each) for each in body["batch_input"]]
-        status = 400 if any("error" in each for each in results) else 200
+        status = 400 if self.strict and any("error" in each for each in results) else 200
         return status, {"data": {"batch_results": results}}
 
     def key(self, method: str, name: str, config: bool, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
@@ -96,6 +98,9 @@ def serving(transit: Transit) -> Iterator[Transit]:
         def do_POST(self) -> None:
             self.reply()
 
+        def do_GET(self) -> None:
+            self.reply()
+
         def do_DELETE(self) -> None:
             self.reply()
 
@@ -106,7 +111,7 @@ def serving(transit: Transit) -> Iterator[Transit]:
             )
             sent = b"" if status == 204 else json.dumps(body).encode()
             self.send_response(status)
-            if status == 307:
+            if status in (302, 307):
                 self.send_header("Location", f"{transit.address}/elsewhere")
             self.send_header("Content-Length", str(len(sent)))
             self.end_headers()

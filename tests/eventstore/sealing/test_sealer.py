@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from eventstore.reader import LogCorrupted
+from eventstore.sealing import sealer as sealing
 from eventstore.sealing.agreement import Inconsistent
 from eventstore.sealing.merkle import Tree
 from eventstore.sealing.notes import VerifierKey, checkpoint_of
@@ -44,6 +45,14 @@ def test_everything_is_sealed_and_signed(sealer, accounts: Accounts, dsn, tmp_pa
     head = checkpoint_of(note, origin(dsn), vkeys(dsn))
     assert (head.size, head.root) == (size, root)
     assert [(head, str(note)) for head, note in told(tmp_path / "home")] == [(head, note)]
+
+
+@pytest.mark.parametrize("count", [99, 100, 101, 200, 250])
+def test_page_by_page_nothing_is_left(sealer, accounts: Accounts, dsn, monkeypatch, count: int):
+    monkeypatch.setattr(sealing, "PAGE_ENTRIES", 100)
+    fill(accounts, count)
+    assert sealer.run() == count
+    assert heads(dsn)[-1][:2] == (count, Tree(leaves(dsn)).root())
 
 
 def test_a_head_is_signed_only_when_the_tree_grew(sealer, accounts, dsn, tmp_path):
