@@ -265,11 +265,11 @@ class WebhookDoor:
                 with db.transaction():
                     last = decisions.append(db)
             except psycopg.DatabaseError as error:
-                if (found := log.claimant(decisions.drafts, error)) is None:
+                if (found := log.turned_down(decisions.drafts, error)) is None:
                     raise
-                draft, claim = found
+                draft, refused = found
                 event = next(each.event for each in asked if each.request.command_id == draft.command_id)
-                raise self._refused(system, event, within_data(Refused(claim.refusal, claim.field)), now) from None
+                raise self._refused(system, event, within_data(refused), now) from None
             log.flush(db)
         return last
 

@@ -23,6 +23,7 @@ from domain.staff import StaffAdded, StaffChanged, StaffLeft, StaffRole
 from domain.values import Channel
 from eventstore.envelope import Recorded
 from eventstore.reader import AsOf
+from eventstore.sealing.heads import Heads
 from processes.contact import LANGUAGES, OTHER_LANGUAGE
 from processes.policy import Letter, Policy, Subject, cancel
 from processes.staff_words import said as in_words
@@ -166,9 +167,13 @@ def write(due: Due, known: Known) -> Letter:
 
 
 def content(shared: Reports, said: ReportSaved, today: date) -> dict[str, str]:
-    """What a report says as of a position: a line of names and one for each row, of values between tabs."""
+    """What a report says as of a position: a line of names and one for each row, of values between tabs.
+
+    The checkpoint is the last one that was signed: whoever keeps the report can hold the log to it.
+    """
     as_of = AsOf(position=shared.position)
     stamp = {"position": f"{shared.position}", "day": today.isoformat(), "table": "", "problem": "", "more": ""}
+    stamp["checkpoint"] = Heads(shared.lists.log.pool).short() or ""
     try:
         report, given = asked(said.base, said.parameters, said.last_days, {}, today)
         answer = open_report(shared.lists, report, given, as_of)
