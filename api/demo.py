@@ -17,13 +17,7 @@ from psycopg.errors import UniqueViolation
 from api.demo_story import Asking, answer, story
 from api.house import House
 from domain import DECIDERS
-from domain.follow_up import (
-    FollowUpDispatched,
-    FollowUpPostponed,
-    FollowUpScheduled,
-    FollowUpSuppressed,
-    ScheduleFollowUp,
-)
+from domain.follow_up import FollowUpDispatched, FollowUpPostponed, FollowUpScheduled, FollowUpSuppressed
 from domain.invitation import SurveyInvitationSent
 from domain.kernel import Event, Refused, derived
 from domain.survey import POST_PURCHASE
@@ -155,8 +149,7 @@ def simulated(
 
 def _on_stage(policy: Policy[Any]) -> Policy[Any]:
     """A policy as it plays: what it does by night, whatever happened, is left to the house that takes the story in."""
-    needs = tuple(command for command in policy.needs if not isinstance(command, ScheduleFollowUp))
-    return replace(policy, include_imported=True, rules=None, needs=needs)
+    return replace(policy, include_imported=True, rules=None, begins=None)
 
 
 class _Clock:

@@ -18,6 +18,7 @@ from eventstore.database import Unavailable, reachable
 from eventstore.envelope import Draft, Happened, Origin, Recorded, Request
 from eventstore.log import Conflict, Log, Outdated
 from processes import points
+from processes.clock import wall_clock
 from processes.decisions import Decisions, as_recorded, pause
 from processes.firing import Firing
 from processes.lives import Lives, activated, lives_of
@@ -92,7 +93,8 @@ class Runner:
                 )
         for policy in self.policies:
             self._register(policy, now)
-            for command in policy.needs:
+            begins = () if policy.begins is None else (policy.begins(now or wall_clock()),)
+            for command in (*policy.needs, *begins):
                 stream_id = self.log.deciders[type(command)].stream_of(command)
                 request = Request(
                     actor=policy.actor,
