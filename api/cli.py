@@ -10,13 +10,18 @@ import typer
 from api import (
     audit_cli,
     differing_cli,
+    erasure_cli,
     import_cli,
     journal_cli,
+    keys_cli,
     ledger_cli,
     looking_back,
     mining_cli,
     policies_cli,
     running,
+    sealing_cli,
+    segments_cli,
+    subject_cli,
 )
 from api import doctor as checks
 from api.terminal import Json, catch_up, fail, generated, house, progress, say, show, table
@@ -35,12 +40,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(import_cli.app, name="import")
+app.add_typer(keys_cli.app, name="keys")
+app.add_typer(erasure_cli.app, name="privacy")
+erasure_cli.app.command()(subject_cli.export)
+erasure_cli.app.command()(subject_cli.reads)
+erasure_cli.app.command()(subject_cli.retention)
+erasure_cli.app.command("may-contact")(subject_cli.may)
+app.add_typer(sealing_cli.app, name="sealing")
 app.add_typer(audit_cli.app, name="audit")
 for _command in (*journal_cli.COMMANDS, *differing_cli.COMMANDS, *mining_cli.COMMANDS):
     audit_cli.app.command(_command.__name__)(_command)
 app.command()(ledger_cli.ledger)
 app.command()(ledger_cli.simulate)
 app.command()(policies_cli.policies)
+app.command()(segments_cli.segments)
 
 
 @app.command()

@@ -16,7 +16,7 @@ from eventstore.commands import camel
 from eventstore.reader import NOW, AsOf
 from projections import VIEWS
 from projections.buckets import BUSINESS_ZONE
-from projections.customers.decided import Verdict, decision_replay
+from projections.customers.decided import ReplayVerdict, decision_replay
 from projections.differing import Difference, differences, row_at
 from projections.figures.explaining import Cause
 from projections.figures.kpi_differing import kpi_difference
@@ -180,7 +180,7 @@ def screen(
             rows = [[part.name, _told(getattr(found.screen, part.name))] for part in fields(found.screen)]
             table(f"The screen at {found.screen.seen_at:%Y-%m-%d %H:%M:%S} UTC", ["field", "value"],
                   [row for row in rows if row[1] not in (None, "")])  # fmt: skip
-    if Verdict.DIFFERENT in (found.screen_verdict, found.inputs_verdict):
+    if ReplayVerdict.DIFFERENT in (found.screen_verdict, found.inputs_verdict):
         raise typer.Exit(1)
 
 

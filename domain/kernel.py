@@ -191,6 +191,8 @@ class ClaimStep(StrEnum):
 
 SAME_AS = "SAME_AS"
 """The kind of claim by which one customer is taken to be another: the key is the one, the holder the other."""
+BLOCKED = "BLOCKED"
+"""The kind of claim by which a customer is blocked: nothing new is recorded of them. The holder is the request."""
 WITHDRAWN = "WITHDRAWN"
 """The kind of claim by which what was recorded under a correlation id counts no longer."""
 

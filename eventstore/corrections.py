@@ -16,6 +16,11 @@ def id_array(ids: Iterable[UUID]) -> str:
     return "{" + ",".join([id.hex for id in ids]) + "}"
 
 
+def bytes_array(values: Iterable[bytes]) -> str:
+    """An array of bytes, likewise."""
+    return "{" + ",".join([f'"\\\\x{value.hex()}"' for value in values]) + "}"
+
+
 class Changed(NamedTuple):
     """What a correction concerns: the customers, those of them who became another, and the streams that count no longer."""
 
@@ -73,6 +78,24 @@ def kin(db: Connection, ids: Collection[UUID], position: int) -> dict[UUID, UUID
             {"ids": id_array(ids), "at": position},
         ).fetchall()
     )
+
+
+def concerned_since(
+    db: Connection, position: int, most: int, correcting: Sequence[str]
+) -> tuple[set[UUID], int] | None:
+    """The customers of all events after a position, and where the log ends. None if there are more than `most` events.
+
+    None as well if one of them is `correcting`: then customers are concerned that it does not name.
+    """
+    row = db.execute(
+        "select coalesce(max(position), %(at)s), array_agg(distinct customer_id) filter (where customer_id is not null), "
+        "       coalesce(bool_or(type = any(%(correcting)s)), false) "
+        "  from (select position, customer_id, type from es.event where position > %(at)s order by position limit %(most)s) e",
+        {"at": position, "most": most + 1, "correcting": list(correcting)},
+    ).fetchone()
+    assert row is not None
+    head, customers, corrected = row
+    return None if corrected or head - position > most else (set(customers or ()), head)
 
 
 def withdrawn(db: Connection, correlation_ids: Collection[UUID], position: int) -> frozenset[UUID]:

@@ -14,6 +14,7 @@ from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
 from eventstore import corrections
+from eventstore.blocked import SEALED
 from eventstore.codec import Codec
 from eventstore.corrections import Changed, Corrections, id_array
 from eventstore.envelope import Happened, Origin, Recorded
@@ -376,11 +377,7 @@ class Reader:
         if not holders:
             return
         with self.pool.connection() as db:  # given back before keys are asked for: nobody holds one and waits
-            values = self._rows(
-                db,
-                "select position, slot, subject_id, key_id, nonce, ciphertext from es.personal where position = any(%s)",
-                [list(holders)],
-            )
+            values = self._rows(db, SEALED, [list(holders), self.keys.reads_blocked])
         ciphers = self.keys.for_reading({value[3] for value in values})
         for position, slot, subject_id, key_id, nonce, ciphertext in values:
             if key_id not in ciphers:

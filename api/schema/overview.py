@@ -92,6 +92,7 @@ def questions(lists: Lists, recognise: Find) -> list[StrawberryField]:
         if key is None:
             return None
         look = await look_of(context, as_of, BUSINESS_ZONE, None)
+        context.saw(key)
         return await context.ask(_pop, context.house, key, look)
 
     arguments = (

@@ -76,7 +76,7 @@ def answered(
 
     `shape` may name types that are made afterwards.
 
-    An underscore at the end of the name, which tells it from a column of that name, is not shown.
+    An underscore at the end of a name, which tells it from a column or a word of Python, is not shown.
     """
 
     def resolve(root: Any, info: Any, **asked: Any) -> Any:
@@ -87,7 +87,7 @@ def answered(
         Parameter("info", Parameter.POSITIONAL_OR_KEYWORD, annotation=Info),
     ]
     for argument in arguments:
-        words = strawberry.argument(description=argument.description, name=camel(argument.name))
+        words = strawberry.argument(description=argument.description, name=camel(argument.name.rstrip("_")))
         hint = cast(Any, Annotated)[argument.hint, words]  # a hint that is made at run time
         places.append(Parameter(argument.name, Parameter.KEYWORD_ONLY, default=argument.default, annotation=hint))
     resolve.__signature__ = Signature(places)  # type: ignore[attr-defined]  # what Strawberry reads the arguments from

@@ -21,7 +21,7 @@ NAMING = (CustomerRegistered, CustomerProfileChanged, CustomersMerged)
 """The events by which a name can have become known."""
 
 
-class Verdict(StrEnum):
+class ReplayVerdict(StrEnum):
     """How what is made of the log again compares with what was stored then.
 
     SAME: the digests are equal. NAME_FORGOTTEN: they are, and the name can no longer be read. DIFFERENT: they are not.
@@ -51,11 +51,11 @@ class DecisionReplay:
     approver: UUID | None
     screen_digest: str | None
     screen_position: int
-    screen_verdict: Verdict
+    screen_verdict: ReplayVerdict
     screen: ScreenPop | None
     inputs_digest: str | None
     inputs_position: int
-    inputs_verdict: Verdict
+    inputs_verdict: ReplayVerdict
     benefit: BenefitEligibility | None
 
 
@@ -71,7 +71,7 @@ def decision_replay(lists: Lists, position: int) -> DecisionReplay:
     shown = cited or ScreenShown(digest="", position=requested.at.position, seen_at=requested.at.occurred_at)
     screen, verdict = _screen(lists, event.customer_id, shown)
     if cited is None:
-        verdict = Verdict.NOT_STORED
+        verdict = ReplayVerdict.NOT_STORED
     stored = None if authorised is None or authorised.at.position > position else authorised.event.inputs_digest
     inputs_position, benefit = _inputs(lists, event.customer_id, found, requested, cited, stored)
     return DecisionReplay(
@@ -94,10 +94,10 @@ def _cited(found: Happened, requested: Happened) -> ScreenShown | None:
     return own or asked
 
 
-def _screen(lists: Lists, customer_id: UUID, shown: ScreenShown) -> tuple[ScreenPop | None, Verdict]:
+def _screen(lists: Lists, customer_id: UUID, shown: ScreenShown) -> tuple[ScreenPop | None, ReplayVerdict]:
     screen = screen_again(lists, customer_id, shown)
     if screen is not None and screen.digest == shown.digest:
-        return screen, Verdict.SAME
+        return screen, ReplayVerdict.SAME
     where = shown.name_position
     if (
         screen is not None
@@ -107,8 +107,8 @@ def _screen(lists: Lists, customer_id: UUID, shown: ScreenShown) -> tuple[Screen
     ):
         again = screen_again(lists, customer_id, shown, name_position=where)
         if again is not None and again.digest == shown.digest:
-            return again, Verdict.NAME_FORGOTTEN
-    return screen, Verdict.DIFFERENT
+            return again, ReplayVerdict.NAME_FORGOTTEN
+    return screen, ReplayVerdict.DIFFERENT
 
 
 def _forgotten(lists: Lists, customer_id: UUID, shown: ScreenShown) -> bool:
@@ -150,7 +150,7 @@ def _moments(found: Happened, requested: Happened, cited: ScreenShown | None) ->
         yield cited.position, cited.seen_at
 
 
-def _verdict(stored: str | None, again: str | None) -> Verdict:
+def _verdict(stored: str | None, again: str | None) -> ReplayVerdict:
     if stored is None:
-        return Verdict.NOT_STORED
-    return Verdict.SAME if stored == again else Verdict.DIFFERENT
+        return ReplayVerdict.NOT_STORED
+    return ReplayVerdict.SAME if stored == again else ReplayVerdict.DIFFERENT

@@ -3,7 +3,9 @@
 import sys
 from importlib import import_module
 
-MODULES = ("append", "bulk", "kpi", "views", "reading", "cube", "pipeline", "policies", "journal")
+MODULES = (
+    "append", "bulk", "kpi", "views", "reading", "cube", "pipeline", "policies", "keys", "sealing", "evidence", "journal",
+)  # fmt: skip
 
 
 def main(names: list[str]) -> None:

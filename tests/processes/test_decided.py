@@ -17,7 +17,7 @@ from domain.programme import DEFAULT
 from eventstore.envelope import Origin, Request
 from processes import benefit_authorisation
 from projections import as_then
-from projections.customers.decided import Verdict, decision_replay
+from projections.customers.decided import ReplayVerdict, decision_replay
 from projections.customers.screen_pop import ScreenPop, screen_again
 from projections.value import rfm
 from tests.conftest import House
@@ -88,7 +88,7 @@ def test_the_screen_of_then_has_the_identities_and_the_comparison_of_then(shop: 
     assert now.orders == 3
     found = decision_replay(desk.lists, asked)
     assert found.screen == seen
-    assert found.screen_verdict is Verdict.SAME
+    assert found.screen_verdict is ReplayVerdict.SAME
     assert decision_replay(desk.lists, asked).screen_digest == seen.digest
 
 
@@ -101,7 +101,7 @@ def test_without_a_stored_screen_what_was_known_when_it_was_asked_for_is_shown(s
     denied = shop.do(DenyBenefit(benefit_id=benefit, reason="NO_SEAT"), SEEN_AT).position
     desk.screen(ana, moment(SEEN_AT))
     found = decision_replay(desk.lists, denied)
-    assert (found.screen_verdict, found.inputs_verdict) == (Verdict.NOT_STORED, Verdict.NOT_STORED)
+    assert (found.screen_verdict, found.inputs_verdict) == (ReplayVerdict.NOT_STORED, ReplayVerdict.NOT_STORED)
     assert (found.screen_position, found.type) == (asked, "benefit.denied.v1")
     assert found.screen is not None
     assert (found.screen.tier, found.screen.orders) == ("GOLD", 1)
@@ -116,7 +116,7 @@ def test_a_name_that_was_never_known_cannot_be_said_to_be_forgotten(shop: Shop) 
     assert false is not None
     said = replace(cited(seen), digest=false.digest, name_position=where)
     request = RequestBenefit(benefit_id=derived("b", 1), customer_id=somebody, benefit="UP", screen=said)
-    assert decision_replay(desk.lists, shop.do(request, SEEN_AT).position).screen_verdict is Verdict.DIFFERENT
+    assert decision_replay(desk.lists, shop.do(request, SEEN_AT).position).screen_verdict is ReplayVerdict.DIFFERENT
 
 
 def test_what_is_no_decision_and_what_takes_too_long_is_refused(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,7 @@ from eventstore.reader import NOW, AsOf
 from processes import benefit_authorisation, tier_at_risk, tier_evaluation, tier_nudge
 from projections import VIEWS
 from projections.customers import customers
-from projections.customers.decided import Verdict, decision_replay
+from projections.customers.decided import ReplayVerdict, decision_replay
 from projections.customers.screen_pop import ScreenPop, screen_pop
 from projections.engine import Engine
 from projections.lists import Lists
@@ -144,7 +144,7 @@ def test_scenario_3_a_benefit_is_authorised_from_the_screen_and_the_screen_can_b
     assert asdict(replace(again, compared_position=seen.compared_position)) == asdict(seen)
     replayed = decision_replay(desk.lists, at.position)
     assert replayed.screen == seen
-    assert (replayed.screen_verdict, replayed.inputs_verdict) == (Verdict.SAME, Verdict.SAME)
+    assert (replayed.screen_verdict, replayed.inputs_verdict) == (ReplayVerdict.SAME, ReplayVerdict.SAME)
     assert (replayed.screen_digest, replayed.inputs_digest) == (seen.digest, authorised.inputs_digest)
 
     # Even who is whom has changed since, and what was imported before was taken back.
@@ -158,7 +158,7 @@ def test_scenario_3_a_benefit_is_authorised_from_the_screen_and_the_screen_can_b
     assert now.orders > seen.orders
     replayed = decision_replay(desk.lists, at.position)
     assert replayed.screen == seen
-    assert (replayed.screen_verdict, replayed.inputs_verdict) == (Verdict.SAME, Verdict.SAME)
+    assert (replayed.screen_verdict, replayed.inputs_verdict) == (ReplayVerdict.SAME, ReplayVerdict.SAME)
 
     # Somebody who says that they saw another screen is not believed, and a name that is forgotten is not needed.
     for wrong in ({"digest": "0" * 64}, {"position": seen.position // 2}, {"name_position": 1}):
@@ -166,12 +166,12 @@ def test_scenario_3_a_benefit_is_authorised_from_the_screen_and_the_screen_can_b
         claimed = replace(shown, **wrong)
         at_once = shop.do(replace(asked, benefit_id=second, screen=claimed), "2026-06-02 12:00").position
         verdict = decision_replay(desk.lists, at_once).screen_verdict
-        assert verdict is (Verdict.SAME if "name_position" in wrong else Verdict.DIFFERENT)
+        assert verdict is (ReplayVerdict.SAME if "name_position" in wrong else ReplayVerdict.DIFFERENT)
     with shop.log.pool.connection() as db:
         db.execute("set role none")
         db.execute("delete from es.personal where subject_id = any(%s)", [[ana, eva, eldest]])
     replayed = decision_replay(desk.lists, at.position)
-    assert (replayed.screen_verdict, replayed.inputs_verdict) == (Verdict.NAME_FORGOTTEN, Verdict.SAME)
+    assert (replayed.screen_verdict, replayed.inputs_verdict) == (ReplayVerdict.NAME_FORGOTTEN, ReplayVerdict.SAME)
     assert replayed.screen is not None
     assert (replayed.screen.name, replayed.screen.digest) == (None, seen.digest)
 
