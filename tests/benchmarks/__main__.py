@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-MODULES = ("append", "bulk", "kpi", "views", "reading", "cube", "pipeline", "policies")
+MODULES = ("append", "bulk", "kpi", "views", "reading", "cube", "pipeline", "policies", "simulating")
 
 
 def main(names: list[str]) -> None:
