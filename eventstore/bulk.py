@@ -139,8 +139,10 @@ class Bulk:
                 try:
                     self._append(drafts)
                 except psycopg.DatabaseError as error:
-                    if (found := self.log.claimant(drafts, error)) is not None:  # that one is refused: go on without it
-                        refused[found[0].command_id] = Refused(found[1].refusal, found[1].field)
+                    if (
+                        found := self.log.turned_down(drafts, error)
+                    ) is not None:  # that one is refused: go on without it
+                        refused[found[0].command_id] = found[1]
                     elif isinstance(error, psycopg.errors.UniqueViolation):
                         attempt += 1  # somebody wrote to one of these streams meanwhile: look again
                         time.sleep(0.01 * attempt)

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,15 +13,16 @@ from psycopg.errors import UniqueViolation
 
 from domain.follow_up import FollowUpScheduled, FollowUpSuppressed
 from domain.kernel import Refused, derived
+from eventstore.blocked import blocked, goes_on
 from eventstore.database import Unavailable, reachable
 from eventstore.envelope import Draft, Happened, Origin, Recorded, Request
-from eventstore.log import Conflict, Log
+from eventstore.log import Conflict, Log, Outdated
 from processes import points
 from processes.decisions import Decisions, as_recorded, pause
 from processes.firing import Firing
 from processes.lives import Lives, activated, lives_of
 from processes.memories import Memories
-from processes.policy import ALREADY_PROMISED, Policy
+from processes.policy import ALREADY_PROMISED, LEFT_ALONE, LOOP, Policy
 from processes.retiring import Retiring
 from processes.sharing import Sharing
 from processes.triggers import apart, corrected_between, next_of, origins, reaction_id
@@ -198,7 +199,7 @@ class Runner:
                 try:
                     with self.log.pool.connection() as db:
                         return self._react(db, policy)
-                except UniqueViolation:  # somebody wrote to one of the streams meanwhile: look again
+                except (UniqueViolation, Outdated):  # somebody wrote to a stream, or was blocked, meanwhile: look again
                     self._forget(policy)
                     time.sleep(pause())
                 except BaseException:
@@ -223,7 +224,8 @@ class Runner:
                 return Step(policy.name, start)
             policy, begin, end = turn
             triggers, endless, position = self._triggers(db, policy, begin, end)
-            decisions = self._decide(db, policy, triggers, endless, head)
+            stopped = dict.fromkeys(endless, LOOP) | self._left_alone(db, triggers)
+            decisions = self._decide(db, policy, triggers, stopped, head)
             points.reached("reaction: decided")
             if position > start:
                 # Should this be lost, the same is read and decided again, and nothing is appended twice.
@@ -249,8 +251,14 @@ class Runner:
         types = self.log.codec.names(policy.reactions)
         return next_of(db, self.log.reader, policy, types, start, head, TRIGGERS_PER_STEP)
 
+    def _left_alone(self, db: Connection, triggers: Sequence[Happened]) -> dict[int, str]:
+        """Where the triggers stand whose customers have been blocked since: nothing is promised to them any more."""
+        new = [at for _, at in triggers if not goes_on(at.type)]
+        alone = blocked(db, {at.customer_id for at in new})
+        return {at.position: LEFT_ALONE for at in new if at.customer_id in alone}
+
     def _decide(
-        self, db: Connection, policy: Policy[Any], triggers: Sequence[Happened], endless: Collection[int], head: int
+        self, db: Connection, policy: Policy[Any], triggers: Sequence[Happened], stopped: Mapping[int, str], head: int
     ) -> Decisions:
         """Lets a policy react to one trigger after the other; each time it knows what it decided because of those before."""
         decisions = Decisions(self.log)
@@ -263,7 +271,7 @@ class Runner:
             before = [Happened(each.event, as_recorded(each, each.because or 0)) for each in decisions.drafts]
             memories = Memories(policy, self.log.reader, subjects, end, shared, reacted=(first, head), imagined=before)
             for turn in _turns(policy, memories, group):
-                self._take(policy, memories, turn, endless, decisions)
+                self._take(policy, memories, turn, stopped, decisions)
         return decisions
 
     def _take(
@@ -271,14 +279,14 @@ class Runner:
         policy: Policy[Any],
         memories: Memories[Any],
         turn: Sequence[Happened],
-        endless: Collection[int],
+        stopped: Mapping[int, str],
         decisions: Decisions,
     ) -> None:
         """Decides what follows from triggers that know nothing of one another."""
         asked = [
             list(
-                policy.stop(event, at)
-                if at.position in endless
+                policy.stop(event, at, stopped[at.position])
+                if at.position in stopped
                 else policy.react(event, at, memories.of(policy.subject_of(event, at), at.position))
             )
             for event, at in turn

@@ -3,7 +3,22 @@
 import sys
 from importlib import import_module
 
-MODULES = ("append", "bulk", "kpi", "views", "reading", "cube", "pipeline", "policies", "simulating")
+MODULES = (
+    "append",
+    "bulk",
+    "kpi",
+    "views",
+    "reading",
+    "cube",
+    "pipeline",
+    "policies",
+    "simulating",
+    "keys",
+    "sealing",
+    "evidence",
+    "journal",
+    "erasure",
+)
 
 
 def main(names: list[str]) -> None:
