@@ -12,6 +12,7 @@ MODULES = (
     "cube",
     "pipeline",
     "policies",
+    "simulating",
     "keys",
     "sealing",
     "evidence",
