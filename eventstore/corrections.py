@@ -75,6 +75,11 @@ def kin(db: Connection, ids: Collection[UUID], position: int) -> dict[UUID, UUID
     )
 
 
+def others(kin: Mapping[UUID, UUID]) -> dict[UUID, UUID]:
+    """Of these, those who are taken to be somebody else."""
+    return {id: whom for id, whom in kin.items() if id != whom}
+
+
 def withdrawn(db: Connection, correlation_ids: Collection[UUID], position: int) -> frozenset[UUID]:
     """Those of these correlation ids under which nothing counted any longer at a position."""
     if not correlation_ids:

@@ -2,7 +2,7 @@
 
 import gc
 
-OBJECTS = 50_000
+OBJECTS = 200_000
 """So many objects more than were let go, before it is looked at all; the default of 700 is for small programs."""
 GENERATIONS = (5, 5)
 """After so many looks at the young ones the middle-aged are looked at as well, and after so many of these the old."""

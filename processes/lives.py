@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 from uuid import UUID
 
@@ -73,6 +74,7 @@ class Lives:
         self._log = log
         self._types = log.codec.names([PolicyDefined, PolicySwitched])
         self._read = 0
+        self._reading = Lock()
         self._lives = {policy.name: Life([(0, policy)], [(0, None)], PolicyStatus.ACTIVE) for policy in built_in}
         self._built_in = frozenset(self._lives)
         self._names: dict[UUID, str] = {policy_id(name): name for name in self._lives}
@@ -90,6 +92,10 @@ class Lives:
     def refresh(self, head: int | None = None) -> None:
         """Reads what was said of policies up to a position at least, or up to the end of the log."""
         head = self._log.reader.head() if head is None else head
+        with self._reading:
+            self._read_up_to(head)
+
+    def _read_up_to(self, head: int) -> None:
         marks: dict[str, int] = {}
         while self._read < head:
             page = self._log.reader.page(self._read, PAGE_EVENTS, types=self._types)

@@ -1,5 +1,7 @@
 """Sharing: what all memories of a policy share, kept for each of its versions from one batch to the next."""
 
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from eventstore.log import Log
@@ -9,7 +11,7 @@ from projections.lists import Lists
 
 
 class Sharing:
-    """What is shared, made when a version of a policy is first asked for."""
+    """What is shared, made when a version of a policy is first asked for. For one thread."""
 
     def __init__(self, log: Log, lists: Lists) -> None:
         self._log = log
@@ -25,8 +27,23 @@ class Sharing:
             self._shared[key] = Shared(policy, self._log.reader, self._lists)
         return self._shared[key]
 
-    def forget(self, name: str | None = None) -> None:
-        """Begins anew, for one policy or for all: what was learnt of a decision may not have come to be."""
-        for (policy, _), shared in self._shared.items():
-            if name in (None, policy):
+    @contextmanager
+    def learning(self, *names: str) -> Iterator[set[str]]:
+        """Around a transaction: what the policies that are named learn of their decisions is taken back if it fails."""
+        learning = set(names)
+        try:
+            yield learning
+        except BaseException:
+            self.take_back(learning)
+            raise
+        for shared in self._of(learning):
+            shared.ahead = False
+
+    def take_back(self, names: Collection[str]) -> None:
+        """What these policies decided did not come to be: whoever learnt of it begins anew."""
+        for shared in self._of(names):
+            if shared.ahead:
                 shared.forget()
+
+    def _of(self, names: Collection[str]) -> Iterator[Shared]:
+        return (shared for (policy, _), shared in self._shared.items() if policy in names)
