@@ -57,7 +57,7 @@ class Firing:
         self.lives = lives_of(log, policies)
         self._sheet: Table[Due] = Table(due.view)
         self._writing = Lock()
-        self._shared = Sharing(log, Lists(log, engine.pool))
+        self.shared = Sharing(log, Lists(log, engine.pool))
 
     def fire(self, now: datetime, only: Collection[str] | None = None) -> int:
         """Decides about every follow-up that is due, until none is left; returns how many events that came to.
@@ -92,7 +92,7 @@ class Firing:
                     self.engine.catch_up([due.view])
                 self.lives.refresh()
                 names = self._at_work(only, hand)
-                if not names:
+                if not names or not self._is_due(now):
                     return None
                 self._count(now, names)
                 try:
@@ -110,9 +110,16 @@ class Firing:
         names = [name for name in self.lives.named(PolicyStatus.ACTIVE) if only is None or name in only]
         return names if hand.of == 1 else [name for name in names if self.lives[name].policy.shared is None]
 
+    def _is_due(self, now: datetime) -> bool:
+        """Whether anything at all is due."""
+        query = sql.SQL("select exists (select from {} where status = 'SCHEDULED' and due_at <= %s)")
+        with self.log.pool.connection() as db:
+            row = db.execute(query.format(self._sheet.identifier), [now]).fetchone()
+        return row is not None and bool(row[0])
+
     def _fire(self, db: Connection, now: datetime, names: Sequence[str], hand: "Hand") -> "Batch":
         """Decides about the next ones that are due."""
-        with self._shared.learning() as learning, db.transaction():
+        with self.shared.learning() as learning, db.transaction():
             claimed = self._claim(db, now, names, hand)
             if not claimed:
                 return Batch()
@@ -125,7 +132,7 @@ class Firing:
             known = () if hand.careful else self._known_by_the_sheet(db, rows)
             decisions, memories = self._decide(db, rows, now, head, (), known, batch)
             if hand.careful and (already := decisions.already()):
-                self._shared.take_back(alone)
+                self.shared.take_back(alone)
                 decisions, memories = self._decide(db, rows, now, head, already, known, batch)
             points.reached("firing: decided")
             if not decisions.drafts:
@@ -163,7 +170,7 @@ class Firing:
             if policy.name in found:
                 head = self.log.reader.head()
                 self.engine.catch_up(policy.views)
-                if (shared := self._shared.of(policy)) is not None:
+                if (shared := self.shared.of(policy)) is not None:
                     shared.counted = head
 
     def _claim(self, db: Connection, now: datetime, names: Sequence[str], hand: "Hand") -> list[Due]:
@@ -243,7 +250,7 @@ class Firing:
             subjects[id(policy)].append(subject)
             found.append((row, policy, subject))
         memories = {
-            id(policy): Memories(policy, self.log.reader, subjects[id(policy)], head, self._shared.of(policy))
+            id(policy): Memories(policy, self.log.reader, subjects[id(policy)], head, self.shared.of(policy))
             for policy in keeping.values()
         }
         turns = [Turn(row, policy, subject, memories[id(policy)]) for row, policy, subject in found]
@@ -302,7 +309,7 @@ class Hand:
 
     number: int = 0
     of: int = 1
-    most: int = FOLLOW_UPS_PER_BATCH
+    most: int = field(default_factory=lambda: FOLLOW_UPS_PER_BATCH)
     careful: bool = False
     waiting: set[UUID] = field(default_factory=set)
     """For another one to be decided."""

@@ -91,25 +91,23 @@ class Lives:
 
     def refresh(self, head: int | None = None) -> None:
         """Reads what was said of policies up to a position at least, or up to the end of the log."""
-        head = self._log.reader.head() if head is None else head
         with self._reading:
-            self._read_up_to(head)
-
-    def _read_up_to(self, head: int) -> None:
-        marks: dict[str, int] = {}
-        while self._read < head:
-            page = self._log.reader.page(self._read, PAGE_EVENTS, types=self._types)
-            for event, at in page:
-                if isinstance(event, PolicyDefined):
-                    self._define(event, at.stream_id, at.position)
-                elif isinstance(event, PolicySwitched) and (name := self._names.get(at.stream_id)) is not None:
-                    self._lives[name].switch(event.status, at.position)
-                    if event.status is PolicyStatus.ACTIVE and name not in self._built_in:
-                        marks.setdefault(name, at.position)
-            last = page[-1].at.position if page else 0
-            self._read = last if len(page) == PAGE_EVENTS else max(last, head)
-        if marks:
-            self._mark(marks)
+            marks: dict[str, int] = {}
+            while head is None or self._read < head:
+                page = self._log.reader.page(self._read, PAGE_EVENTS, types=self._types)
+                for event, at in page:
+                    if isinstance(event, PolicyDefined):
+                        self._define(event, at.stream_id, at.position)
+                    elif isinstance(event, PolicySwitched) and (name := self._names.get(at.stream_id)) is not None:
+                        self._lives[name].switch(event.status, at.position)
+                        if event.status is PolicyStatus.ACTIVE and name not in self._built_in:
+                            marks.setdefault(name, at.position)
+                self._read = page[-1].at.position if page else self._read
+                if len(page) < PAGE_EVENTS:
+                    self._read = max(self._read, head or 0)
+                    break
+            if marks:
+                self._mark(marks)
 
     def _define(self, defined: PolicyDefined, stream_id: UUID, position: int) -> None:
         if defined.key in self._built_in:

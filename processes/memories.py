@@ -1,6 +1,6 @@
 """Memories: what policies remember, folded from the log up to a position that only ever grows."""
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
 from heapq import merge
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -66,6 +66,20 @@ class Shared:
             last = page[-1].at.position if page else 0
             self._read = last if len(page) == PAGE_EVENTS else max(last, position)
             self._coming = page[::-1]
+
+    @property
+    def learns(self) -> Collection[type[Event]]:
+        """What it learns from."""
+        return self._policy.learning.keys()
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing was read yet."""
+        return not self._read
+
+    def has_read(self, position: int) -> None:
+        """All that there was up to a position was noted already, since it was new."""
+        self._position = self._read = position
 
     def note(self, event: Event, at: Recorded) -> None:
         """Something more to know."""

@@ -24,7 +24,7 @@ from processes.lives import Lives, activated, lives_of
 from processes.memories import Memories
 from processes.policy import ALREADY_PROMISED, Policy
 from processes.retiring import Retiring
-from processes.sharing import Sharing
+from processes.sharing import Sharing, learn_together
 from processes.triggers import Stretch, apart, corrected_between, next_of, reaction_id
 from projections.engine import Engine
 from projections.lists import Lists
@@ -60,6 +60,7 @@ class Runner:
         self.firing = Firing(log, engine, self.lives)
         self.retiring = Retiring(log, engine, self.lives)
         self._shared = Sharing(log, Lists(log, engine.pool))
+        self._learnt = False
         self._types: dict[tuple[str, int], frozenset[str]] = {}
 
     @property
@@ -153,6 +154,11 @@ class Runner:
             ).fetchall()
             head = rows[0][2] if rows else 0
             self.lives.refresh(head)
+            if not self._learnt:
+                stands = [(by_actor[name], position) for name, position, _ in rows]
+                both = (self._shared, self.firing.shared)
+                learn_together(self.log.reader, [(each.of(policy), at) for policy, at in stands for each in both])
+                self._learnt = True
             behind = {
                 name: position
                 for name, position, _ in rows
@@ -162,22 +168,21 @@ class Runner:
             if not behind or head - min(behind.values()) > MAX_LOOKED_THROUGH:
                 return {by_actor[name].name for name in behind}, idle, None
             types = {name: self._types_of(by_actor[name]) for name in behind}
-            stretch = Stretch(self.log.reader, frozenset().union(*types.values()), min(behind.values()), head)
+            stretch = Stretch(self.log.reader, frozenset().union(*types.values()), behind, head)
             passing = [
                 (name, position)
                 for name, position in behind.items()
                 if not stretch.of(by_actor[name], types[name], position, head)
             ]
             if passing:
-                with db.transaction():
-                    db.execute("set local synchronous_commit = off")
-                    db.execute(
-                        "with ours as (select c.name from es.checkpoint c "
-                        "                join unnest(%s::text[], %s::bigint[]) p (name, position) using (name, position) "
-                        "               for update of c skip locked) "
-                        "update es.checkpoint c set position = %s, changed_at = now() from ours where c.name = ours.name",
-                        [*map(list, zip(*passing, strict=True)), head],
-                    )
+                db.execute(
+                    "with ours as (select c.name from es.checkpoint c "
+                    "                join unnest(%s::text[], %s::bigint[]) p (name, position) using (name, position) "
+                    "               for update of c skip locked) "
+                    "update es.checkpoint c set position = %s, changed_at = now() from ours where c.name = ours.name "
+                    "returning set_config('synchronous_commit', 'off', true)",
+                    [*map(list, zip(*passing, strict=True)), head],
+                )
         idle |= {by_actor[name].name: head for name, _ in passing}
         return {by_actor[name].name for name in behind} - idle.keys(), idle, stretch
 
@@ -213,12 +218,13 @@ class Runner:
             if row is None:
                 return Step(policy.name, taken=True)
             start, head = row
-            if stretch is not None and start < stretch.start:
-                stretch = None  # somebody set it back
-            reach = head if stretch is None else stretch.end
+            if stretch is not None and stretch.starts.get(policy.actor) != start:
+                stretch = None  # somebody else was at it
+            if stretch is not None:
+                head = stretch.end  # what the policy decided after that can only have come of keeping promises
             points.reached("reaction: checkpoint locked")
-            self.lives.refresh(reach)
-            turn = self.lives[policy.name].turn(start, reach)
+            self.lives.refresh(head)
+            turn = self.lives[policy.name].turn(start, head)
             if turn is None:
                 return Step(policy.name, start)
             policy, begin, end = turn
@@ -239,7 +245,7 @@ class Runner:
         if decisions.drafts:
             points.reached("reaction: committed, not flushed")
         appended, refused = len(decisions.drafts), len(decisions.refused)
-        return Step(policy.name, position, len(triggers), appended, refused, at_head=position >= reach)
+        return Step(policy.name, position, len(triggers), appended, refused, at_head=position >= head)
 
     def _triggers(
         self, db: Connection, policy: Policy[Any], start: int, end: int, stretch: Stretch | None
@@ -271,6 +277,8 @@ class Runner:
         for group in apart(triggers, cuts):
             subjects = [policy.subject_of(event, at) for event, at in group]
             end, shared = group[-1].at.position, self._shared.of(policy)
+            if stretch is not None and not any(cut > end for cut in cuts):
+                end = head  # which says the same of everybody, and nothing is to be looked for after it
             before = [Happened(each.event, as_recorded(each, each.because or 0)) for each in decisions.drafts]
             memories = Memories(policy, self.log.reader, subjects, end, shared, reacted=(first, head), imagined=before)
             turns = list(_turns(policy, memories, group))
@@ -293,7 +301,7 @@ class Runner:
                 known = memories.foreseen(policy.subject_of(event, at), at.position)
                 commands = list(policy.react(event, at, known))
                 guessed += commands
-                ids += [reaction_id(policy, at.position, step) for step in ("row", *range(len(commands)))]
+                ids += _ids(policy, at, commands)
         decisions.look_for(ids)
         decisions.learn_for(guessed)
 
@@ -314,11 +322,14 @@ class Runner:
             )
             for event, at in turn
         ]
-        ids = [
-            [reaction_id(policy, at.position, step) for step in ("row", *range(len(commands)))]
-            for commands, (_, at) in zip(asked, turn, strict=True)
-        ]
-        before = decisions.look_for([id for each in ids for id in each])
+        ids = [_ids(policy, at, commands) for commands, (_, at) in zip(asked, turn, strict=True)]
+        before = decisions.look_for(
+            [
+                id
+                for (row, *steps), (event, _) in zip(ids, turn, strict=True)
+                for id in ((row, *steps) if policy.is_trigger(event) else steps)
+            ]
+        )
         decisions.learn_for(
             command
             for commands, (_, *steps) in zip(asked, ids, strict=True)
@@ -368,6 +379,11 @@ def _turns(policy: Policy[Any], memories: Memories[Any], triggers: Sequence[Happ
         turn.append(each)
         seen.add(subject)
     yield turn
+
+
+def _ids(policy: Policy[Any], at: Recorded, commands: Sequence[Command]) -> list[UUID]:
+    """The ids of what a policy asks for because of an event: the one of a row that nothing else makes, and the others."""
+    return [reaction_id(policy, at.position, step) for step in ("row", *range(len(commands)))]
 
 
 def is_row(draft: Draft) -> bool:

@@ -1,13 +1,22 @@
 """Sharing: what all memories of a policy share, kept for each of its versions from one batch to the next."""
 
-from collections.abc import Collection, Iterator
+import logging
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
+
+from domain.kernel import Event
 from eventstore.log import Log
+from eventstore.reader import Reader
 from processes.memories import Shared
 from processes.policy import Policy
 from projections.lists import Lists
+
+PAGE_EVENTS = 10_000
+
+logger = logging.getLogger(__name__)
 
 
 class Sharing:
@@ -47,3 +56,37 @@ class Sharing:
 
     def _of(self, names: Collection[str]) -> Iterator[Shared]:
         return (shared for (policy, _), shared in self._shared.items() if policy in names)
+
+
+def learn_together(reader: Reader, wanted: Iterable[tuple[Shared | None, int]]) -> None:
+    """Brings what is shared up to a position each, as far as it is new, in one pass over the log for all of them.
+
+    Where that cannot be done, each is left as it was, and reads for itself when it is asked.
+    """
+    new = [(shared, until) for shared, until in wanted if shared is not None and shared.is_new and until]
+    learning: dict[type[Event], list[tuple[Shared, int]]] = {}
+    for shared, until in new:
+        for event in shared.learns:
+            learning.setdefault(event, []).append((shared, until))
+    try:
+        _pass(reader, learning, max((until for _, until in new), default=0))
+    except Exception as error:
+        for shared, _ in new:
+            shared.forget()
+        if isinstance(error, psycopg.Error):
+            raise
+        logger.exception("What the policies share cannot be read in one pass. Each reads it for itself.")
+        return
+    for shared, until in new:
+        shared.has_read(until)
+
+
+def _pass(reader: Reader, learning: Mapping[type[Event], Sequence[tuple[Shared, int]]], end: int) -> None:
+    position, types = 0, reader.codec.names(learning)
+    while types and position < end:
+        page = reader.page(position, PAGE_EVENTS, types=types)
+        for event, at in page:
+            for shared, until in learning[type(event)]:
+                if at.position <= until:
+                    shared.note(event, at)
+        position = page[-1].at.position if len(page) == PAGE_EVENTS else end

@@ -1,7 +1,7 @@
 """Triggers: the events that set a policy off, read from the log step by step, and whether each must have a row."""
 
 import logging
-from collections.abc import Collection, Container, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -22,11 +22,15 @@ logger = logging.getLogger(__name__)
 
 
 class Stretch:
-    """What may set some policies off between two positions of the log, read once for all of them."""
+    """What may set some policies off, from where each of them starts up to a position of the log, read once for all of them.
 
-    def __init__(self, reader: Reader, types: Collection[str], start: int, end: int) -> None:
-        self.start = start
+    `starts` are the positions up to which they have reacted, by who they are in the log.
+    """
+
+    def __init__(self, reader: Reader, types: Collection[str], starts: Mapping[str, int], end: int) -> None:
+        self.starts = starts
         self.end = end
+        self.start = start = min(starts.values())
         self._events = [
             each for each in reader.page(start, end - start, types=sorted(types)) if each.at.position <= end
         ]

@@ -77,7 +77,7 @@ class Worker:
             # Who has reacted to all there is may decide about what is due.
             ready = {step.policy for step in steps if step.at_head and not step.taken}
             went_on |= self.runner.fire(self._now(), ready) > 0
-            went_on |= self.delivery.deliver(self._now) > 0
+            went_on |= self.delivery.deliver(self._now, caught_up=True) > 0
             if not went_on or time.monotonic() - self._checked > CHECK_EVERY_S:
                 self._check()
             if failures:

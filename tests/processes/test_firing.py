@@ -126,7 +126,7 @@ def test_what_was_not_appended_is_forgotten(house: House, tmp_path: Path, monkey
     shop.worker.run()
     [task] = [at.stream_id for event, at in shop.events() if isinstance(event, ActivityScheduled)]
     runner = shop.worker.runner
-    shared = runner.firing._shared.of(runner.lives["sharing-out"].policy)
+    shared = runner.firing.shared.of(runner.lives["sharing-out"].policy)
     assert shared is not None
     assert set(shared.known.tasks) == {task}
 
