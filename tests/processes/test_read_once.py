@@ -13,6 +13,7 @@ import pytest
 
 from domain.follow_up import Action, ActionKind, FollowUpCompleted, FollowUpScheduled
 from domain.kernel import Command
+from domain.merging import MergeCustomers
 from domain.order import OrderPlaced
 from domain.staff import AddStaff, StaffAdded
 from eventstore.envelope import Recorded
@@ -42,6 +43,14 @@ class Known:
     """Nothing but what all share, if anything."""
 
     shared: Staff | None = None
+
+
+@dataclass
+class Counts:
+    """How many orders there were of a customer, and how many promises were kept."""
+
+    orders: int = 0
+    kept: int = 0
 
 
 def policy_named(name: str, *, sharing: bool = False) -> Policy[Known]:
@@ -160,6 +169,32 @@ def test_one_that_reacts_after_another_worker_did_reads_for_itself(house: House,
     assert set(completed(shop).values()) == {1}
 
 
+def test_who_became_somebody_else_only_later_is_known_as_before(house: House, tmp_path: Path) -> None:
+    """The merging stands after the last trigger, in what is read for it."""
+    policy = Policy("counting", version=1, memory=Counts)
+
+    @policy.remember(OrderPlaced)
+    def bought(known: Counts, event: OrderPlaced, at: Recorded) -> None:
+        known.orders += 1
+
+    @policy.trigger(OrderPlaced)
+    def promise(placed: OrderPlaced, at: Recorded, known: Counts) -> Iterator[Command]:
+        yield policy.promise(at, f"order-{known.orders}", ACT, at.occurred_at.replace(year=2027))
+
+    shop = opened(house, tmp_path, policy)
+    one, other = shop.customer(), shop.customer()
+    shop.order(one, "2026-01-01 12:00")
+    shop.worker.run()
+    shop.order(other, "2026-01-01 12:00")
+    shop.do(MergeCustomers(customer_id=other, survivor_id=one))
+    shop.worker.run()
+    shop.order(other, "2026-01-01 12:00")
+    shop.worker.run()
+    assert [entry.step for entry in sorted(shop.ledger(), key=lambda entry: entry.trigger_position)] == [
+        "order-1", "order-1", "order-3",
+    ]  # fmt: skip
+
+
 # What is shared.
 
 
@@ -242,6 +277,32 @@ def test_what_is_shared_is_not_read_anew_because_of_a_decision_that_taught_nothi
 
 
 # What is due.
+
+
+def test_what_was_decided_about_a_customer_is_known_to_the_next_decision_of_the_batch(
+    house: House, tmp_path: Path
+) -> None:
+    policy = Policy("numbering", version=1, memory=Counts)
+
+    @policy.remember(FollowUpCompleted)
+    def kept(known: Counts, event: FollowUpCompleted, at: Recorded) -> None:
+        known.kept += 1
+
+    @policy.trigger(OrderPlaced)
+    def promise(placed: OrderPlaced, at: Recorded, known: Counts) -> Iterator[Command]:
+        yield policy.promise(at, "number", ACT, at.occurred_at)
+
+    @policy.due
+    def keep(due: Due, now: datetime, known: Counts) -> Iterator[Command]:
+        yield done(due, f"NUMBER_{known.kept}")
+
+    shop = opened(house, tmp_path, policy)
+    one, other = shop.customer(), shop.customer()
+    for customer in (one, other, one, one):
+        shop.order(customer, "2026-01-01 12:00")
+    shop.worker.run()
+    outcomes = sorted(event.outcome for event, _ in shop.events() if isinstance(event, FollowUpCompleted))
+    assert outcomes == ["NUMBER_0", "NUMBER_0", "NUMBER_1", "NUMBER_2"]
 
 
 def test_of_many_that_are_due_two_hands_keep_each_once(
