@@ -11,7 +11,7 @@ from icalendar import Calendar, Component, Event, Todo
 from api.house import House
 from domain.activity import ActivityScheduled, ActivityStatus
 from eventstore.database import Unavailable, reachable
-from processes.links import link_secret, read_token, token
+from processes.links import read_token, token
 from projections.lists import MAX_PAGE
 from projections.selecting import Condition, Operator, Order
 from projections.touchpoints import absences, agenda
@@ -157,7 +157,7 @@ def link_to(house: House, staff_id: UUID) -> str:
 
 def agenda_secret(house: House) -> bytes:
     """The secret behind the links to calendars; another one than that of the surveys, so that neither opens the other."""
-    return hmac.digest(link_secret(house.kek), b"bitacora-agenda/1", "sha256")
+    return hmac.digest(house.link_secret, b"bitacora-agenda/1", "sha256")
 
 
 def agenda_calendars(house: House) -> APIRouter:

@@ -16,12 +16,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.agenda import agenda_calendars
 from api.house import House
 from api.limits import MAX_BODY_BYTES, WORKER_THREADS
+from api.log_tiles import CHECKPOINT_HEADER, Herald, log_tiles
 from api.router import graphql_router
 from api.schema import schema
 from api.survey_form import survey_form
+from api.webhook_door import webhook_door
 from api.withdrawal_form import withdrawal_form
 from eventstore.database import Unavailable, reachable
-from processes.links import link_secret
+from eventstore.sealing.sources import READS
+from processes.clock import Now, wall_clock
 
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  # recognised, not bound
 
@@ -34,8 +37,8 @@ SECURITY_HEADERS = {
 }
 
 
-def create_app(house: House) -> FastAPI:
-    """The application of an open house."""
+def create_app(house: House, now: Now = wall_clock) -> FastAPI:
+    """The application of an open house. `now` is the time by which it is judged whether a webhook is of this moment."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -46,8 +49,11 @@ def create_app(house: House) -> FastAPI:
     app = FastAPI(title="Bitácora", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(graphql_router(house, schema()))
     for form in (survey_form, withdrawal_form):
-        app.include_router(form(house.log, link_secret(house.kek), house.settings.company))
+        app.include_router(form(house.log, house.link_secret, house.settings.company))
     app.include_router(agenda_calendars(house))
+    app.include_router(log_tiles(house))
+    app.include_router(log_tiles(house, READS, "/reads"))
+    app.include_router(webhook_door(house, now))
 
     @app.get("/healthz")
     async def alive() -> dict[str, str]:
@@ -67,7 +73,7 @@ def create_app(house: House) -> FastAPI:
         except Unavailable as error:
             return JSONResponse({"status": "unavailable", "reason": str(error)}, status_code=503)
 
-    app.add_middleware(Doorkeeper)
+    app.add_middleware(Doorkeeper, herald=Herald(house))
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts(house), www_redirect=False)
     return app
 
@@ -82,10 +88,11 @@ def hosts(house: House) -> list[str]:
 
 
 class Doorkeeper:
-    """Refuses bodies that are too large, before they are read to the end, and adds the security headers."""
+    """Refuses bodies that are too large before they are read to the end; adds the security headers and the checkpoint."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, herald: Herald) -> None:
         self.app = app
+        self.herald = herald
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -93,6 +100,7 @@ class Doorkeeper:
             return
         length = dict(scope["headers"]).get(b"content-length", b"0")
         received, refused, begun = 0, False, False
+        short = await self.herald.short()
 
         async def counted() -> Message:
             nonlocal received, refused
@@ -108,12 +116,14 @@ class Doorkeeper:
             if refused:
                 if not begun:
                     begun = True
-                    await _too_large(send)
+                    await _too_large(send, short)
                 return
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
+                if short is not None:
+                    headers[CHECKPOINT_HEADER] = short
             await send(message)
 
         if length.isdigit() and int(length) > MAX_BODY_BYTES:
@@ -123,7 +133,7 @@ class Doorkeeper:
         await self.app(scope, counted, guarded)
 
 
-async def _too_large(send: Send) -> None:
+async def _too_large(send: Send, short: str | None) -> None:
     reason = f"A request has at most {MAX_BODY_BYTES:,} bytes. Send it in parts, or bitacora import commands."
     body = orjson.dumps({"errors": [{"message": reason, "extensions": {"code": "TOO_LARGE", "limit": "body"}}]})
     headers = [
@@ -131,6 +141,7 @@ async def _too_large(send: Send) -> None:
         (b"content-length", str(len(body)).encode()),
         (b"connection", b"close"),
     ]
-    headers += [(name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
+    told = SECURITY_HEADERS if short is None else {**SECURITY_HEADERS, CHECKPOINT_HEADER: short}
+    headers += [(name.encode(), value.encode()) for name, value in told.items()]
     await send({"type": "http.response.start", "status": 413, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -7,8 +7,23 @@ from typing import Annotated, Any
 
 import typer
 
+from api import (
+    audit_cli,
+    differing_cli,
+    erasure_cli,
+    import_cli,
+    journal_cli,
+    keys_cli,
+    ledger_cli,
+    looking_back,
+    mining_cli,
+    policies_cli,
+    running,
+    sealing_cli,
+    segments_cli,
+    subject_cli,
+)
 from api import doctor as checks
-from api import import_cli, ledger_cli, looking_back, policies_cli, running
 from api.terminal import Json, catch_up, fail, generated, house, progress, say, show, table
 from domain import DECIDERS
 from eventstore.catalogue import as_markdown, catalogue, sentence
@@ -26,9 +41,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(import_cli.app, name="import")
+app.add_typer(keys_cli.app, name="keys")
+app.add_typer(erasure_cli.app, name="privacy")
+erasure_cli.app.command()(subject_cli.export)
+erasure_cli.app.command()(subject_cli.reads)
+erasure_cli.app.command()(subject_cli.retention)
+erasure_cli.app.command("may-contact")(subject_cli.may)
+app.add_typer(sealing_cli.app, name="sealing")
+app.add_typer(audit_cli.app, name="audit")
+for _command in (*journal_cli.COMMANDS, *differing_cli.COMMANDS, *mining_cli.COMMANDS):
+    audit_cli.app.command(_command.__name__)(_command)
 app.command()(ledger_cli.ledger)
 app.command()(ledger_cli.simulate)
 app.command()(policies_cli.policies)
+app.command()(segments_cli.segments)
 
 
 @app.command()
@@ -77,7 +103,10 @@ def query(
 def replay(
     customer: Annotated[str, typer.Argument(help="An id, source:key, an e-mail, a phone or a card number.")],
     as_of: Annotated[
-        str | None, typer.Option(help="A day, a moment with its zone, or a position. Now, if not given.")
+        str | None,
+        typer.Option(
+            help="A day, a moment with its zone, or a position; known: or valid: before a day, or both. Now, if not given."
+        ),
     ] = None,
     diff: Annotated[tuple[str, str] | None, typer.Option(help="Two moments: what changed between them.")] = None,
     as_json: Json = False,
@@ -86,15 +115,16 @@ def replay(
     with house() as opened:
         whom = looking_back.customer_id(opened, customer)
         if diff is not None:
-            before, after = (looking_back.customer_as_of(opened, whom, looking_back.moment(text)) for text in diff)
-            found = looking_back.changes(before, after)
+            found = looking_back.changes(opened, whom, *map(looking_back.moment, diff))
             if as_json:
-                show({change.field: {"before": change.before, "after": change.after} for change in found})
+                show(
+                    {each.field: {"before": each.before, "after": each.after, "events": each.events} for each in found}
+                )
             else:
                 table(
                     f"{whom}: {diff[0]} to {diff[1]}",
-                    ["field", "before", "after"],
-                    [[c.field, c.before, c.after] for c in found],
+                    ["field", "before", "after", "because of"],
+                    [[each.field, each.before, each.after, ", ".join(map(str, each.events))] for each in found],
                 )
             return
         known = looking_back.customer_as_of(opened, whom, looking_back.moment(as_of) if as_of else NOW)

@@ -17,7 +17,13 @@ from psycopg.errors import UniqueViolation
 from api.demo_story import Asking, answer, story
 from api.house import House
 from domain import DECIDERS
-from domain.follow_up import FollowUpDispatched, FollowUpPostponed, FollowUpScheduled, FollowUpSuppressed
+from domain.follow_up import (
+    FollowUpDispatched,
+    FollowUpPostponed,
+    FollowUpScheduled,
+    FollowUpSuppressed,
+    ScheduleFollowUp,
+)
 from domain.invitation import SurveyInvitationSent
 from domain.kernel import Event, Refused, derived
 from domain.survey import POST_PURCHASE
@@ -30,6 +36,7 @@ from eventstore.log import Log
 from eventstore.personal import KeyRing
 from processes import POLICIES
 from processes.letters import Note, Stationery
+from processes.policy import Policy
 from processes.transports import Answer, Taken
 from processes.worker import Worker, needed_views
 from projections.engine import Engine
@@ -112,7 +119,7 @@ def simulated(
     with _stage() as (log, engine):
         clock = _Clock(since)
         worker = Worker(
-            log, engine, [replace(policy, include_imported=True, rules=None) for policy in POLICIES], Nowhere(),
+            log, engine, [_on_stage(policy) for policy in POLICIES], Nowhere(),
             Stationery(sender="demo@example.com", company="Demo", base_url="http://localhost", secret=bytes(32)),
             ports={Channel.SMS: Nowhere(), Channel.PHONE: Nowhere()}, now=clock,
         )  # fmt: skip
@@ -144,6 +151,12 @@ def simulated(
                         heappush(said, (reply[0], seen, Asking(reply[0], f"answer:{at.stream_id}", reply[1])))
             progress((clock.now - since) // DAY, (until - since) // DAY)
         return [each for page in _pages(log) for each in page]
+
+
+def _on_stage(policy: Policy[Any]) -> Policy[Any]:
+    """A policy as it plays: what it does by night, whatever happened, is left to the house that takes the story in."""
+    needs = tuple(command for command in policy.needs if not isinstance(command, ScheduleFollowUp))
+    return replace(policy, include_imported=True, rules=None, needs=needs)
 
 
 class _Clock:

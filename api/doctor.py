@@ -3,22 +3,30 @@
 import shutil
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
+from api import running
 from api.house import House, open_house
 from api.settings import Settings, complaints
+from domain.kernel import Refused
+from eventstore.custody.officer import fingerprint
+from eventstore.custody.providers import KeyFileError
 from eventstore.database import SchemaError, Unavailable
 from eventstore.embedded import EmbeddedServerError
-from eventstore.personal import KeyFileError
+from eventstore.sealing.heads import newest
+from eventstore.sealing.sources import EVENTS
 from processes.completeness import gaps
 from processes.mailboxes import mailbox_of
 
 MIN_FREE_BYTES = 1_000_000_000
 MAX_CALM_LAG_EVENTS = 10_000
 MAX_GAPS_TOLD = 3
+MAX_EPOCH_AGE = timedelta(days=32)
+MAX_CALM_SEALING_LAG = timedelta(seconds=30)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -44,7 +52,7 @@ def examine() -> list[Finding]:
         with open_house(settings) as house:
             found.append(Finding("database", True, _database(house, settings)))
             found += _inside(house)
-    except (Unavailable, SchemaError, EmbeddedServerError, KeyFileError, psycopg.Error) as error:
+    except (Unavailable, Refused, SchemaError, EmbeddedServerError, KeyFileError, psycopg.Error) as error:
         found.append(Finding("database", False, str(error)))
     return found
 
@@ -111,6 +119,7 @@ def _inside(house: House) -> list[Finding]:
     missing = gaps(house.log)
     return [
         *found,
+        _sealing(house),
         Finding("follow-ups", not late, says),
         Finding(
             "ledger",
@@ -119,7 +128,16 @@ def _inside(house: House) -> list[Finding]:
             or "Every trigger has its row. To look through all of them anew: bitacora ledger --check.",
         ),
         *_waiting_for_somebody(house),
+        reading(house, datetime.now(UTC)),
+        *_keys(house),
     ]
+
+
+def reading(house: House, now: datetime) -> Finding:
+    """Whether somebody looks at very many people."""
+    busiest = house.reads.busiest(now)
+    told = [f"{actor} looked at {count:,} people within the last hour." for actor, count in busiest]
+    return Finding("reads", not told, " ".join(told) or "Nobody looks at very many people.")
 
 
 def _waiting_for_somebody(house: House) -> list[Finding]:
@@ -138,3 +156,63 @@ def _waiting_for_somebody(house: House) -> list[Finding]:
         else "Nothing waits for somebody to look."
     )
     return [Finding("deliveries", not (uncertain or failed), says)]
+
+
+def _keys(house: House) -> list[Finding]:
+    """How the keys of personal values stand: whether they were rotated, and whether somebody can open what is blocked."""
+    now, standings, counts = datetime.now(UTC), house.epochs.standings(), house.custodian.counts()
+    active = next(each for each in standings if each.state == "ACTIVE")
+    undone = [each for each in standings if each.state == "RETIRED" and each.emptied_at is None]
+    waiting = [each for each in standings if each.state == "RETIRED" and each.emptied_at is not None]
+    overdue = [
+        each for each in waiting if each.emptied_at is not None and each.emptied_at + house.epochs.retention < now
+    ]
+    late = active.made_at < now - MAX_EPOCH_AGE and house.settings.keys_rotation == "monthly"
+    says = (
+        f"Epoch {active.epoch} ({active.provider}: {active.reference}) since {active.made_at:%Y-%m-%d}; "
+        f"{counts.get('ACTIVE', 0):,} keys are active, {counts.get('BLOCKED', 0):,} blocked, "
+        f"{counts.get('DESTROYED', 0):,} destroyed."
+    )
+    if undone:
+        says += (
+            f" Keys are still wrapped by epoch {undone[0].epoch}. Is bitacora work running? Or: bitacora keys rotate."
+        )
+    elif late:
+        says += " It is older than a month. Is bitacora work running? Or: bitacora keys rotate."
+    elif overdue:
+        says += f" The key of epoch {overdue[0].epoch} should be destroyed by now. Is bitacora work running?"
+    elif waiting:
+        says += f" The key of epoch {waiting[-1].epoch} is kept while backups need it."
+    officer = house.custodian.officer()
+    return [
+        Finding("keys", not (undone or late or overdue), says),
+        Finding(
+            "officer",
+            True,
+            f"What is blocked opens with the key {fingerprint(officer[1])}."
+            if officer is not None
+            else "Nobody can block personal values yet. The data protection officer needs a key: bitacora keys dpo.",
+        ),
+    ]
+
+
+def _sealing(house: House) -> Finding:
+    """How far the log is sealed, or why it is not."""
+    sealer = running.sealer(house)
+    if sealer.refusal_file.exists():
+        return Finding("sealing", False, sealer.refusal_file.read_text())
+    with house.log.pool.connection() as db:
+        head = newest(db, EVENTS)
+        size = 0 if head is None else head.size
+        row = db.execute("select now() - recorded_at from es.event where position = %s", [size + 1]).fetchone()
+    sealed = (
+        "Nothing is sealed yet."
+        if head is None
+        else f"{size:,} events are sealed, {head.signed_at:%Y-%m-%d %H:%M:%S} UTC."
+    )
+    if row is None:
+        return Finding("sealing", True, sealed)
+    behind = house.log.reader.head() - size
+    ok = row[0] <= MAX_CALM_SEALING_LAG
+    says = f"{sealed} {behind:,} more wait, the oldest for {row[0].total_seconds():,.0f} s."
+    return Finding("sealing", ok, says if ok else f"{says} Is bitacora work running?")

@@ -3,15 +3,23 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cached_property
 
+from api.keepers import providers
 from api.settings import Settings
 from domain import DECIDERS
 from eventstore.commands import Commands
+from eventstore.custody.custodian import Custodian
+from eventstore.custody.epochs import Epochs
+from eventstore.custody.eraser import Eraser
+from eventstore.custody.evictions import Evictions
+from eventstore.custody.providers import CLAIMS, LINKS, KeyFileError
 from eventstore.database import KEYS_SCHEMA, LOG_SCHEMA, VIEWS_SCHEMA, migrate, open_pool, reachable
 from eventstore.embedded import SUPERUSER, EmbeddedServer
 from eventstore.log import Log
-from eventstore.personal import KeyRing, key_encryption_key
+from eventstore.personal import KeyRing
+from eventstore.reads import Reads
 from projections import VIEWS
 from projections.engine import Engine
 from projections.lists import Lists
@@ -31,10 +39,35 @@ class House:
     engine: Engine
     commands: Commands = field(default_factory=lambda: Commands(DECIDERS))
 
+    @property
+    def keys_dsn(self) -> str:
+        """The database of the keys: the log's, if they have none of their own."""
+        return self.settings.keys_dsn or self.dsn
+
+    @property
+    def link_secret(self) -> bytes:
+        """The secret behind the links in letters and to calendars. Raises `KeyFileError`."""
+        return self.log.keys.secret(LINKS)
+
     @cached_property
-    def kek(self) -> bytes:
-        """The key-encryption key, from which the secret of the survey links is derived too."""
-        return key_encryption_key(self.settings.key_file)
+    def reads(self) -> Reads:
+        """The log of who looked at personal values."""
+        return Reads(self.log.pool)
+
+    @cached_property
+    def custodian(self) -> Custodian:
+        """Who blocks and destroys keys."""
+        return Custodian(self.keys_dsn, self.log.keys)
+
+    @cached_property
+    def eraser(self) -> Eraser:
+        """Who moves personal values out of the log."""
+        return Eraser(self.dsn)
+
+    @cached_property
+    def epochs(self) -> Epochs:
+        """Who rotates the key-encryption keys."""
+        return Epochs(self.keys_dsn, self.log.keys, retention=timedelta(days=self.settings.keys_retention_days))
 
 
 @contextmanager
@@ -43,8 +76,7 @@ def open_house(settings: Settings | None = None) -> Iterator[House]:
     settings = settings or Settings()
     with ExitStack() as stack:
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        settings.key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        kek = key_encryption_key(settings.key_file)
+        keepers = providers(settings)
         dsn = settings.dsn or stack.enter_context(embedded(settings))
         keys_dsn, views_dsn = settings.keys_dsn or dsn, settings.views_dsn or dsn
         with reachable():
@@ -54,12 +86,29 @@ def open_house(settings: Settings | None = None) -> Iterator[House]:
         pool = stack.enter_context(open_pool(dsn, size=settings.pool_size))
         keys_pool = pool if keys_dsn == dsn else stack.enter_context(open_pool(keys_dsn))
         views_pool = pool if views_dsn == dsn else stack.enter_context(open_pool(views_dsn, size=settings.pool_size))
-        log = Log(pool, DECIDERS, KeyRing(keys_pool, kek), early=settings.append_mode == "early")
+        log = Log(pool, DECIDERS, KeyRing(keys_pool, keepers), early=settings.append_mode == "early")
+        must_have_its_keys(log)
+        stack.enter_context(Evictions(keys_dsn, log.keys))
         if CLAIM_INDEX in applied and log.reader.head():  # an older log did not keep it
             log.rebuild_claims()
         engine = Engine(log, views_pool, VIEWS)
         engine.prepare()
         yield House(settings, dsn, log, Lists(log, views_pool), engine)
+
+
+def must_have_its_keys(log: Log) -> None:
+    """Raises `KeyFileError` if the keys' database is empty and the log is not, or the key-encryption key is not the one."""
+    with log.keys.pool.connection() as db:
+        begun = db.execute("select from keys.epoch limit 1").fetchone()
+    if begun is None:
+        with log.pool.connection() as db:
+            sealed = db.execute("select from es.personal limit 1").fetchone()
+        if sealed is not None:
+            raise KeyFileError(
+                "The log holds personal values, and the database of their keys is empty. Restore it from its backup, or let "
+                "BITACORA_KEYS_DSN name the right one. Nothing was changed."
+            )
+    log.keys.secret(CLAIMS)
 
 
 @contextmanager

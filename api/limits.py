@@ -31,6 +31,7 @@ from graphql import (
 from projections.lists import MAX_PAGE
 
 MAX_BODY_BYTES = 1_048_576
+MAX_WEBHOOK_BYTES = 524_288
 MAX_DOCUMENT_CHARACTERS = 65_536
 MAX_TOKENS = 1_000
 MAX_COMMENTS = 200

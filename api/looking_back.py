@@ -10,34 +10,60 @@ from domain.kernel import Refused
 from eventstore.commands import identify
 from eventstore.reader import AsOf
 from projections.customers import customer_360, customers, timeline
+from projections.differing import differences
 from projections.selecting import Order
 from projections.selling import orders
 
 SHOWN_LINES = 20
+HIDDEN = ("search", "held")
+"""Columns that nobody need see."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One field that is not the same at two moments."""
+    """One field that is not the same at two moments, and the positions of the events that made the difference."""
 
     field: str
     before: Any
     after: Any
+    events: tuple[int, ...]
 
 
-def moment(text: str) -> AsOf:
-    """A moment as people write it: a position, a day (its end, in UTC) or a time with its zone."""
-    if text.isdigit():
+KNOWN, VALID = "known", "valid"
+"""How a moment is given that is not simply looked back from: what was recorded by then, and what had happened by then."""
+
+
+def moment(text: str, field: str = "as-of") -> AsOf:
+    """A moment as people write it: a position, a day (its end, in UTC) or a time with its zone.
+
+    `known:` before a day or a time is what had been recorded by then, `valid:` what had happened by then with what is known
+    today; both, with a comma between, is what had happened by the one as it was known by the other. Raises `Refused`.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    ways = [part.partition(":") for part in parts]
+    if all(way in (KNOWN, VALID) for way, _, _ in ways):
+        if len({way for way, _, _ in ways}) < len(ways):
+            raise Refused(f"{text!r} says the same twice. Write known:2026-03-01,valid:2026-01-31.", field)
+        given = {way: time_of(rest, field) for way, _, rest in ways}
+        return AsOf(known_at=given.get(KNOWN), valid_at=given.get(VALID))
+    if len(parts) > 1:
+        raise Refused(f"{text!r} is not a moment. Only known: and valid: go together.", field)
+    if text.isascii() and text.isdigit() and len(text) < 19:
         return AsOf(position=int(text))
+    return AsOf(time=time_of(text, field))
+
+
+def time_of(text: str, field: str, end: time = time.max) -> datetime:
+    """A time with its zone, or the `end` of a day in UTC; without a zone it is UTC. Raises `Refused`."""
     try:
-        if len(text) == 10:
-            return AsOf(time=datetime.combine(date.fromisoformat(text), time.max, UTC))
+        if len(text) == len("2026-01-31"):
+            return datetime.combine(date.fromisoformat(text), end, UTC)
         found = datetime.fromisoformat(text)
     except ValueError:
         raise Refused(
-            f"{text!r} is not a moment. Write 2026-01-31, 2026-01-31T18:00:00+01:00 or a position.", "as-of"
+            f"{text!r} is not a moment. Write 2026-01-31, 2026-01-31T18:00:00+01:00 or a position.", field
         ) from None
-    return AsOf(time=found if found.tzinfo else found.replace(tzinfo=UTC))
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def customer_id(house: House, text: str) -> UUID:
@@ -75,18 +101,18 @@ def customer_as_of(house: House, customer: UUID, as_of: AsOf) -> dict[str, Any]:
     }
 
 
-def changes(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
-    """The fields of line and card that differ, by name."""
+def changes(house: House, customer: UUID, start: AsOf, end: AsOf) -> list[Change]:
+    """The fields of line and card that differ, by name, with the positions of the events behind each."""
     found = []
-    for part in ("customer", "card"):
-        was, now = before.get(part, {}), after.get(part, {})
-        for name in dict.fromkeys((*was, *now)):
-            if was.get(name) != now.get(name) and name != "search":
-                found.append(Change(f"{part}.{name}", was.get(name), now.get(name)))
+    for part, view in (("customer", customers.view), ("card", customer_360.view)):
+        shown = [column.name for column in view.columns if column.name not in (*view.row.key, *HIDDEN)]
+        for each in differences(house.lists, view, customer, start, end, shown).fields:
+            events = tuple(cause.happened.at.position for cause in (*each.gone, *each.causes))
+            found.append(Change(f"{part}.{each.field}", each.before, each.after, events))
     return found
 
 
-def _fields(row: Any, without: tuple[str, ...] = ("search", "held")) -> dict[str, Any]:
+def _fields(row: Any, without: tuple[str, ...] = HIDDEN) -> dict[str, Any]:
     if row is None:
         return {}
     return {name: getattr(row, name) for name in row.__slots__ if name not in without}

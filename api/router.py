@@ -1,9 +1,11 @@
 """The GraphQL endpoint, as the GraphQL-over-HTTP specification has it."""
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, cast
 
+import fastapi
 import orjson
 from cross_web import HTTPException
 from graphql import GraphQLError
@@ -18,10 +20,14 @@ from strawberry.types.unset import UNSET
 from api.house import House
 from api.limits import OPERATION_TIMEOUT_S
 from api.schema import Schema
-from api.schema.context import Context
+from api.schema.context import ANYBODY, Context
 from api.schema.problems import BAD_REQUEST
 
 JSON = "application/json"
+PURPOSE_HEADER = "X-Purpose"
+"""What personal values are read for, in the words of the client; it goes into the log of reads."""
+ACTOR = re.compile(r"[\w.@+-]{1,90}")
+"""How a proxy may name a user."""
 GRAPHQL_JSON = "application/graphql-response+json"
 
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Bitácora</title>
@@ -112,7 +118,17 @@ def prefers_graphql_json(accept: str) -> bool:
 def graphql_router(house: House, schema: Schema) -> SpecRouter:
     """`/graphql` for a house."""
 
-    async def context() -> Context:
-        return Context(house, timeout_s=OPERATION_TIMEOUT_S)
+    async def context(request: Request) -> Context:
+        named = None if actor_header is None else request.headers.get(actor_header)
+        if named is not None and not ACTOR.fullmatch(named):
+            raise fastapi.HTTPException(400, f"The header {actor_header} does not name a user.")
+        return Context(
+            house,
+            actor=ANYBODY if named is None else f"user:{named}",
+            purpose=request.headers.get(PURPOSE_HEADER),
+            timeout_s=OPERATION_TIMEOUT_S,
+        )
+
+    actor_header = house.settings.actor_header
 
     return SpecRouter(schema, path="/graphql", graphql_ide=None, context_getter=context, subscription_protocols=())

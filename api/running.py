@@ -1,6 +1,7 @@
 """Running: the server, the followers of the log and the clock, in one process or in several."""
 
 import logging
+import shlex
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -15,19 +16,33 @@ import uvicorn
 from api.app import create_app
 from api.house import House
 from api.schema import schema
+from api.settings import Settings
 from api.terminal import progress, say
 from domain.kernel import Refused
 from eventstore.garbage import collect_seldom
+from eventstore.sealing.anchors import Anchor, Anchoring, TimeStamping, Witness
+from eventstore.sealing.checkpoint_file import CheckpointFile
+from eventstore.sealing.keys import KeyFile, SigningProgram
+from eventstore.sealing.notes import VerifierKey
+from eventstore.sealing.sealer import Sealer
+from eventstore.sealing.sources import EVENTS, READS, Source
 from processes import POLICIES
+from processes.anchor_mail import AuditorMail
+from processes.clock import wall_clock
+from processes.erasing import Eraser
+from processes.erasure_ledger import Ledger
 from processes.inbox import Inbox
 from processes.letters import Stationery
-from processes.links import link_secret
 from processes.mail_reading import own_addresses
 from processes.mailboxes import mailbox_of
 from processes.outbox import Outbox
+from processes.papers import Papers
 from processes.ports import folder_ports
-from processes.transports import MaildirTransport, SmtpTransport
+from processes.rectification import Rectification
+from processes.rotation import Rotation, now_and_then
+from processes.transports import MaildirTransport, SmtpTransport, Transport
 from processes.worker import Worker, keep_on
+from projections.forgetting import forget
 from projections.rebuild import rebuild_all
 
 STOP_TIMEOUT_S = 15
@@ -67,16 +82,20 @@ def work(house: House) -> None:
 def worker(house: House) -> Worker:
     """The worker of a house: its policies, and how letters leave it."""
     settings = house.settings
-    transport = SmtpTransport(settings.smtp_url) if settings.smtp_url else MaildirTransport(settings.mail_folder)
     ports = folder_ports(settings.home)
-    return Worker(house.log, house.engine, POLICIES, transport, stationery(house), ports=ports)
+    return Worker(house.log, house.engine, POLICIES, transport(settings), stationery(house), ports=ports)
+
+
+def transport(settings: Settings) -> Transport:
+    """How mails leave a house."""
+    return SmtpTransport(settings.smtp_url) if settings.smtp_url else MaildirTransport(settings.mail_folder)
 
 
 def stationery(house: House) -> Stationery:
     """What the letters of a house look like."""
     settings = house.settings
     return Stationery(
-        sender=settings.mail_from, company=settings.company, base_url=settings.public_url, secret=link_secret(house.kek)
+        sender=settings.mail_from, company=settings.company, base_url=settings.public_url, secret=house.link_secret
     )
 
 
@@ -86,6 +105,19 @@ def outbox(house: House) -> Outbox | None:
     return Outbox(house.log, house.engine, targets) if targets else None
 
 
+def eraser(house: House, *, patient: bool = True) -> Eraser:
+    """What sees to requests for erasure."""
+    settings = house.settings
+    ledger = Ledger(settings.home / "privacy" / "erasures.jsonl")
+    papers = Papers.of(settings.home, settings.inbox)
+    return Eraser(house.log, house.engine, house.custodian, papers, ledger, house.dsn, patient=patient)
+
+
+def rectification(house: House) -> Rectification:
+    """What blocks the values that were corrected."""
+    return Rectification(house.log, house.custodian, house.eraser, partial(forget, house.engine))
+
+
 def inbox(house: House) -> Inbox | None:
     """What reads the mail that comes in, if it comes in anywhere."""
     settings = house.settings
@@ -93,6 +125,32 @@ def inbox(house: House) -> Inbox | None:
         return None
     own = own_addresses(settings.own_addresses)
     return Inbox(house.log, house.engine, mailbox_of(settings.inbox), stationery(house), own=own)
+
+
+def sealer(house: House, source: Source = EVENTS) -> Sealer:
+    """What seals the log of a house."""
+    settings = house.settings
+    checkpoints = CheckpointFile(settings.checkpoints or settings.home / "checkpoints" / f"{source.name}.txt")
+    if settings.sealing_program is not None and settings.sealing_public is not None:
+        program = SigningProgram(shlex.split(settings.sealing_program), settings.sealing_public)
+        return Sealer(house.dsn, source, settings.sealing_folder, program.signers, checkpoints)
+    return Sealer.with_key_file(house.dsn, source, settings.sealing_folder, key_file(settings), checkpoints)
+
+
+def key_file(settings: Settings) -> KeyFile:
+    """The file with the keys that sign the tree heads of a house."""
+    return KeyFile(settings.sealing_key or settings.home / "keys" / "sealing", wall_clock)
+
+
+def anchoring(house: House, source: Source = EVENTS) -> Anchoring | None:
+    """What gives the tree heads to others, if there is anybody to give them to."""
+    settings = house.settings
+    anchors: list[Anchor] = [Witness(VerifierKey.parse(vkey), url) for vkey, url in settings.witnesses.items()]
+    if settings.time_stamping is not None:
+        anchors.append(TimeStamping(settings.time_stamping, settings.time_stamping_roots))
+    if settings.auditor is not None:
+        anchors.append(AuditorMail(settings.auditor, settings.mail_from, settings.company, transport(settings)))
+    return Anchoring(house.dsn, source, anchors, wall_clock) if anchors else None
 
 
 @contextmanager
@@ -107,10 +165,17 @@ def working(house: House) -> Iterator[None]:
     tasks: list[tuple[str, Callable[[], None]]] = [
         ("views", lambda: house.engine.follow(house.dsn, stop)),
         ("worker", lambda: worker(house).follow(house.dsn, stop)),
+        ("sealer", lambda: sealer(house).follow(stop)),
+        ("sealer of reads", lambda: sealer(house, READS).follow(stop)),
     ]
+    care = [Rotation(house.epochs).step] if house.settings.keys_rotation == "monthly" else []
+    care += [rectification(house).step] if house.settings.corrected_values == "block" else []
+    tasks.append(("keys", lambda: now_and_then(stop, *care)))
+    if (anchors := anchoring(house)) is not None:
+        tasks.append(("anchors", lambda: anchors.follow(stop)))
     tasks += [
         (name, partial(keep_on, door.step, house.dsn, stop))
-        for name, door in (("outbox", outbox(house)), ("inbox", inbox(house)))
+        for name, door in (("outbox", outbox(house)), ("inbox", inbox(house)), ("eraser", eraser(house)))
         if door is not None
     ]
     threads = [Thread(target=task, name=name, daemon=True) for name, task in tasks]

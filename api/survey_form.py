@@ -246,12 +246,12 @@ def survey_form(log: Log, secret: bytes, company: str) -> APIRouter:
     return router
 
 
-async def read_body(request: Request) -> bytes:
-    """What was sent. Raises `TooLong`."""
+async def read_body(request: Request, most: int = MAX_BODY_BYTES) -> bytes:
+    """What was sent. Raises `TooLong` if it is more than so many bytes."""
     body = b""
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_BODY_BYTES:
+        if len(body) > most:
             raise TooLong
     return body
 

@@ -19,9 +19,10 @@ from api.house import House, open_house
 from api.settings import Settings, complaints
 from domain.kernel import Refused
 from eventstore.codec import json_form
+from eventstore.custody.officer import OfficerError
+from eventstore.custody.providers import KeyFileError
 from eventstore.database import SchemaError, Unavailable
 from eventstore.embedded import EmbeddedServerError
-from eventstore.personal import KeyFileError
 from projections.rebuild import RebuildFailed
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
@@ -122,7 +123,7 @@ def house() -> Iterator[House]:
         fail(" ".join(complaints(error)), 2)
     except Refused as refused:
         fail(refused.reason)
-    except (Unavailable, SchemaError, EmbeddedServerError, KeyFileError, RebuildFailed) as error:
+    except (Unavailable, SchemaError, EmbeddedServerError, KeyFileError, OfficerError, RebuildFailed) as error:
         fail(str(error))
 
 

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
 from uuid import UUID
 
-from domain.kernel import Command, Decider, Event, Refused, as_asked
+from domain.kernel import Command, Decider, Event, Place, Refused, as_asked
 from domain.references import BenefitId, CustomerId, InteractionId, LoyaltyAccountId, StaffId
 from domain.values import must_be_digest, must_be_within, must_say
 
 MAX_RULE_VERSION = 10**6
+MAX_POSITION = 2**63 - 1
 
 
 class BenefitStatus(StrEnum):
@@ -23,29 +25,44 @@ class BenefitStatus(StrEnum):
     DENIED = "DENIED"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScreenShown:
+    """Which screen somebody had before them: the fields of that name of `screenPop`, from which it can be shown again."""
+
+    digest: str
+    position: Place
+    seen_at: datetime
+    compared_position: Place | None = None
+    name_position: Place | None = None
+
+
 # What can be asked.
 
 
 class RequestBenefit(Command):
-    """Ask for a benefit such as FREE_UPGRADE for a customer, in the course of an interaction if there is one."""
+    """Ask for a benefit such as FREE_UPGRADE for a customer, in the course of an interaction if there is one.
+
+    `screen` says what was seen of the customer, so that it can be shown again."""
 
     benefit_id: BenefitId
     customer_id: CustomerId
     benefit: str
     loyalty_account_id: LoyaltyAccountId | None = None
     interaction_id: InteractionId | None = None
+    screen: ScreenShown | None = None
 
 
 class AuthoriseBenefit(Command):
     """Allow a benefit by a version of a rule; `inputs_digest` is the SHA-256 of what the rule was given, in hex.
 
-    Without an approver the rule alone allowed it."""
+    Without an approver the rule alone allowed it. `screen` says what was seen of the customer."""
 
     benefit_id: BenefitId
     rule: str
     rule_version: int
     inputs_digest: str
     approver: StaffId | None = None
+    screen: ScreenShown | None = None
 
 
 class GrantBenefit(Command):
@@ -71,6 +88,7 @@ class BenefitRequested(Event, stored_as="benefit.requested.v1"):
     benefit: str
     loyalty_account_id: LoyaltyAccountId | None
     interaction_id: InteractionId | None
+    screen: ScreenShown | None = None
 
 
 class BenefitAuthorised(Event, stored_as="benefit.authorised.v1"):
@@ -80,6 +98,7 @@ class BenefitAuthorised(Event, stored_as="benefit.authorised.v1"):
     rule_version: int
     inputs_digest: str
     approver: StaffId | None
+    screen: ScreenShown | None = None
 
 
 class BenefitGranted(Event, stored_as="benefit.granted.v1"):
@@ -114,10 +133,11 @@ def decide(asked: Asked, benefit: Benefit) -> Iterator[Event]:
     match asked:
         case RequestBenefit():
             must_say(asked.benefit, "The benefit", "benefit")
+            must_be_screen(asked.screen)
             requested = as_asked(BenefitRequested, asked)
             if benefit.requested is None:
                 yield requested
-            elif benefit.requested != requested:
+            elif replace(benefit.requested, screen=asked.screen) != requested:
                 raise Refused("This benefit is already requested. Request another one instead.")
         case _ if benefit.requested is None:
             raise Refused("This benefit is not requested yet.", "benefit_id")
@@ -125,12 +145,13 @@ def decide(asked: Asked, benefit: Benefit) -> Iterator[Event]:
             must_say(asked.rule, "The rule", "rule")
             must_be_within(asked.rule_version, 1, MAX_RULE_VERSION, "rule_version")
             must_be_digest(asked.inputs_digest, "inputs_digest")
+            must_be_screen(asked.screen)
             authorised = as_asked(BenefitAuthorised, asked)
             if benefit.denied is not None:
                 raise Refused("This benefit has been denied. Request another one instead.")
             if benefit.authorised is None:
                 yield authorised
-            elif benefit.authorised != authorised:
+            elif replace(benefit.authorised, screen=asked.screen) != authorised:
                 raise Refused("This benefit has already been authorised.")
         case GrantBenefit():
             if benefit.denied is not None:
@@ -150,6 +171,18 @@ def decide(asked: Asked, benefit: Benefit) -> Iterator[Event]:
                 raise Refused("This benefit has already been denied for another reason.", "reason")
         case _:
             assert_never(asked)
+
+
+def must_be_screen(screen: ScreenShown | None) -> None:
+    """Refused if what was seen cannot have been."""
+    if screen is None:
+        return
+    must_be_digest(screen.digest, "screen.digest")
+    for name in ("position", "compared_position", "name_position"):
+        if (position := getattr(screen, name)) is not None:
+            must_be_within(position, 0, MAX_POSITION, f"screen.{name}")
+    if screen.seen_at.tzinfo is None:
+        raise Refused("The moment must have its zone.", "screen.seen_at")
 
 
 def evolve(benefit: Benefit, event: Happened) -> Benefit:

@@ -137,10 +137,11 @@ class RecordFollowUpUncertain(Command):
 
 
 class CompleteFollowUp(Command):
-    """Note that a step which sends nothing is done."""
+    """Note that a step which sends nothing is done; `refused` is what was not done of it because it was refused, and why."""
 
     follow_up_id: FollowUpId
     outcome: str
+    refused: str | None = None
 
 
 # What can have happened.
@@ -220,9 +221,10 @@ class FollowUpDeliveryUncertain(Event, stored_as="follow_up.delivery-uncertain.v
 
 
 class FollowUpCompleted(Event, stored_as="follow_up.completed.v1"):
-    """A step that sends nothing was done."""
+    """A step that sends nothing was done; `refused` is what was not done of it because it was refused, and why."""
 
     outcome: str
+    refused: str | None = None
 
 
 # What must be remembered in order to decide.
@@ -325,8 +327,8 @@ def decide(asked: Asked, known: FollowUp) -> Iterator[Event]:
             yield from once(known, FollowUpFailed(attempt=known.attempt, error=error, retry_at=retry_at), *allowed)
         case RecordFollowUpUncertain(reason=reason):
             yield from once(known, FollowUpDeliveryUncertain(reason=reason), FollowUpStatus.SENDING)
-        case CompleteFollowUp(outcome=outcome):
-            completed = FollowUpCompleted(outcome=outcome)
+        case CompleteFollowUp(outcome=outcome, refused=refused):
+            completed = FollowUpCompleted(outcome=outcome, refused=refused)
             yield from once(known, completed, FollowUpStatus.SCHEDULED, FollowUpStatus.DISPATCHED)
         case _:
             assert_never(asked)

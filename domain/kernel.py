@@ -46,6 +46,11 @@ class Ref:
 
 
 @dataclass(frozen=True, slots=True)
+class InLog:
+    """The whole number is a position in the log, which may pass 32 bits."""
+
+
+@dataclass(frozen=True, slots=True)
 class Limit:
     """The longest text that is taken, in characters."""
 
@@ -60,6 +65,9 @@ Told = Annotated[T | None, Sealed("text")]
 """What somebody said or wrote, or what was written about them."""
 Answered = Annotated[T | None, Sealed("answer")]
 """What somebody answered to a survey."""
+
+Place = Annotated[int, InLog()]
+"""A position in the log."""
 
 MAX_LINE = 200
 MAX_TEXT = 20_000
@@ -183,6 +191,8 @@ class ClaimStep(StrEnum):
 
 SAME_AS = "SAME_AS"
 """The kind of claim by which one customer is taken to be another: the key is the one, the holder the other."""
+BLOCKED = "BLOCKED"
+"""The kind of claim by which a customer is blocked: nothing new is recorded of them. The holder is the request."""
 WITHDRAWN = "WITHDRAWN"
 """The kind of claim by which what was recorded under a correlation id counts no longer."""
 

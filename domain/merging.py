@@ -5,7 +5,7 @@ from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
-from domain.kernel import SAME_AS, Claim, ClaimStep, Command, Event, Personal, Ref, Refused, Text, Told
+from domain.kernel import BLOCKED, SAME_AS, Claim, ClaimStep, Command, Event, Personal, Ref, Refused, Text, Told
 from domain.references import CustomerId
 
 PREFERABLE = ("name", "birth_date", "language", "timezone", "country", "territory", "sector", "size")
@@ -95,6 +95,10 @@ def claims(customer_id: UUID, event: Happened) -> Iterator[Claim]:
         kind=SAME_AS, key=event.survivor_id, holder=event.survivor_id, step=ClaimStep.FREE,
         refusal="The customer to merge into has been merged into another one itself: merge into that one.",
         field="survivor_id",
+    )  # fmt: skip
+    yield Claim(
+        kind=BLOCKED, key=event.survivor_id, holder=event.survivor_id, step=ClaimStep.FREE,
+        refusal="The customer to merge into is blocked or was erased.", field="survivor_id",
     )  # fmt: skip
     yield Claim(
         kind=SAME_AS, key=customer_id, holder=event.survivor_id, step=ClaimStep.OWN,

@@ -1,7 +1,7 @@
 """Bulk: many commands decided at once and appended by COPY, each with its own answer."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -75,8 +75,17 @@ class Bulk:
     away a batch is tried again for `retry_for_s`: every command should have an id, which makes that harmless.
     """
 
-    def __init__(self, log: Log, *, dry_run: bool = False, retry_for_s: float = 0) -> None:
+    def __init__(
+        self,
+        log: Log,
+        *,
+        dry_run: bool = False,
+        retry_for_s: float = 0,
+        foresee: Callable[[Sequence[Draft]], None] = lambda drafts: None,
+    ) -> None:
+        """`foresee` is told of the events that a dry run would append, batch by batch."""
         self.log = log
+        self._foresee = foresee
         self.dry_run = dry_run
         self.retry_for_s = retry_for_s
         self._ahead: dict[UUID, tuple[Any, int]] = {}
@@ -109,6 +118,7 @@ class Bulk:
                 if decided is None:
                     yield self.do(asked)
                 elif self.dry_run:
+                    self._foresee(decided[1])
                     yield decided[0]
                 else:
                     flight = Flight(asked, decided[0], appender.submit(self._append, decided[1]))
@@ -124,12 +134,15 @@ class Bulk:
                     self._forget()
                 outcomes, drafts = self._decide(asked, refused)
                 if self.dry_run:
+                    self._foresee(drafts)
                     return outcomes
                 try:
                     self._append(drafts)
                 except psycopg.DatabaseError as error:
-                    if (found := self.log.claimant(drafts, error)) is not None:  # that one is refused: go on without it
-                        refused[found[0].command_id] = Refused(found[1].refusal, found[1].field)
+                    if (
+                        found := self.log.turned_down(drafts, error)
+                    ) is not None:  # that one is refused: go on without it
+                        refused[found[0].command_id] = found[1]
                     elif isinstance(error, psycopg.errors.UniqueViolation):
                         attempt += 1  # somebody wrote to one of these streams meanwhile: look again
                         time.sleep(0.01 * attempt)

@@ -16,6 +16,11 @@ def id_array(ids: Iterable[UUID]) -> str:
     return "{" + ",".join([id.hex for id in ids]) + "}"
 
 
+def bytes_array(values: Iterable[bytes]) -> str:
+    """An array of bytes, likewise."""
+    return "{" + ",".join([f'"\\\\x{value.hex()}"' for value in values]) + "}"
+
+
 class Changed(NamedTuple):
     """What a correction concerns: the customers, those of them who became another, and the streams that count no longer."""
 
@@ -80,6 +85,24 @@ def others(kin: Mapping[UUID, UUID]) -> dict[UUID, UUID]:
     return {id: whom for id, whom in kin.items() if id != whom}
 
 
+def concerned_since(
+    db: Connection, position: int, most: int, correcting: Sequence[str]
+) -> tuple[set[UUID], int] | None:
+    """The customers of all events after a position, and where the log ends. None if there are more than `most` events.
+
+    None as well if one of them is `correcting`: then customers are concerned that it does not name.
+    """
+    row = db.execute(
+        "select coalesce(max(position), %(at)s), array_agg(distinct customer_id) filter (where customer_id is not null), "
+        "       coalesce(bool_or(type = any(%(correcting)s)), false) "
+        "  from (select position, customer_id, type from es.event where position > %(at)s order by position limit %(most)s) e",
+        {"at": position, "most": most + 1, "correcting": list(correcting)},
+    ).fetchone()
+    assert row is not None
+    head, customers, corrected = row
+    return None if corrected or head - position > most else (set(customers or ()), head)
+
+
 def withdrawn(db: Connection, correlation_ids: Collection[UUID], position: int) -> frozenset[UUID]:
     """Those of these correlation ids under which nothing counted any longer at a position."""
     if not correlation_ids:
@@ -108,6 +131,34 @@ def changed_by(db: Connection, positions: Sequence[int], position: int) -> Chang
     ).fetchall()
     customers = {customer for customer, _ in touched if customer is not None}
     return Changed(identities | members(db, customers, position), identities, {stream for _, stream in touched})
+
+
+def between(
+    db: Connection, customers: Collection[UUID], correlation_ids: Collection[UUID], low: int, high: int
+) -> list[int]:
+    """The positions after `low` up to `high` at which one of these customers was merged or unmerged, or an import with one
+    of these correlation ids was taken back."""
+    rows = db.execute(
+        "select distinct changed from es.claim c cross join lateral (values (c.position), (c.until)) at (changed) "
+        " where changed > %(low)s and changed <= %(high)s and c.kind in (%(same)s, %(withdrawn)s) and ("
+        "   c.kind = %(same)s and (c.holder = any(%(ids)s::uuid[]) or c.key = any(%(keys)s)) "
+        "   or c.kind = %(withdrawn)s and c.key = any(%(correlations)s)) order by changed",
+        {
+            "low": low, "high": high, "same": SAME_AS, "withdrawn": WITHDRAWN, "ids": id_array(customers),
+            "keys": [id.bytes for id in customers], "correlations": [id.bytes for id in correlation_ids],
+        },
+    ).fetchall()  # fmt: skip
+    return [row[0] for row in rows]
+
+
+def since(db: Connection, position: int) -> list[int]:
+    """The positions after this one at which anybody was merged or unmerged, or an import was taken back."""
+    rows = db.execute(
+        "select distinct changed from es.claim c cross join lateral (values (c.position), (c.until)) at (changed) "
+        " where c.kind in (%s, %s) and changed > %s order by changed",
+        [SAME_AS, WITHDRAWN, position],
+    ).fetchall()
+    return [row[0] for row in rows]
 
 
 def ever_taken_back(pool: ConnectionPool) -> bool:

@@ -14,6 +14,8 @@ from psycopg.types.json import set_json_loads
 from psycopg_pool import ConnectionPool
 
 APPLICATION_ROLE = "es_app"
+CUSTODIAN_ROLE = "es_custodian"
+ERASER_ROLE = "es_eraser"
 MIGRATION_LOCK = 7305812
 OLDEST_SERVER = 150_000
 CONNECT_TIMEOUT_S = 5
@@ -37,10 +39,10 @@ class SchemaError(Exception):
     """The schema in the database is not one that this version can work with."""
 
 
-def as_application(dsn: str, *, statement_timeout_s: int = STATEMENT_TIMEOUT_S) -> str:
-    """The conninfo with which the application connects: limits on everything, and only the application's rights."""
+def as_application(dsn: str, *, role: str = APPLICATION_ROLE, statement_timeout_s: int = STATEMENT_TIMEOUT_S) -> str:
+    """The conninfo with which a role of ours connects, mostly the application: limits on everything, and only its rights."""
     options = {
-        "role": APPLICATION_ROLE,
+        "role": role,
         "statement_timeout": f"{statement_timeout_s}s",
         "lock_timeout": f"{LOCK_TIMEOUT_S}s",
         "idle_in_transaction_session_timeout": f"{IDLE_IN_TRANSACTION_TIMEOUT_S}s",
@@ -130,6 +132,6 @@ def migrate(dsn: str, folder: Path = LOG_SCHEMA) -> list[str]:
     return applied
 
 
-def connect(dsn: str) -> Connection:
-    """One application connection of its own, for listening or for a transaction that a pool should not carry."""
-    return psycopg.connect(as_application(dsn), autocommit=True)
+def connect(dsn: str, *, role: str = APPLICATION_ROLE) -> Connection:
+    """One connection of its own, for listening or for a transaction that a pool should not carry."""
+    return psycopg.connect(as_application(dsn, role=role), autocommit=True)

@@ -15,11 +15,13 @@ from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
 from domain.kernel import Claim, Command, Decider, Event, Refused
+from eventstore import blocked
 from eventstore.codec import Codec
 from eventstore.corrections import id_array
+from eventstore.custody.providers import CLAIMS
 from eventstore.database import reachable
 from eventstore.envelope import Appended, Draft, Receipt, Request
-from eventstore.personal import KeyRing, SealedValue, SubjectKey, context, digest, fresh_nonces
+from eventstore.personal import KeyRing, SealedValue, Subject, SubjectKey, context, digest, fresh_nonces
 from eventstore.reader import Reader
 from eventstore.together import Placed, Together
 
@@ -82,46 +84,43 @@ class Log:
                 try:
                     return self._append(drafts)
                 except psycopg.DatabaseError as error:
-                    if (refused := self.claimed(drafts, error)) is not None:
-                        raise refused from None
+                    if (refused := self.turned_down(drafts, error)) is not None:
+                        raise refused[1] from None
                     if not isinstance(error, psycopg.errors.UniqueViolation):
                         raise
                     time.sleep(random.uniform(0, min(MAX_BACKOFF_S, 0.002 * 2**attempt)))  # noqa: S311  # only to spread out
         raise Conflict("Too many others change this at the same moment. Try again.")
 
-    def claimed(self, drafts: Sequence[Draft], error: psycopg.DatabaseError) -> Refused | None:
-        """The refusal, if the database turned these events down because something that they claim is another's."""
-        if (found := self.claimant(drafts, error)) is None:
-            return None
-        return Refused(found[1].refusal, found[1].field)
-
-    def claimant(self, drafts: Sequence[Draft], error: psycopg.DatabaseError) -> tuple[Draft, Claim] | None:
-        """Which of these events claims what is another's, if that is why the database turned them down."""
-        if error.sqlstate != CLAIMED or error.diag.message_detail is None:
-            return None
-        step, kind, key = error.diag.message_detail.split(" ", 2)
-        for draft in drafts:
-            for claim in draft.claims:
-                if (claim.step, claim.kind) == (step, kind) and self._key(claim) == key:
-                    return draft, claim
+    def turned_down(self, drafts: Sequence[Draft], error: psycopg.DatabaseError) -> tuple[Draft, Refused] | None:
+        """Which of these events the database turned down, and the refusal, if it did so because of what is claimed."""
+        if (found := blocked.turned_down(drafts, error)) is not None:
+            return found
+        if error.sqlstate == CLAIMED:
+            step, kind, key = (error.diag.message_detail or "").split(" ", 2)
+            for draft in drafts:
+                for claim in draft.claims:
+                    if (claim.step, claim.kind) == (step, kind) and self._key(claim) == key:
+                        return draft, Refused(claim.refusal, claim.field)
         return None
 
     def owner(self, kind: str, value: str) -> UUID | None:
         """Whose an identifier is for good, by its normal form. None: nobody's, or not verified yet."""
+        hashed = self.keys.hashed(kind, value)  # before a connection is taken
         with self.pool.connection() as db:
             row = db.execute(
                 "select holder from es.claim where kind = %s and key = %s and owner and firm and until is null",
-                [kind, self.keys.hashed(kind, value)],
+                [kind, hashed],
             ).fetchone()
         return None if row is None else row[0]
 
     def holders(self, kind: str, value: str) -> list[UUID]:
         """Who holds an identifier, by its normal form, verified or not; the owner first, then who has held it longest."""
+        hashed = self.keys.hashed(kind, value)
         with self.pool.connection() as db:
             rows = db.execute(
                 "select holder from es.claim where kind = %s and key = %s and until is null "
                 "order by owner desc, position, holder",
-                [kind, self.keys.hashed(kind, value)],
+                [kind, hashed],
             ).fetchall()
         return [row[0] for row in rows]
 
@@ -195,7 +194,7 @@ class Log:
                 [self.early, self.seal(drafts), known],
             ).fetchone()
         except psycopg.DatabaseError as error:
-            if error.sqlstate == KNOWN_LESS:
+            if error.sqlstate in (KNOWN_LESS, blocked.TURNED_DOWN):
                 raise Outdated from error
             raise
         assert row is not None
@@ -218,6 +217,7 @@ class Log:
         disclosed = self.codec.names([event for event, decider in deciders.items() if decider.disclose])
         states: dict[UUID, Any] = {}
         events = 0
+        self.keys.secret(CLAIMS)  # before the log is held
         with self.pool.connection() as db, db.transaction():
             db.execute("set local statement_timeout = 0")
             db.execute("select es.replace_claims()")
@@ -261,7 +261,7 @@ class Log:
         """Each draft with its body, the digest of its personal values and these values, enciphered."""
         encode = self.codec.encode
         encoded = [(draft, *encode(draft.event)) for draft in drafts]
-        wanted = {(_subject(draft), field.key_class) for draft, _, values in encoded for field, _ in values}
+        wanted = {_subject(draft, field.key_class) for draft, _, values in encoded for field, _ in values}
         keys = self.keys.for_writing(wanted) if wanted else {}
         nonces = fresh_nonces(sum(len(values) for _, _, values in encoded))
         result: list[tuple[Draft, bytes, bytes | None, list[SealedValue]]] = []
@@ -270,7 +270,7 @@ class Log:
                 result.append((draft, body, None, []))
                 continue
             kept = [
-                _encipher(draft, field.slot, keys[_subject(draft), field.key_class], next(nonces), value)
+                _encipher(draft, field.slot, keys[_subject(draft, field.key_class)], next(nonces), value)
                 for field, value in values
             ]
             result.append((draft, body, digest(kept), kept))
@@ -351,11 +351,12 @@ def decide(
     return drafts, state
 
 
-def _subject(draft: Draft) -> UUID:
-    return draft.customer_id or draft.stream_id
+def _subject(draft: Draft, key_class: str) -> Subject:
+    """Whose a value is; a key of their own for each year, so that it can end by itself."""
+    return Subject(draft.customer_id or draft.stream_id, key_class, draft.occurred_at.astimezone(UTC).year)
 
 
 def _encipher(draft: Draft, slot: int, key: SubjectKey, nonce: bytes, value: bytes) -> SealedValue:
-    subject = _subject(draft)
+    subject = draft.customer_id or draft.stream_id
     place = context(draft.stream_id, draft.version, draft.event.stored_as, slot, subject, key.key_id)
     return SealedValue(slot, subject, key.key_id, nonce, key.cipher.encrypt(nonce, value, place))

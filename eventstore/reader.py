@@ -14,6 +14,7 @@ from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
 from eventstore import corrections
+from eventstore.blocked import SEALED
 from eventstore.codec import Codec
 from eventstore.corrections import Changed, Corrections, id_array, others
 from eventstore.envelope import Happened, Origin, Recorded
@@ -101,8 +102,9 @@ class Part:
         )
 
 
-_recorded: Callable[[tuple[Any, ...]], Recorded] = partial(tuple.__new__, Recorded)
-_happened: Callable[[tuple[Any, ...]], Happened] = partial(tuple.__new__, Happened)
+Row = tuple[Any, ...]
+_recorded: Callable[[Row], Recorded] = partial(tuple.__new__, Recorded)
+_happened: Callable[[Row], Happened] = partial(tuple.__new__, Happened)
 
 
 class Reader:
@@ -128,55 +130,52 @@ class Reader:
         self, after: int, limit: int = PAGE_EVENTS, *, types: Sequence[str] | None = None, disclose: Disclose = False
     ) -> list[Happened]:
         """The next events after a position. An unfiltered page has no gaps: raises `LogCorrupted` if it does."""
+        if types is not None:
+            query = f"select {WHOLE} from es.event where position > %s and type = any(%s) order by position limit %s"
+            return self.ask(query, [after, list(types), limit], disclose)
         with self.pool.connection() as db:
-            if types is None:
-                query = f"select {WHOLE} from es.event where position > %s order by position limit %s"
-                rows = self._rows(db, query, [after, limit])
-                if rows and rows[-1][0] != after + len(rows):
-                    raise LogCorrupted(f"The log has a gap after position {after}: something was removed from it.")
-            else:
-                rows = self._rows(
-                    db,
-                    f"select {WHOLE} from es.event where position > %s and type = any(%s) order by position limit %s",
-                    [after, list(types), limit],
-                )
+            rows = self._rows(
+                db, f"select {WHOLE} from es.event where position > %s order by position limit %s", [after, limit]
+            )
+        if rows and rows[-1][0] != after + len(rows):
+            raise LogCorrupted(f"The log has a gap after position {after}: something was removed from it.")
         return self._read(rows, disclose)
 
     def stream(self, stream_id: UUID, *, disclose: Disclose = False) -> list[Happened]:
         """Every event of one stream, in order."""
-        with self.pool.connection() as db:
-            rows = self._rows(db, f"select {WHOLE} from es.event where stream_id = %s order by version", [stream_id])
-        return self._read(rows, disclose)
+        return self.ask(f"select {WHOLE} from es.event where stream_id = %s order by version", [stream_id], disclose)
 
     def streams(self, stream_ids: Sequence[UUID], *, disclose: Disclose = False) -> list[Happened]:
         """Every event of several streams, stream by stream, in order."""
-        with self.pool.connection() as db:
-            rows = self._rows(
-                db,
-                f"select {MIDDLING} from es.event where stream_id = any(%s::uuid[]) order by stream_id, version",
-                [id_array(stream_ids)],
-            )
-        return self._read(rows, disclose)
+        query = f"select {MIDDLING} from es.event where stream_id = any(%s::uuid[]) order by stream_id, version"
+        return self.ask(query, [id_array(stream_ids)], disclose)
 
     def personal(self, positions: Sequence[int]) -> dict[int, Happened]:
         """The events at these positions, with their personal values."""
+        return self.at(positions, disclose=True)
+
+    def at(self, positions: Collection[int], *, disclose: Disclose = False) -> dict[int, Happened]:
+        """The events at these positions."""
+        found = self.ask(f"select {WHOLE} from es.event where position = any(%s)", [list(positions)], disclose)
+        return {happened.at.position: happened for happened in found}
+
+    def ask(
+        self, query: str, parameters: list[object], disclose: Disclose = False, *, planned: bool | None = None
+    ) -> list[Happened]:
+        """The events that a query finds, which selects WHOLE of them. Not `planned`: what suits depends on the parameters."""
         with self.pool.connection() as db:
-            rows = self._rows(db, f"select {WHOLE} from es.event where position = any(%s)", [list(positions)])
-        return {happened.at.position: happened for happened in self._read(rows, True)}
+            rows = self._rows(db, query, parameters, planned)
+        return self._read(rows, disclose)
 
     def of_customer(
         self, customer_id: UUID, after: int, limit: int = PAGE_EVENTS, *, types: Sequence[str] | None = None
     ) -> list[Happened]:
         """The next events that concern a customer after a position, as they were recorded."""
         kind = "true" if types is None else "type = any(%s)"
-        with self.pool.connection() as db:
-            rows = self._rows(
-                db,
-                f"select {WHOLE} from es.event "
-                f" where customer_id = %s and position > %s and {kind} order by position limit %s",
-                [customer_id, after, *([] if types is None else [list(types)]), limit],
-            )
-        return self._read(rows, False)
+        return self.ask(
+            f"select {WHOLE} from es.event where customer_id = %s and position > %s and {kind} order by position limit %s",
+            [customer_id, after, *([] if types is None else [list(types)]), limit],
+        )
 
     def customers(
         self,
@@ -192,7 +191,7 @@ class Reader:
         What was withdrawn is left out, and each event names the customer that its own one is taken to be: see `kin`, which
         may be given.
         """
-        position = self._position(as_of)
+        position = self.counted_to(as_of)
         with self.pool.connection() as db:
             kin = corrections.kin(db, customer_ids, position) if kin is None else kin
             rows = self._corrected(db, "customer_id = any(%s::uuid[])", id_array(kin), types, as_of, position, kin)
@@ -207,7 +206,7 @@ class Reader:
         disclose: Disclose = False,
     ) -> list[Happened]:
         """What happened to these streams, corrected as `customers` does, in the order in which it was recorded."""
-        position = self._position(as_of)
+        position = self.counted_to(as_of)
         with self.pool.connection() as db:
             rows = self._corrected(db, "stream_id = any(%s::uuid[])", id_array(stream_ids), types, as_of, position)
         return self._read(rows, disclose)
@@ -233,12 +232,12 @@ class Reader:
 
     def whom(self, customer_ids: Collection[UUID], as_of: AsOf = NOW) -> dict[UUID, UUID]:
         """Each of these customers with whom it was taken to be: itself, mostly."""
-        known = self.canonical(customer_ids, self._position(as_of))
+        known = self.canonical(customer_ids, self.counted_to(as_of))
         return {id: known.get(id, id) for id in customer_ids}
 
     def corrections(self, as_of: AsOf = NOW) -> Corrections:
         """How the whole log is to be read, as of some moment."""
-        position = self._position(as_of)
+        position = self.counted_to(as_of)
         with self.pool.connection() as db:
             return corrections.of_all(db, position)
 
@@ -293,7 +292,7 @@ class Reader:
         )
         end = self.head() if as_of.position is None else as_of.position
 
-        def fetch(start: int) -> list[tuple[Any, ...]]:
+        def fetch(start: int) -> list[Row]:
             with self.pool.connection() as db:
                 return self._rows(db, query, [start, min(start + FOLD_PAGE_EVENTS, end), list(types), *parameters])
 
@@ -312,7 +311,7 @@ class Reader:
     def position_at(self, moment: datetime) -> int:
         """The last position that was recorded by a moment; 0 before the first."""
         with self.pool.connection() as db:
-            row = db.execute("select max(position) from es.event where recorded_at <= %s", [moment]).fetchone()
+            row = db.execute("select es.position_at(%s)", [moment]).fetchone()
         return int(row[0] or 0) if row else 0
 
     def moment_of(self, as_of: AsOf) -> datetime | None:
@@ -327,7 +326,7 @@ class Reader:
             found += row or ()
         return min((moment for moment in found if moment is not None), default=None)
 
-    def _position(self, as_of: AsOf) -> int:
+    def counted_to(self, as_of: AsOf) -> int:
         """Up to where corrections count that are looked for as of some moment."""
         moments = [moment for moment in (as_of.time, as_of.known_at) if moment is not None]
         return min([HEAD if as_of.position is None else as_of.position, *map(self.position_at, moments)])
@@ -341,7 +340,7 @@ class Reader:
         as_of: AsOf,
         position: int,
         kin: Mapping[UUID, UUID] | None = None,
-    ) -> Sequence[tuple[Any, ...]]:
+    ) -> Sequence[Row]:
         where, parameters = as_of.where()
         kind = "true" if types is None else "type = any(%s)"
         rows = self._rows(
@@ -355,11 +354,11 @@ class Reader:
             kin = corrections.canonical(db, {row[4] for row in kept if row[4] is not None}, position)
         return Corrections(others(kin)).correct(kept)
 
-    def _rows(self, db: Connection, query: str, parameters: list[object]) -> list[tuple[Any, ...]]:
+    def _rows(self, db: Connection, query: str, values: list[object], planned: bool | None = None) -> list[Row]:
         with db.cursor(binary=True) as cursor:
-            return cursor.execute(query, parameters).fetchall()
+            return cursor.execute(query, values, prepare=planned).fetchall()
 
-    def _read(self, rows: Sequence[tuple[Any, ...]], disclose: Disclose) -> list[Happened]:
+    def _read(self, rows: Sequence[Row], disclose: Disclose) -> list[Happened]:
         # The quickest ways there are from a row to its event and its envelope: a fold does little else.
         decoders = self.codec.decoders
         found = list(
@@ -380,11 +379,7 @@ class Reader:
         if not holders:
             return
         with self.pool.connection() as db:  # given back before keys are asked for: nobody holds one and waits
-            values = self._rows(
-                db,
-                "select position, slot, subject_id, key_id, nonce, ciphertext from es.personal where position = any(%s)",
-                [list(holders)],
-            )
+            values = self._rows(db, SEALED, [list(holders), self.keys.reads_blocked])
         ciphers = self.keys.for_reading({value[3] for value in values})
         for position, slot, subject_id, key_id, nonce, ciphertext in values:
             if key_id not in ciphers:

@@ -169,8 +169,9 @@ def wait(due: Due, now: datetime, known: Known) -> Iterator[Command]:
     assert due.wanted_at is not None
     floor = known.floor
     if due.due_at == due.wanted_at:
-        subject = f"No rep can be given this {known.noun}: assign it, or see to it yourself."
-        yield floor.task(due, now, subject, floor.manager_of(floor.company.owner_of(known.work.place)), known.noun)
+        yield floor.task(
+            due, now, f"assign_{known.noun}", floor.manager_of(floor.company.owner_of(known.work.place)), known.noun
+        )
     if now >= floor.office.after_days(due.wanted_at, QUEUED_DAYS, at=TRIED_AT):
         yield policy.suppress(due, NOBODY)
     else:

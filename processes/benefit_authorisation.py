@@ -33,6 +33,7 @@ from processes.office import Office, learns_office
 from processes.owners import remembers_owner, supervisor, task
 from processes.policy import Policy, cancel, done
 from processes.sales import Sales, learns_sales
+from processes.staff_words import told
 from processes.telling import AT_ONCE, BY_ITSELF, any_of, spelled
 from projections.customers.eligibility import (
     BENEFIT_MONTHS,
@@ -208,9 +209,21 @@ def by_rule(due: Due, now: datetime, benefit: Requested, known: Known) -> Iterat
         yield authorising(due.about, found.inputs_digest, None)
         yield done(due, "AUTHORISED")
         return
-    why = " ".join(found.reasons) if not found.eligible else f"{stock} left."
-    subject = f"{benefit.benefit}? {APPROVED} or {DENIED}. {why}"
     staff_id = supervisor(known.background.company, known)
+    subject = told(
+        known.background.company,
+        staff_id,
+        "benefit_stock" if found.eligible else "benefit",
+        benefit=benefit.benefit,
+        approved=APPROVED,
+        denied=DENIED,
+        stock=stock,
+        why=" ".join(found.reasons),
+        tier=found.inputs.tier or "–",
+        share=found.inputs.top_share or "–",
+        failures=found.inputs.failures,
+        benefits=found.inputs.benefits,
+    )
     until = known.background.office.after(now, DECIDE_WITHIN_S)
     yield task(policy, due, subject, staff_id, until, ("benefit", due.about))
     yield done(due, "ASKED_SUPERVISOR")

@@ -24,7 +24,8 @@ from domain.campaign_member import (
 from domain.campaign_plan import CampaignKind, is_held_out
 from domain.consent import Purpose
 from domain.follow_up import Action, ActionKind, DispatchFollowUp, PostponeFollowUp, ScheduleFollowUp, SuppressFollowUp
-from domain.kernel import Command
+from domain.kernel import Command, derived
+from domain.offer import MakeOffer
 from domain.rules import Rules
 from domain.values import Channel
 from eventstore.envelope import Recorded
@@ -64,11 +65,12 @@ class Company:
 
 @dataclass(slots=True)
 class Known:
-    """What there is to know of a customer, and of which campaigns they want to hear no more."""
+    """What there is to know of a customer, of which campaigns they want to hear no more, and by which segment each chose them."""
 
     company: Company
     contact: Contact = field(default_factory=Contact)
     no_more: dict[UUID, str] = field(default_factory=dict)
+    chosen_by: dict[UUID, UUID] = field(default_factory=dict)
 
 
 RULES = Rules(
@@ -80,8 +82,8 @@ RULES = Rules(
     cancelled_by=any_of(MemberOptedOut, MemberSuppressed),
     note=(
         "Whoever is in the segments at the launch is targeted, but for the control group, which is drawn by lot and left "
-        "alone; the others are written to, or called, as the kind of campaign has it, not while it is paused and not after "
-        "its end."
+        "alone; the others are written to, or called, as the kind of campaign has it, and made its offer, not while it is "
+        "paused and not after its end."
     ),
 )
 
@@ -93,6 +95,12 @@ learns_campaigns(policy)
 @policy.remember(MemberOptedOut, MemberSuppressed)
 def turned_away(known: Known, event: MemberOptedOut | MemberSuppressed, at: Recorded) -> None:
     known.no_more[event.campaign_id] = event.reason if isinstance(event, MemberSuppressed) else "OPTED_OUT"
+
+
+@policy.remember(MemberTargeted)
+def chosen(known: Known, targeted: MemberTargeted, at: Recorded) -> None:
+    if targeted.segment_id is not None:
+        known.chosen_by[targeted.campaign_id] = targeted.segment_id
 
 
 @policy.trigger(CampaignLaunched)
@@ -215,12 +223,29 @@ def turn_to(due: Due, now: datetime, known: Known, running: Running) -> Iterator
     for command in keep(policy, due, now, known.contact, no_longer(due, known, running, now)):
         if isinstance(command, DispatchFollowUp) and no_words:
             yield policy.suppress(due, "NO_SCRIPT")
-        elif isinstance(command, DispatchFollowUp) and due.action is ActionKind.ACT:
-            yield from by_hand(due, now, running)
+        elif isinstance(command, DispatchFollowUp):
+            yield from offer(due, known, running)
+            yield from by_hand(due, now, running) if due.action is ActionKind.ACT else (command,)
         else:
             yield command
             if isinstance(command, SuppressFollowUp):
                 yield SuppressMember(campaign_id=due.about, customer_id=due.customer_id, reason=command.reason)
+
+
+def offer(due: Due, known: Known, running: Running) -> Iterator[Command]:
+    """What the campaign offers to a member whom it turns to, until it ends."""
+    assert due.about is not None
+    assert due.customer_id is not None
+    code = known.company.campaigns.offer_of(due.about, known.chosen_by.get(due.about))
+    if code is not None:
+        yield MakeOffer(
+            offer_id=derived("offer", due.follow_up_id),
+            customer_id=due.customer_id,
+            offer=code,
+            title=running.plan.title,
+            campaign_id=due.about,
+            valid_until=running.plan.ends_at,
+        )
 
 
 def by_hand(due: Due, now: datetime, running: Running) -> Iterator[Command]:

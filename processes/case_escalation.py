@@ -5,12 +5,12 @@ Cases that stay unresolved for more than `UNRESOLVED_DAYS` business days are in 
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from fractions import Fraction
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from domain.activity import ActivityKind, ScheduleActivity
+from domain.activity import ActivityKind, ActivityScheduled, ScheduleActivity
 from domain.case import EscalateCase, NotifyManagement
 from domain.case_events import (
     CaseClosed,
@@ -27,14 +27,18 @@ from domain.kernel import Command, derived
 from domain.rules import Rules
 from domain.sla import DEFAULT, SlaDefined
 from domain.staff import StaffRole
-from eventstore.envelope import Recorded
+from eventstore.envelope import Origin, Recorded
 from processes.company import Company, learns_company
 from processes.office import Office, learns_office
 from processes.owners import task
 from processes.policy import Policy, Subject, cancel, done, occasion
 from processes.service_levels import CaseClock, learns_service_levels, remembers_clock, streams_of_case
+from processes.staff_words import language_of, listed
+from processes.staff_words import said as in_words
+from processes.staff_words import told as tell
 from processes.telling import AT_ONCE, BY_ITSELF, any_of, percent
 from processes.tiers import Tiers, learns_tiers
+from processes.wording import day_in
 from projections.touchpoints.due import Due
 
 CLIMBS_AFTER = {1: Fraction(1), 2: Fraction(3, 2), 3: Fraction(2)}
@@ -47,17 +51,24 @@ MAX_CLOSED = timedelta(days=60)
 
 LEVELS = {f"level-{level}": level for level in CLIMBS_AFTER}
 DIGEST = "digest"
-WORDS = {SlaMilestone.FIRST_RESPONSE: "first response", SlaMilestone.RESOLUTION: "resolution"}
+CASES_ROOM = 120
+"""Characters for the names of cases in a task; of those for whom there is no room it says how many there are."""
 
 
 @dataclass(slots=True)
 class Service:
-    """What all cases share: the people, when they work, what is promised, and to whom more is."""
+    """What all cases share: the people, when they work, what is promised, and to whom more is.
+
+    `unresolved` are the cases that wait, with since when and their numbers, and `digests` the tasks that list them.
+    """
 
     company: Company = field(default_factory=Company)
     office: Office = field(default_factory=Office)
     tiers: Tiers = field(default_factory=Tiers)
     slas: dict[str, dict[int, SlaDefined]] = field(default_factory=dict)
+    unresolved: dict[UUID, tuple[datetime, str | None]] = field(default_factory=dict)
+    numbers: dict[UUID, str | None] = field(default_factory=dict)
+    digests: set[UUID] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -89,6 +100,25 @@ learns_office(policy)
 learns_tiers(policy)
 learns_service_levels(policy)
 remembers_clock(policy)
+
+
+@policy.learn(CaseOpened, CaseReopened)
+def waits(shared: Service, event: CaseOpened | CaseReopened, at: Recorded) -> None:
+    number = event.number if isinstance(event, CaseOpened) else shared.numbers.get(at.stream_id)
+    shared.numbers[at.stream_id] = number
+    if at.origin == Origin.LIVE:
+        shared.unresolved[at.stream_id] = at.occurred_at, number
+
+
+@policy.learn(CaseResolved, CaseClosed)
+def waits_no_more(shared: Service, event: CaseResolved | CaseClosed, at: Recorded) -> None:
+    shared.unresolved.pop(at.stream_id, None)
+
+
+@policy.learn(ActivityScheduled)
+def listed_them(shared: Service, scheduled: ActivityScheduled, at: Recorded) -> None:
+    if scheduled.origin_policy == policy.name:
+        shared.digests.add(at.stream_id)
 
 
 # What is done when something happens.
@@ -164,7 +194,7 @@ def warn(due: Due, now: datetime, known: Known) -> Iterator[Command]:
     if told is None:
         yield policy.suppress(due, "NOBODY")
     else:
-        words = f"{name(known)}: the {WORDS[milestone]} is due soon"
+        words = say("case_due_soon", told, milestone, known)
         yield task(policy, due, words, told, target.due_at, ("case", due.about))
         yield done(due, "WARNED")
 
@@ -181,7 +211,7 @@ def climb(due: Due, level: int, now: datetime, known: Known) -> Iterator[Command
         outcome = "ALREADY_THERE"
     else:
         told = next(iter(ranks(level, now, known)), None)
-        words = f"{name(known)}: the {WORDS[milestone]} was missed"
+        words = say("case_missed", told, milestone, known)
         yield EscalateCase(case_id=case_of(due), level=level, staff_id=told, reason=words)
         if told is None:
             outcome = "NOBODY"
@@ -204,17 +234,33 @@ def digest(due: Due, now: datetime, known: Known) -> Iterator[Command]:
     day = now.astimezone(ZoneInfo(office.calendar().timezone)).date()
     directors = company.with_role(StaffRole.DIRECTOR)
     for each in directors:
-        yield ScheduleActivity(
-            activity_id=derived("activity", policy.name, day, each),
-            kind=ActivityKind.TASK,
-            subject=f"Cases unresolved for more than {UNRESOLVED_DAYS} business days: {day}",
-            staff_id=each,
-            due_at=office.after_days(now, 0, at=DIGEST_UNTIL),
-            origin_policy=policy.name,
-        )
+        activity_id = derived("activity", policy.name, day, each)
+        if activity_id not in known.shared.digests:
+            yield ScheduleActivity(
+                activity_id=activity_id,
+                kind=ActivityKind.TASK,
+                subject=listing(each, day, now, known.shared),
+                staff_id=each,
+                due_at=office.after_days(now, 0, at=DIGEST_UNTIL),
+                origin_policy=policy.name,
+            )
         yield NotifyManagement(case_id=case_of(due), staff_id=each, level=MANAGEMENT)
     later = opening_after(office, now)
     yield PostponeFollowUp(follow_up_id=due.follow_up_id, due_at=later, reason="IN_DIGEST" if directors else "NOBODY")
+
+
+def listing(staff_id: UUID, day: date, now: datetime, service: Service) -> str:
+    """The cases that are in the digest of a day, those first that have been open for longest, in somebody's language."""
+    language = language_of(service.company, staff_id)
+    old = sorted(
+        (since, number or str(id)[:8])
+        for id, (since, number) in service.unresolved.items()
+        if service.office.after_days(since, UNRESOLVED_DAYS) < now
+    )
+    count = in_words(language, "one_case" if len(old) == 1 else "cases", count=len(old))
+    cases = listed(language, [number for _, number in old], CASES_ROOM)
+    said = {"count": count, "days": UNRESOLVED_DAYS, "day": day_in(language, day), "cases": cases}
+    return tell(service.company, staff_id, "digest", **said)
 
 
 # Who is told, and when.
@@ -262,10 +308,11 @@ def stop_climbing(reason: str, known: Known, milestones: Iterable[SlaMilestone])
             yield from cancel(reason, *(policy.follow_up_id(ladder, step) for step in LEVELS))
 
 
-def name(known: Known) -> str:
-    """What to call the case: its number, if it has one."""
-    number = known.opened.number if known.opened is not None else None
-    return f"Case {number}" if number else "A case"
+def say(words: str, told: UUID | None, milestone: SlaMilestone, known: Known) -> str:
+    """What somebody is told of a milestone of the case, which is called by its number, if it has one."""
+    company, number = known.shared.company, known.opened.number if known.opened is not None else None
+    what = in_words(language_of(company, told), milestone.value.lower())
+    return tell(company, told, words if number else f"a_{words}", number=number, milestone=what)
 
 
 def about(case_id: UUID) -> Action:

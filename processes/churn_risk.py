@@ -28,6 +28,7 @@ from processes.owners import owner, remembers_owner, task
 from processes.policy import Letter, Policy, cancel, done, occasion
 from processes.purchases import ORDER_EVENTS, Purchase, days_of, is_off, last_order, median_gap, note_order
 from processes.sales import Sales, learns_sales
+from processes.staff_words import told
 from processes.telling import NOTHING_LEFT, any_of, mail, until
 from projections.touchpoints.due import Due
 from projections.value.churn import (
@@ -209,9 +210,11 @@ def look_at(due: Due, now: datetime, known: Known) -> Iterator[Command]:
     yield ChangeLifecycleStage(customer_id=due.customer_id, stage=STAGES[due.step], rule=policy.name)
     share = known.background.sales.top_share(due.customer_id)
     if share is not None and share <= TOP_SHARE_PERCENT:
-        subject = f"Win back a customer among the best {share} %. {quiet.reason}"
         until = known.background.office.after_days(now, TASK_WITHIN_DAYS)
         staff_id = owner(known.background.company, known)
+        limit = quiet.churn_after_days if quiet.status is ChurnStatus.CHURNED else quiet.risk_after_days
+        said = {"share": share, "days": quiet.days, "limit": f"{limit:g}", "reason": quiet.reason}
+        subject = told(known.background.company, staff_id, "win_back", **said)
         yield task(policy, due, subject, staff_id, until, ("order", due.about), ActivityKind.CALL)
         yield done(due, "TASK")
     else:

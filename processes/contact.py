@@ -15,6 +15,7 @@ from domain import consent as consents
 from domain import restriction as restrictions
 from domain.consent import ConsentGranted, ConsentWithdrawn, Matter, Purpose, permits
 from domain.customer import CustomerKind, CustomerProfileChanged, CustomerRegistered
+from domain.erasure_events import SubjectBlocked
 from domain.follow_up import (
     Action,
     ActionKind,
@@ -40,7 +41,7 @@ from domain.values import Channel
 from eventstore.envelope import Recorded
 from processes.calendar import HOME_COUNTRY, HOME_ZONE, Calendar, country_code
 from processes.places import NOWHERE, Place, placed
-from processes.policy import Policy
+from processes.policy import LEFT_ALONE, Policy
 from projections.touchpoints.due import Due
 
 TOO_LATE_AFTER = timedelta(days=7)
@@ -91,6 +92,7 @@ class Contact:
     place: Place = NOWHERE
     name: str | None = None
     told_by_itself: bool = False
+    blocked: bool = False
     addresses: dict[tuple[UUID, int], tuple[IdentifierType, str | None]] = field(default_factory=dict)
     consent: consents.Consent = field(default_factory=consents.Consent)
     granted_at: dict[Matter, int] = field(default_factory=dict)
@@ -167,6 +169,10 @@ def remembers_objections(policy: Policy[Any]) -> None:
         if isinstance(said, ConsentGranted):
             known.contact.granted_at[said.purpose, said.channel] = at.position
 
+    @policy.remember(SubjectBlocked)
+    def is_left_alone(known: Remembers, said: SubjectBlocked, at: Recorded) -> None:
+        known.contact.blocked = True
+
     @policy.remember(ContactRestrictionSet, ContactRestrictionLifted)
     def restricted(known: Remembers, said: ContactRestrictionSet | ContactRestrictionLifted, at: Recorded) -> None:
         known.contact.restriction = restrictions.evolve(known.contact.restriction, said)
@@ -214,7 +220,7 @@ STANDING: Mapping[type, FollowUpStatus] = MappingProxyType(
 
 TOLD_BY = (
     CustomerRegistered, CustomerProfileChanged, IdentifierAdded, IdentifierRemoved, ConsentGranted, ConsentWithdrawn,
-    ContactRestrictionSet, ContactRestrictionLifted, FollowUpScheduled, FollowUpPostponed, *STANDING,
+    ContactRestrictionSet, ContactRestrictionLifted, SubjectBlocked, FollowUpScheduled, FollowUpPostponed, *STANDING,
 )  # fmt: skip
 """The events that tell of a contact, for policies that remember a noun with its customer."""
 
@@ -231,6 +237,8 @@ def standing(event: Any) -> FollowUpStatus:
 
 def unreached(now: datetime, contact: Contact, purpose: Purpose | None, channel: Channel) -> str | None:
     """Why a customer cannot or must not be reached, as a code; a restriction comes before a consent."""
+    if contact.blocked:
+        return LEFT_ALONE
     if channel in ADDRESSES and contact.address(channel) is None:
         return "NO_ADDRESS"
     if purpose is None:

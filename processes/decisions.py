@@ -9,6 +9,7 @@ from uuid import UUID
 from psycopg import Connection
 
 from domain.kernel import Command, Decider, Refused
+from eventstore.blocked import NOTHING_MORE, blocked, goes_on
 from eventstore.corrections import id_array
 from eventstore.envelope import Draft, Recorded, Request
 from eventstore.log import Log, decide
@@ -90,8 +91,22 @@ class Decisions:
         return self.log.done({draft.command_id for draft in self.drafts})
 
     def append(self, db: Connection, known: int | None = None, streams: Collection[UUID] = ()) -> int:
-        """Appends what was decided, last in a transaction on `db`. Raises `Outdated` and `UniqueViolation`."""
+        """Appends what was decided, last in a transaction on `db`. Raises `Outdated` and `UniqueViolation`.
+
+        What concerns who is blocked is left out, as refused: nothing new is recorded of them.
+        """
+        self._leave_alone(db)
+        if not self.drafts:
+            return 0
         return self.log.append_within(db, self.drafts, known=known, streams=streams)
+
+    def _leave_alone(self, db: Connection) -> None:
+        new = [draft for draft in self.drafts if not goes_on(draft.event.stored_as)]
+        alone = blocked(db, {draft.customer_id for draft in new})
+        if alone:
+            left = {draft.stream_id for draft in new if draft.customer_id in alone}
+            logger.warning("Something was decided about %d customers and is left out. %s", len(alone), NOTHING_MORE)
+            self.drafts = [draft for draft in self.drafts if draft.stream_id not in left]
 
 
 def correlations_of(db: Connection, rows: Sequence[Due]) -> dict[UUID, UUID]:

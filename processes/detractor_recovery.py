@@ -18,9 +18,12 @@ from domain.staff import StaffRole
 from domain.values import Channel
 from eventstore.envelope import Recorded
 from processes.company import Company, learns_company
+from processes.contact import OTHER_LANGUAGE
 from processes.office import Office, learns_office
 from processes.owners import task
 from processes.policy import Policy, done
+from processes.staff_words import language_of, told
+from processes.staff_words import said as in_words
 from processes.telling import AT_ONCE, any_of, at_most
 from projections.touchpoints.due import Due
 
@@ -117,7 +120,9 @@ def recover(due: Due, now: datetime, known: Known) -> Iterator[Command]:
     )
     caller = next(callers(now, known), None)
     within = known.shared.office.after_days(now, CALL_WITHIN_DAYS)
-    yield task(policy, due, f"{SUBJECT}: {words}", caller, within, ("case", case_id), ActivityKind.CALL)
+    scores = said(answer, language_of(known.shared.company, caller))
+    subject = told(known.shared.company, caller, "survey_call", scores=scores)
+    yield task(policy, due, subject, caller, within, ("case", case_id), ActivityKind.CALL)
     yield done(due, "COMPLAINT_OPENED" if caller is not None else "NOBODY_TO_CALL")
 
 
@@ -130,8 +135,9 @@ def callers(now: datetime, known: Known) -> Iterator[UUID]:
     yield from found
 
 
-def said(answer: SurveyResponded | None) -> str:
+def said(answer: SurveyResponded | None, language: str = OTHER_LANGUAGE) -> str:
     """The figures of an answer, without its words, which are the customer's own."""
-    csat = f"satisfaction {answer.csat} of 5" if answer is not None and answer.csat is not None else None
-    nps = f"recommendation {answer.nps} of 10" if answer is not None and answer.nps is not None else None
-    return ", ".join(each for each in (csat, nps) if each is not None)
+    figures = {} if answer is None else {"csat": answer.csat, "nps": answer.nps}
+    return ", ".join(
+        in_words(language, f"survey_{name}", **{name: figure}) for name, figure in figures.items() if figure is not None
+    )

@@ -5,7 +5,7 @@ import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import Lock
 from typing import Any, LiteralString
@@ -15,8 +15,8 @@ from psycopg import Connection, sql
 from psycopg.errors import UniqueViolation
 
 from domain import follow_up, invitation
-from domain.follow_up import FollowUp, FollowUpStatus
-from domain.kernel import SAME_AS, Command, derived
+from domain.follow_up import CompleteFollowUp, FollowUp, FollowUpStatus
+from domain.kernel import MAX_LINE, SAME_AS, Command, Refused, derived
 from domain.policy import PolicyStatus
 from eventstore.corrections import id_array
 from eventstore.database import reachable
@@ -44,6 +44,8 @@ HANDS = len(SHARES)
 FEWEST_PER_BATCH = 10
 """So many are tried together while others keep recording things of the same customers."""
 MAX_TRIES = 20
+REFUSED = "REFUSED"
+"""What came of a promise of which something was refused."""
 
 logger = logging.getLogger(__name__)
 
@@ -176,7 +178,8 @@ class Firing:
     def _claim(self, db: Connection, now: datetime, names: Sequence[str], hand: "Hand") -> list[Due]:
         query = sql.SQL(
             "select {} from {} where status = 'SCHEDULED' and due_at <= %s and policy = any(%s) "
-            "   and follow_up_id <> all(%s::uuid[]) {} order by due_at, trigger_position limit %s for update skip locked"
+            "   and follow_up_id <> all(%s::uuid[]) {} order by due_at, trigger_position, follow_up_id "
+            " limit %s for update skip locked"
         ).format(self._sheet.selected, self._sheet.identifier, sql.SQL(hand.share))
         return self._sheet.select(db, query, [now, list(names), id_array(hand.waiting | hand.passed), hand.most])
 
@@ -228,8 +231,9 @@ class Firing:
                 continue
             if turn.is_last:
                 turn.memory.leave(turn.subject)
-            before = len(decisions.drafts)
-            for step, command in enumerate(commands):
+            before, refused = len(decisions.drafts), len(decisions.refused)
+            for step, command in done_last(commands):
+                command = as_it_came(command, decisions.refused[refused:])
                 for draft in decisions.take(command, in_time(policy, row, command, step, now, correlations)):
                     at = as_recorded(draft, head + len(decisions.drafts))
                     for each in memories:
@@ -337,6 +341,19 @@ class Hand:
 def as_promised(due: Due) -> FollowUp:
     """The state of a follow-up that waits until it is due, as the sheet knows it."""
     return FollowUp(FollowUpStatus.SCHEDULED, due.customer_id, due.policy, due.step, due.trigger, due.what, due.due_at)
+
+
+def done_last(commands: Iterable[Command]) -> list[tuple[int, Command]]:
+    """Commands with their numbers, so that whatever says that something is done comes after it."""
+    return sorted(enumerate(commands), key=lambda each: isinstance(each[1], CompleteFollowUp))
+
+
+def as_it_came(command: Command, refused: Sequence[tuple[Command, Refused]]) -> Command:
+    """The command; what was to say that something is done says REFUSED, and what was, if anything was."""
+    if not isinstance(command, CompleteFollowUp) or not refused:
+        return command
+    said = " ".join(f"{type(asked).__name__}: {why.reason}" for asked, why in refused)
+    return replace(command, outcome=REFUSED, refused=said[:MAX_LINE])
 
 
 def in_time(

@@ -26,7 +26,7 @@ from domain.campaign_member import CampaignMessageDispatched, CampaignResponded,
 from domain.campaign_plan import CampaignKind, CampaignPlanned
 from domain.consent import ConsentWithdrawn, Purpose, permits
 from domain.follow_up import Action, ActionKind
-from domain.kernel import MAX_LINE, Command, derived
+from domain.kernel import Command, derived
 from domain.restriction import ContactRestrictionSet, forbids
 from domain.rules import Delay, DelayUnit, Rules
 from domain.values import Channel, Period
@@ -36,6 +36,7 @@ from processes.contact import Contact, remembers_objections
 from processes.places import NOWHERE, Place, remembers_place
 from processes.policy import Policy, done, occasion
 from processes.sales_floor import Floor, learns_floor
+from processes.staff_words import told
 from processes.telling import AT_ONCE, BY_ITSELF, any_of, minutes
 from projections.touchpoints.due import Due
 
@@ -193,7 +194,9 @@ def visit(due: Due, now: datetime, known: Known) -> Iterator[Command]:
         yield ScheduleActivity(
             activity_id=derived("activity", due.follow_up_id),
             kind=ActivityKind.VISIT,
-            subject=f"First visit: they answered to {plan.title if plan is not None else 'a letter'}."[:MAX_LINE],
+            subject=told(known.shared.company, owner, "first_visit", campaign=plan.title)
+            if plan is not None
+            else told(known.shared.company, owner, "first_visit_letter"),
             customer_id=due.customer_id,
             staff_id=owner,
             starts_at=slot.start,

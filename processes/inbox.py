@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from email.message import Message
 from email.utils import format_datetime
 from hashlib import sha256
+from itertools import count
 from uuid import UUID
 
 import psycopg
@@ -21,9 +22,10 @@ from domain.inbound_message import AcceptInboundMessage, RejectInboundMessage, i
 from domain.interaction import MAX_REMEMBERED, Direction, LinkInteraction, StartInteraction
 from domain.kernel import Command, Refused, derived, reference
 from domain.values import Channel
+from eventstore.blocked import NOTHING_MORE, blocked
 from eventstore.database import Unavailable, reachable
 from eventstore.envelope import Origin, Request
-from eventstore.log import Log
+from eventstore.log import Log, Outdated
 from processes import mail_parts as parts
 from processes import points
 from processes.alone import alone
@@ -138,7 +140,7 @@ class Inbox:
             except Refused as refused:
                 self._reject(key, posted.raw, refused.reason, now)
                 return False
-            except UniqueViolation:  # somebody wrote to one of these streams meanwhile: look again
+            except (UniqueViolation, Outdated):  # somebody wrote to a stream, or was blocked, meanwhile: look again
                 time.sleep(pause())
                 continue
             return True
@@ -180,7 +182,7 @@ class Inbox:
         found = self.belonging.customer(told.party)
         if found is None and letter is not None:
             found = self.log.reader.whom([letter.customer_id])[letter.customer_id]
-        customer_id = found or reference("customer", SOURCE, told.party)
+        customer_id = found or self._new_customer(told.party)
         asked: list[Command] = [] if found else list(self._register(customer_id, told))
         interaction_id, start = self._interaction(customer_id, told)
         message = message_of(mail, told, interaction_id)
@@ -206,6 +208,15 @@ class Inbox:
         customer_id = self.belonging.customer(report.about.address) if letter is None else letter.customer_id
         command = None if customer_id is None else report.as_command(customer_id)
         return Intake(() if command is None else (command,), at, because=letter)
+
+    def _new_customer(self, party: str) -> UUID:
+        """The id of somebody who is known by an address alone; another one for whoever was erased and writes again."""
+        for number in count():
+            id = reference("customer", SOURCE, f"{party}#{number}" if number else party)
+            with self.log.pool.connection() as db:
+                if not blocked(db, [id]):
+                    return id
+        raise AssertionError
 
     def _register(self, customer_id: UUID, told: Heads) -> Iterator[Command]:
         _, version = self.log.state(customer.decider, customer_id)
@@ -266,6 +277,8 @@ class Inbox:
             if is_main(command) or command is accept:
                 raise refused
         points.reached("inbox: decided")
+        if blocked(db, {draft.customer_id for draft in decisions.drafts}):
+            raise Refused(NOTHING_MORE)
         with db.transaction():
             decisions.append(db)
             points.reached("inbox: appended, not committed")

@@ -26,6 +26,7 @@ from processes.places import NOWHERE, TELLS_PLACE, Place, remembers_place
 from processes.policy import Policy, Subject, cancel, done, occasion
 from processes.sales_floor import SalesFloor, learns_sales_floor
 from processes.scores import RULE, RULE_VERSION, candidates, work_of
+from processes.staff_words import WORDS
 from processes.telling import BY_ITSELF, any_of, spelled, until
 from projections.touchpoints.due import Due
 
@@ -36,8 +37,8 @@ AFTER_S = {WARN: 1 * HOUR_S, TELL: 4 * HOUR_S, REASSIGN: 8 * HOUR_S}
 MAX_ROUNDS = 3
 """How often a lead is given to another rep because nobody spoke with it."""
 CONTACTED = "CONTACTED"
-WARNING = "Speak with this lead: it is yours since an hour, and nobody has yet."
-NOTICE = "A lead waits for its first contact: help whoever has it, or give it to somebody else."
+WARNING, NOTICE = "lead_waits", "lead_waits_still"
+"""What is said, in `processes.staff_words`."""
 
 
 @dataclass(slots=True)
@@ -57,7 +58,7 @@ class Known:
 RULES = Rules(
     triggers=any_of(LeadAssigned),
     delay=until(f"{', '.join(spelled(seconds) for seconds in AFTER_S.values())} of office time have passed"),
-    action=replace(BY_ITSELF, subject=WARNING),
+    action=replace(BY_ITSELF, subject=WORDS[WARNING]["en"]),
     cancelled_by=any_of(LeadAssigned, LeadContacted, LeadDisqualified, LeadRecycled, LeadConverted),
     note=(
         f"After {spelled(AFTER_S[WARN])} whoever has the lead is warned, after {spelled(AFTER_S[TELL])} their manager is told, "

@@ -6,20 +6,11 @@ import hmac
 from hashlib import sha256
 from uuid import UUID
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
 ID_BYTES = 16
 MAC_BYTES = 16
-SECRET_BYTES = 32
 
 MESSAGE = "message"
 """The place where somebody asks for no more messages like the one that holds the link."""
-
-
-def link_secret(kek: bytes) -> bytes:
-    """The secret behind all links, derived from the key-encryption key (HKDF-SHA256, RFC 5869)."""
-    return HKDF(SHA256(), SECRET_BYTES, salt=None, info=b"bitacora-links/1").derive(kek)
 
 
 def token(secret: bytes, id: UUID, place: str = "") -> str:

@@ -38,12 +38,13 @@ from eventstore.reader import AsOf
 from processes.company import Company as People
 from processes.company import learns_company
 from processes.policy import Policy, Subject, cancel, done
+from processes.staff_words import told as told_to
 from processes.telling import BY_ITSELF, any_of, percent, until
 from projections import VIEWS
 from projections.buckets import BUSINESS_ZONE
 from projections.company import objectives
 from projections.company.objective_measures import measuring
-from projections.company.objective_status import AMBER, RED, ObjectiveStanding, TrafficLight, standing
+from projections.company.objective_status import AMBER, RED, ObjectiveStanding, TrafficLight, number, standing
 from projections.company.objectives import ObjectiveSheet
 from projections.lists import Lists
 from projections.touchpoints import due as dues
@@ -185,13 +186,22 @@ def speak(due: Due, now: datetime, found: ObjectiveStanding, shared: Company) ->
             yield ScheduleActivity(
                 activity_id=derived("activity", due.follow_up_id, what),
                 kind=ActivityKind.TASK,
-                subject=f"{'Review the objective' if what == 'review' else 'Look at'} {found.kpi}: {found.explanation}",
+                subject=told_of(found, what, staff_id, shared.company),
                 staff_id=staff_id,
                 due_at=now + TASK_WITHIN,
                 related_noun="objective",
                 related_id=found.objective_id,
                 origin_policy=policy.name,
             )
+
+
+def told_of(found: ObjectiveStanding, what: str, staff_id: UUID | None, company: People) -> str:
+    """What somebody is told of an objective."""
+    figures = {"actual": found.actual, "expected": found.expected, "projected": found.projected}
+    shown = {name: "–" if figure is None else number(figure) for name, figure in figures.items()}
+    return told_to(
+        company, staff_id, f"objective_{what}", kpi=found.kpi, explanation=found.explanation, day=found.on, **shown
+    )
 
 
 def director(staff_id: UUID | None, company: People) -> UUID | None:

@@ -34,6 +34,7 @@ from eventstore.envelope import Recorded
 from processes.calendar import Calendar, Days
 from processes.policy import Policy, Subject, cancel, done, occasion
 from processes.sales_floor import Floor, learns_floor
+from processes.staff_words import WORDS
 from processes.telling import BY_ITSELF, any_of, until
 from projections.selling.stale import CONTACTS, MAX_SILENT_DAYS
 from projections.touchpoints.due import Due
@@ -47,12 +48,13 @@ OMITTED_AFTER_DAYS = 30
 
 TASKS = MappingProxyType(
     {
-        STAGE: "This opportunity has been at its stage for as long as it should: go on with it, or close it.",
-        SILENCE: "Nobody has spoken with this customer for two weeks: get in touch.",
-        CLOSING: "The close date of this opportunity has passed: move it, or close it.",
+        STAGE: "opportunity_stage",
+        SILENCE: "opportunity_silence",
+        CLOSING: "opportunity_close_date",
     }
 )
-NOTICE = "An opportunity has been stale for a week: see to it with whoever has it."
+NOTICE = "opportunity_stale"
+"""What is said, in `processes.staff_words`."""
 
 Stages = dict[tuple[str, int], tuple[PipelineStage, ...]]
 
@@ -116,7 +118,7 @@ RULES = Rules(
         f"it has been at its stage for the days that the pipeline allows ({LIMITS}), nobody spoke with the customer for "
         f"{MAX_SILENT_DAYS} days, or its close date has passed"
     ),
-    action=replace(BY_ITSELF, subject=TASKS[STAGE]),
+    action=replace(BY_ITSELF, subject=WORDS[TASKS[STAGE]]["en"]),
     cancelled_by=any_of(OpportunityStageChanged, OpportunityCloseDateMoved, OpportunityWon, OpportunityLost),
     note=(
         f"Whoever has it has a task, and {MANAGER_AFTER_DAYS} days later their manager, if nothing happened; "

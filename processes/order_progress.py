@@ -18,10 +18,13 @@ from domain.order_sync import OrderDiscrepancyDetected
 from domain.rules import Rules
 from domain.values import Channel
 from eventstore.envelope import Recorded
+from processes.company import Company as People
+from processes.company import learns_company
 from processes.contact import Contact, keep, remembers
 from processes.office import Office, learns_office
 from processes.owners import task
 from processes.policy import Letter, Policy, cancel, done, occasion
+from processes.staff_words import told
 from processes.telling import AT_ONCE, any_of, mail
 from projections.touchpoints.due import Due
 
@@ -49,6 +52,7 @@ class Order:
 class Company:
     """What all memories share."""
 
+    company: People = field(default_factory=People)
     office: Office = field(default_factory=Office)
 
 
@@ -76,6 +80,7 @@ RULES = Rules(
 
 policy = Policy("order-progress", version=1, memory=Known, shared=Company, rules=RULES)
 remembers(policy)
+learns_company(policy)
 learns_office(policy)
 
 
@@ -168,11 +173,15 @@ def telling(step: str, order_id: UUID) -> Action:
 
 def to_look_at(due: Due, now: datetime, order: Order, known: Known) -> ScheduleActivity:
     """Somebody is to look at an order."""
-    name = f"Order {order.number}" if order.number else "An order"
-    subject = f"{name} has not been shipped yet: find out why."
-    if due.step != OVERDUE:
-        aspect = due.step.partition(": ")[2].lower().replace("_", " ")
-        subject = f"{name} differs in the business system ({aspect}): find out which is right."
+    words = "order_overdue" if due.step == OVERDUE else "order_differs"
+    aspect = due.step.partition(": ")[2].lower().replace("_", " ")
+    subject = told(
+        known.company.company,
+        known.manager,
+        words if order.number else f"an_{words}",
+        number=order.number,
+        aspect=aspect,
+    )
     due_at = known.company.office.after_days(now, TASK_WITHIN_DAYS)
     return task(policy, due, subject, known.manager, due_at, ("order", due.about))
 

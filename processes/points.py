@@ -29,6 +29,20 @@ Point = Literal[
     "inbox: appended, not committed",
     "inbox: committed, not flushed",
     "inbox: taken, not marked",
+    "erasing: taken",
+    "erasing: appended, not committed",
+    "erasing: block recorded",
+    "erasing: keys blocked",
+    "erasing: promises taken back",
+    "erasing: claims forgotten",
+    "erasing: views folded anew",
+    "erasing: papers removed",
+    "erasing: purge recorded",
+    "erasing: destruction recorded",
+    "erasing: keys destroyed",
+    "erasing: ciphertext erased",
+    "erasing: checked",
+    "erasing: completed",
 ]
 
 

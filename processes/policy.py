@@ -49,6 +49,8 @@ class Subject(StrEnum):
 
 LOOP = "LOOP"
 """Why nothing is done because of an event: it is the end of too long a chain of events that caused one another."""
+LEFT_ALONE = "BLOCKED"
+"""Why nothing is done because of an event: the customer is blocked, or was erased."""
 NOT_CONCERNED = "NOT_CONCERNED"
 """Why nothing is promised for a trigger of which a policy found that it is nothing to it."""
 ALREADY_PROMISED = "ALREADY_PROMISED"
@@ -209,10 +211,10 @@ class Policy(Generic[M]):
         if matches is not None and not rows:
             yield self.pass_over(at, NOT_CONCERNED)
 
-    def stop(self, event: Event, at: Recorded) -> Iterator[Command]:
-        """What is noted of a trigger to which the policy does not react, because it is the end of too long a chain."""
+    def stop(self, event: Event, at: Recorded, reason: str = LOOP) -> Iterator[Command]:
+        """What is noted of a trigger to which the policy does not react: LOOP, or LEFT_ALONE."""
         if (matches := self.triggers.get(type(event))) is not None and matches(event):
-            yield self.pass_over(at, LOOP)
+            yield self.pass_over(at, reason)
 
     def decide(self, due: Due, now: datetime, known: M) -> Iterator[Command]:
         """What is to be done about a follow-up that is due."""

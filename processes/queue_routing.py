@@ -8,7 +8,7 @@ from uuid import UUID
 from domain.agent_shift import AgentSignedIn, AgentStatus, AgentStatusChanged
 from domain.case_events import CaseAssigned, CaseClosed, CasePriorityChanged, CaseResolved, FirstResponseSent
 from domain.case_sla import SlaTargetSet
-from domain.follow_up import Action, ActionKind, CancelFollowUp
+from domain.follow_up import Action, ActionKind, CancelFollowUp, DispatchFollowUp
 from domain.kernel import Command, derived
 from domain.queueing import PRIORITY_POINTS, SLA_LEFT_PERCENT, SLA_POINTS, TIER_POINTS
 from domain.rules import Rules
@@ -34,10 +34,11 @@ from domain.work_item import (
 )
 from eventstore.envelope import Recorded
 from processes.company import learns_company
+from processes.contact import LANGUAGES, OTHER_LANGUAGE
 from processes.floor import Item, learns_floor
 from processes.matching import Centre, case_of, matches, parts_of, presses_from
 from processes.office import learns_office
-from processes.policy import Policy, Subject, cancel, done, occasion
+from processes.policy import Letter, Policy, Subject, cancel, done, occasion
 from processes.service_levels import learns_service_levels
 from processes.telling import AT_ONCE, BY_ITSELF, any_of
 from processes.tiers import learns_tiers
@@ -70,8 +71,8 @@ RULES = Rules(
         "Offered to whoever is there, has the skill and can take it, the most points first: up to "
         f"{max(PRIORITY_POINTS.values())} for the priority, {max(TIER_POINTS.values())} for the tier, {SLA_POINTS} with less "
         f"than {SLA_LEFT_PERCENT} % of the time left, and more with every moment of waiting; after {ANSWER_WITHIN.seconds} "
-        f"seconds to the next one; who waits on the telephone for more than {CALLBACK_AFTER.seconds} seconds is offered a "
-        "call back."
+        f"seconds to the next one; who waits on the telephone for more than {CALLBACK_AFTER.seconds} seconds hears the "
+        "telephone system offer a call back."
     ),
 )
 
@@ -90,7 +91,7 @@ learns_tiers(policy)
 def take_in(queued: WorkItemQueued, at: Recorded, known: Known) -> Iterator[Command]:
     yield policy.promise(at, ROUTE, about(at.stream_id), at.occurred_at)
     if queued.channel is Channel.PHONE:
-        yield policy.promise(at, CALLBACK, about(at.stream_id), at.occurred_at + CALLBACK_AFTER + MOMENT)
+        yield policy.promise(at, CALLBACK, announcing(at.stream_id), at.occurred_at + CALLBACK_AFTER + MOMENT)
     item = known.centre.floor.items.get(at.stream_id)
     if item is not None and (when := presses_from(item, known.centre)) is not None:
         yield policy.promise(at, SCORE, about(at.stream_id), max(when, at.occurred_at))
@@ -203,8 +204,34 @@ def keep_promise(due: Due, now: datetime, known: Known) -> Iterator[Command]:
         yield from take(due, item, now, centre)
     elif item.callback:
         yield CancelFollowUp(follow_up_id=due.follow_up_id, reason="CALLBACK_REQUESTED")
-    else:  # the telephone asks the customer when it sees this, and their yes is a RequestCallback
-        yield done(due, "CALLBACK_OFFERED")
+    else:  # the telephone asks whoever waits, and their yes is a RequestCallback
+        yield DispatchFollowUp(follow_up_id=due.follow_up_id, basis="WAITING_CALL", relied_on=due.trigger_position)
+
+
+@policy.unless
+def not_any_more(due: Due, now: datetime, known: Known) -> str | None:
+    item = known.centre.floor.items.get(due.about) if due.about is not None else None
+    if item is None:
+        return "ENDED"
+    if item.status is WorkItemStatus.ACCEPTED:
+        return "ACCEPTED"
+    return "CALLBACK_REQUESTED" if item.callback else None
+
+
+@policy.letter
+def announce(due: Due, known: Known) -> Letter:
+    """What the telephone says to whoever waits: it knows the call by its own id, or else by that of what waits."""
+    assert due.about is not None
+    queued = known.centre.floor.items[due.about].queued
+    language = (queued.language or OTHER_LANGUAGE).partition("-")[0]
+    return Letter(
+        to=f"call:{queued.call_id}" if queued.call_id is not None else f"work_item:{due.about}",
+        name=None,
+        language=language if language in LANGUAGES else OTHER_LANGUAGE,
+        template="callback_offer",
+        hours=None,
+        channel=Channel.PHONE,
+    )
 
 
 def offer_all(due: Due, now: datetime, centre: Centre, released: Item | None = None) -> Iterator[Command]:
@@ -303,6 +330,11 @@ def offers_of(item: Item) -> Iterator[UUID]:
     for n in (len(item.offers) - 1, len(item.offers)):
         if n > 0:
             yield policy.follow_up_id(derived("offer", item.work_item_id, n), OFFER)
+
+
+def announcing(work_item_id: UUID) -> Action:
+    """Something that the telephone says in a call that waits; it is no message that anybody would have to agree to."""
+    return Action(kind=ActionKind.SEND_MESSAGE, template="callback_offer", channel=Channel.PHONE, about=work_item_id)
 
 
 def about(noun_id: UUID) -> Action:

@@ -33,6 +33,7 @@ from processes.calendar import Days
 from processes.contact import Contact, keep, remembers
 from processes.policy import Letter, Policy, cancel, done, occasion
 from processes.sales_floor import Floor, learns_floor
+from processes.staff_words import WORDS
 from processes.telling import any_of
 from projections.touchpoints.due import Due
 
@@ -81,9 +82,7 @@ class Known:
 RULES = Rules(
     triggers=any_of(QuoteIssued),
     delay=Delay(count=CALL_AFTER_DAYS, unit=DelayUnit.BUSINESS_DAYS, quiet_hours=False),
-    action=RuleAction(
-        kind=RuleActionKind.CALL, subject="Call the customer about the quote: is there anything to clear up?"
-    ),
+    action=RuleAction(kind=RuleActionKind.CALL, subject=WORDS["a_quote_call"]["en"]),
     cancelled_by=any_of(QuoteAccepted, QuoteRejected, QuoteRevised, QuoteExpired),
     note=(
         "Whoever has the opportunity is to call, or else whoever answers for the customer; the customer is reminded by e-mail, "
@@ -170,9 +169,8 @@ def go_on(due: Due, now: datetime, known: Known) -> Iterator[Command]:
     elif reason is not None:
         yield CancelFollowUp(follow_up_id=due.follow_up_id, reason=reason)
     elif due.step == CALL:
-        name = f"quote {quote.number}" if quote.number else "this quote"
-        subject = f"Call the customer about {name}: is there anything to clear up?"
-        yield known.floor.task(due, now, subject, known.seller(quote), "quote", kind=ActivityKind.CALL)
+        words, values = ("quote_call" if quote.number else "a_quote_call"), {"number": quote.number}
+        yield known.floor.task(due, now, words, known.seller(quote), "quote", kind=ActivityKind.CALL, values=values)
         yield done(due, "TASK")
     else:
         assert due.about is not None

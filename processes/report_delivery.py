@@ -14,19 +14,22 @@ from zoneinfo import ZoneInfo
 from dateutil.relativedelta import relativedelta
 
 from domain import staff
+from domain.activity import ActivityKind, ScheduleActivity
 from domain.follow_up import Action, ActionKind, DispatchFollowUp
-from domain.kernel import Command, Refused
+from domain.kernel import Command, Refused, derived
 from domain.report import ReportFrequency, ReportSaved, ReportScheduled
 from domain.rules import Rules
-from domain.staff import StaffAdded, StaffChanged, StaffLeft
+from domain.staff import StaffAdded, StaffChanged, StaffLeft, StaffRole
 from domain.values import Channel
 from eventstore.envelope import Recorded
 from eventstore.reader import AsOf
+from eventstore.sealing.heads import Heads
 from processes.contact import LANGUAGES, OTHER_LANGUAGE
 from processes.policy import Letter, Policy, Subject, cancel
+from processes.staff_words import said as in_words
 from processes.telling import any_of, mail, until
 from projections import VIEWS
-from projections.figures.reports import open_report
+from projections.figures.reports import may_see, open_report
 from projections.figures.saved_reports import asked
 from projections.lists import Lists
 from projections.touchpoints import due as dues
@@ -37,6 +40,7 @@ TOO_LATE_AFTER = timedelta(days=1)
 MAX_ROWS = 200
 """Rows that one mail shows; the report itself has them all."""
 DAY = timedelta(days=1)
+NOT_ALLOWED = "NOT_ALLOWED"
 NOBODY = staff.Staff()
 
 
@@ -66,7 +70,8 @@ RULES = Rules(
     action=mail("report", None),
     cancelled_by=any_of(ReportScheduled),
     note=(
-        f"To each recipient who works here and has an address, with {MAX_ROWS} rows at most; what could not be sent for "
+        f"To each recipient who works here, may see it by their role and has an address, with {MAX_ROWS} rows at most; who "
+        "may not see it is named in a task instead; what could not be sent for "
         f"{TOO_LATE_AFTER.days} day{'s' if TOO_LATE_AFTER.days > 1 else ''} is left out."
     ),
 )
@@ -122,10 +127,13 @@ def send(due: Due, now: datetime, known: Known) -> Iterator[Command]:
     if position != due.trigger_position:
         yield from cancel("RESCHEDULED", due.follow_up_id)
         return
-    if reason := unreached(known):
+    base = known.shared.saved[due.trigger]
+    if reason := unreached(known, base):
         yield policy.suppress(due, reason)
         if reason == "LEFT":
             return
+        if reason == NOT_ALLOWED:
+            yield refusal(due, now, base, known)
     elif now - due.due_at > TOO_LATE_AFTER:
         yield policy.suppress(due, "TOO_LATE")
     else:
@@ -136,7 +144,8 @@ def send(due: Due, now: datetime, known: Known) -> Iterator[Command]:
 
 @policy.unless
 def not_any_more(due: Due, now: datetime, known: Known) -> str | None:
-    return unreached(known)
+    assert due.trigger is not None
+    return unreached(known, known.shared.saved[due.trigger])
 
 
 @policy.letter
@@ -158,9 +167,13 @@ def write(due: Due, known: Known) -> Letter:
 
 
 def content(shared: Reports, said: ReportSaved, today: date) -> dict[str, str]:
-    """What a report says as of a position: a line of names and one for each row, of values between tabs."""
+    """What a report says as of a position: a line of names and one for each row, of values between tabs.
+
+    The checkpoint is the last one that was signed: whoever keeps the report can hold the log to it.
+    """
     as_of = AsOf(position=shared.position)
     stamp = {"position": f"{shared.position}", "day": today.isoformat(), "table": "", "problem": "", "more": ""}
+    stamp["checkpoint"] = Heads(shared.lists.log.pool).short() or ""
     try:
         report, given = asked(said.base, said.parameters, said.last_days, {}, today)
         answer = open_report(shared.lists, report, given, as_of)
@@ -183,11 +196,32 @@ def shown(value: Any) -> str:
     return "" if value is None else " ".join(str(value).split())
 
 
-def unreached(known: Known) -> str | None:
-    """Why somebody gets no report, as a code: only who works here, and has an address, may read one."""
+def unreached(known: Known, said: ReportSaved) -> str | None:
+    """Why somebody gets a report not, as a code: only who works here, may see it by their role, and has an address."""
     if known.somebody.added is None or known.somebody.left:
         return "LEFT"
+    if not may_see(role(known), said.base):
+        return NOT_ALLOWED
     return None if known.email else "NO_ADDRESS"
+
+
+def role(known: Known) -> StaffRole:
+    """What a recipient does in the company."""
+    return StaffRole(known.somebody.known.get("role", StaffRole.OTHER))
+
+
+def refusal(due: Due, now: datetime, said: ReportSaved, known: Known) -> ScheduleActivity:
+    """Says once, for a schedule and the role that somebody has, that they are not to see the report, by their name."""
+    words = {"name": known.name or known.email or due.about, "role": role(known).value, "title": said.title}
+    return ScheduleActivity(
+        activity_id=derived("activity", policy.name, due.trigger_position, due.about, role(known)),
+        kind=ActivityKind.TASK,
+        subject=in_words(OTHER_LANGUAGE, "report_not_allowed", **words),
+        due_at=now + DAY,
+        related_noun="report",
+        related_id=due.trigger,
+        origin_policy=policy.name,
+    )
 
 
 def sending(staff_id: UUID) -> Action:

@@ -37,6 +37,7 @@ from processes.office import Office, learns_office
 from processes.owners import owner, remembers_owner, supervisor, task
 from processes.policy import Policy, cancel, done
 from processes.purchases import Purchase, remembers_purchases
+from processes.staff_words import told
 from processes.telling import AT_ONCE, BY_ITSELF, any_of
 from projections.customers.eligibility import LEAST_TIER_RANK
 from projections.touchpoints.due import Due
@@ -187,30 +188,32 @@ def authorise(due: Due, now: datetime, wish: Wish, known: Known) -> Iterator[Com
     assert due.about is not None
     office, company = known.background.office, known.background.company
     if reason := against(due, wish, known):
-        subject = f"Take this return back? {reason}"
+        words, values = reason
+        whose = supervisor(company, known)
         until = office.after_days(now, DECIDE_WITHIN_DAYS)
-        yield task(policy, due, subject, supervisor(company, known), until, ("return", due.about))
+        yield task(policy, due, told(company, whose, words, **values), whose, until, ("return", due.about))
         yield done(due, "ASKED_SUPERVISOR")
     else:
         until = known.contact.calendar.after(now, ARRIVE_WITHIN, at=time(23, 59))
         yield AuthoriseReturn(return_id=due.about, until=until)
         fetched = office.after_days(now, FETCH_WITHIN_DAYS)
-        subject = f"Have a return fetched: {said(wish.lines)}."
-        yield task(policy, due, subject, owner(company, known), fetched, ("return", due.about))
+        whose = owner(company, known)
+        subject = told(company, whose, "return_fetch", goods=said(wish.lines))
+        yield task(policy, due, subject, whose, fetched, ("return", due.about))
         yield done(due, "AUTHORISED")
 
 
-def against(due: Due, wish: Wish, known: Known) -> str | None:
-    """Why goods are not taken back by rule, in a sentence."""
+def against(due: Due, wish: Wish, known: Known) -> tuple[str, dict[str, int]] | None:
+    """Why goods are not taken back by rule, in staff words and what these are given."""
     assert due.wanted_at is not None
     order, calendar = known.purchases.get(wish.order_id), known.contact.calendar
     if order is None or order.delivered_at is None:
-        return "It is not known that the order was delivered."
+        return "return_undelivered", {}
     if not covers(order, wish.lines):
-        return "It is more than is left of the order."
+        return "return_too_much", {}
     days = (calendar.day(due.wanted_at) - calendar.day(order.delivered_at)).days
     most = MEMBER_RETURN_DAYS if is_gold(known) else RETURN_DAYS
-    return f"It was delivered {days} days ago, which is more than {most}." if days > most else None
+    return ("return_too_late", {"days": days, "most": most}) if days > most else None
 
 
 def settle(due: Due, now: datetime, wish: Wish, known: Known) -> Iterator[Command]:
@@ -223,7 +226,8 @@ def settle(due: Due, now: datetime, wish: Wish, known: Known) -> Iterator[Comman
     if lines:
         yield ReturnLines(order_id=wish.order_id, lines=lines)
     if wish.cause in FAULTY and all((goods.available(line.sku) or 0) >= line.quantity for line in wish.received):
-        yield task(policy, due, f"Send a replacement: {said(wish.received)}.", staff_id, until, related)
+        subject = told(company, staff_id, "return_replace", goods=said(wish.received))
+        yield task(policy, due, subject, staff_id, until, related)
         yield done(due, "REPLACEMENT")
         return
     amount = worth(order, lines) if order is not None else Decimal(0)
@@ -232,8 +236,9 @@ def settle(due: Due, now: datetime, wish: Wish, known: Known) -> Iterator[Comman
         yield IssueRefund(payment_id=payment_id, refund_ref=f"return {due.about}", amount=amount)
         yield done(due, "REFUNDED")
     else:
-        why = "the payment is not known" if payment_id is None else f"it arrived {str(wish.condition).lower()}"
-        subject = f"Pay a return back? {said(wish.received)}: {why}."
+        why = "return_pay_unknown" if payment_id is None else "return_pay_condition"
+        condition = str(wish.condition).lower()
+        subject = told(company, staff_id, why, goods=said(wish.received), condition=condition)
         yield task(policy, due, subject, staff_id, until, related)
         yield done(due, "ASKED_OWNER")
 

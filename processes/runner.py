@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,15 +14,16 @@ from psycopg.errors import UniqueViolation
 
 from domain.follow_up import FollowUpScheduled, FollowUpSuppressed
 from domain.kernel import Command, Refused, derived
+from eventstore.blocked import blocked, goes_on
 from eventstore.database import Unavailable, reachable
 from eventstore.envelope import Draft, Happened, Origin, Recorded, Request
-from eventstore.log import Conflict, Log
+from eventstore.log import Conflict, Log, Outdated
 from processes import points
 from processes.decisions import Decisions, as_recorded, pause
 from processes.firing import Firing
 from processes.lives import Lives, activated, lives_of
 from processes.memories import Memories
-from processes.policy import ALREADY_PROMISED, Policy
+from processes.policy import ALREADY_PROMISED, LEFT_ALONE, LOOP, Policy
 from processes.retiring import Retiring
 from processes.sharing import Sharing, learn_together
 from processes.triggers import Stretch, apart, corrected_between, next_of, reaction_id
@@ -204,7 +205,8 @@ class Runner:
                 try:
                     with self.log.pool.connection() as db, self._shared.learning(policy.name):
                         return self._react(db, policy, stretch)
-                except UniqueViolation:  # somebody wrote to one of the streams meanwhile: look again
+                except (UniqueViolation, Outdated):  # somebody wrote to a stream, or was blocked, meanwhile: look again
+                    stretch = None
                     time.sleep(pause())
         return Step(policy.name, at_head=False, taken=True)
 
@@ -229,7 +231,8 @@ class Runner:
                 return Step(policy.name, start)
             policy, begin, end = turn
             triggers, endless, position = self._triggers(db, policy, begin, end, stretch)
-            decisions = self._decide(db, policy, triggers, endless, head, stretch)
+            stopped = dict.fromkeys(endless, LOOP) | self._left_alone(db, triggers, stretch)
+            decisions = self._decide(db, policy, triggers, stopped, head, stretch)
             points.reached("reaction: decided")
             if position > start:
                 # Should this be lost, the same is read and decided again, and nothing is appended twice.
@@ -259,12 +262,18 @@ class Runner:
         position = end if len(found) == len(triggers) else triggers[-1].at.position
         return triggers, stretch.endless if triggers else set(), position
 
+    def _left_alone(self, db: Connection, triggers: Sequence[Happened], stretch: Stretch | None) -> dict[int, str]:
+        """Where the triggers stand whose customers have been blocked since: nothing is promised to them any more."""
+        new = [at for _, at in triggers if not goes_on(at.type)]
+        alone = blocked(db, {at.customer_id for at in new}) if stretch is None else stretch.blocked
+        return {at.position: LEFT_ALONE for at in new if at.customer_id in alone}
+
     def _decide(
         self,
         db: Connection,
         policy: Policy[Any],
         triggers: Sequence[Happened],
-        endless: Collection[int],
+        stopped: Mapping[int, str],
         head: int,
         stretch: Stretch | None,
     ) -> Decisions:
@@ -287,7 +296,7 @@ class Runner:
                     shared.at(group[0].at.position)
                 self._learn_ahead(policy, memories, group, decisions)
             for turn in turns:
-                self._take(policy, memories, turn, endless, decisions)
+                self._take(policy, memories, turn, stopped, decisions)
         return decisions
 
     def _learn_ahead(
@@ -310,14 +319,14 @@ class Runner:
         policy: Policy[Any],
         memories: Memories[Any],
         turn: Sequence[Happened],
-        endless: Collection[int],
+        stopped: Mapping[int, str],
         decisions: Decisions,
     ) -> None:
         """Decides what follows from triggers that know nothing of one another."""
         asked = [
             list(
-                policy.stop(event, at)
-                if at.position in endless
+                policy.stop(event, at, stopped[at.position])
+                if at.position in stopped
                 else policy.react(event, at, memories.of(policy.subject_of(event, at), at.position))
             )
             for event, at in turn

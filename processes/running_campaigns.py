@@ -10,7 +10,7 @@ from uuid import UUID
 from domain.campaign import CampaignCompleted, CampaignLaunched, CampaignPaused, CampaignResumed
 from domain.campaign_plan import CampaignPlanned
 from domain.script import ScriptPublished
-from domain.segment import SegmentRetired
+from domain.segment import SegmentDefined, SegmentRetired
 from domain.segment_membership import SegmentEntered, SegmentExited
 from eventstore.envelope import Recorded
 from processes.policy import Policy
@@ -35,11 +35,12 @@ class Running:
 
 @dataclass(slots=True)
 class Campaigns:
-    """All campaigns, who is in which segment, and the scripts by key and version."""
+    """All campaigns, who is in which segment, the scripts by key and version, and the keys of the segments."""
 
     running: dict[UUID, Running] = field(default_factory=dict)
     segments: dict[UUID, set[UUID]] = field(default_factory=dict)
     scripts: dict[str, dict[int, ScriptPublished]] = field(default_factory=dict)
+    keys: dict[UUID, str] = field(default_factory=dict)
 
     def words(self, plan: CampaignPlanned, language: str) -> tuple[str, str] | None:
         """The subject and the text of what a campaign says, in a language or in one that it has."""
@@ -48,6 +49,12 @@ class Campaigns:
         if script is None:
             return None
         return spoken(script.title, language) or plan.title, str(spoken(script.text, language) or "")
+
+    def offer_of(self, campaign_id: UUID, segment_id: UUID | None) -> str | None:
+        """The offer that a campaign makes to whoever was chosen by a segment; the one for all others, if there is none."""
+        offers = {rule.segment: rule.offer for rule in self.running[campaign_id].plan.offer_rules}
+        key = self.keys.get(segment_id) if segment_id is not None else None
+        return offers.get(key, offers.get(None))
 
     def segment_of(self, campaign_id: UUID, customer_id: UUID) -> tuple[UUID, int] | None:
         """The first segment of the plan by which somebody was chosen, and its version."""
@@ -94,6 +101,10 @@ def learns_campaigns(policy: Policy[Any]) -> None:
     def moved(shared: KnowsCampaigns, event: SegmentEntered | SegmentExited, at: Recorded) -> None:
         inside = shared.campaigns.segments.setdefault(event.segment_id, set())
         (inside.add if isinstance(event, SegmentEntered) else inside.discard)(event.customer_id)
+
+    @policy.learn(SegmentDefined)
+    def named(shared: KnowsCampaigns, defined: SegmentDefined, at: Recorded) -> None:
+        shared.campaigns.keys[at.stream_id] = defined.key
 
     @policy.learn(SegmentRetired)
     def given_up(shared: KnowsCampaigns, retired: SegmentRetired, at: Recorded) -> None:

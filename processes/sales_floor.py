@@ -25,10 +25,12 @@ from domain.opportunity import (
     OpportunityWon,
 )
 from domain.staff import StaffRole
+from domain.values import EMPTY
 from eventstore.envelope import Recorded
 from processes.company import Company, learns_company
 from processes.office import Office, learns_office
 from processes.policy import Policy
+from processes.staff_words import told
 from projections.touchpoints.due import Due
 
 TASK_WITHIN_DAYS = 1
@@ -53,14 +55,17 @@ class Floor:
         self,
         due: Due,
         now: datetime,
-        subject: str,
+        words: str,
         staff_id: UUID | None,
         noun: str,
         *,
         kind: ActivityKind = ActivityKind.TASK,
         occasion: UUID | None = None,
+        values: Mapping[str, object] = EMPTY,
     ) -> ScheduleActivity:
         """Something for somebody to do about the noun of a follow-up, within `TASK_WITHIN_DAYS`; if they left, for a manager.
+
+        `words` are a key of `processes.staff_words`, and `values` what they are given.
 
         It is the same one for the same follow-up, unless there are several occasions.
         """
@@ -69,7 +74,7 @@ class Floor:
         return ScheduleActivity(
             activity_id=derived("activity", due.follow_up_id, *filter(None, [occasion])),
             kind=kind,
-            subject=subject,
+            subject=told(self.company, staff_id, words, **values),
             customer_id=due.customer_id,
             staff_id=staff_id,
             due_at=self.office.after_days(now, TASK_WITHIN_DAYS, self.company.calendar_of(staff_id)),

@@ -39,7 +39,7 @@ from domain.values import EMPTY
 from eventstore.envelope import Draft, Happened, Origin, Recorded, Request
 from eventstore.log import Log
 from processes.delivery import ACTOR as DELIVERY
-from processes.firing import in_time
+from processes.firing import as_it_came, done_last, in_time
 from processes.imagined import Imagined, ImaginedMemories
 from processes.lives import activated
 from processes.policy import ALREADY_PROMISED, Policy
@@ -307,7 +307,9 @@ class _Play:
             return
         self.decisions.learn_for(asked)
         drafts: list[Draft] = []
-        for step, command in enumerate(asked):
+        refused = len(self.decisions.refused)
+        for step, command in done_last(asked):
+            command = as_it_came(command, self.decisions.refused[refused:])
             drafts += self.decisions.take(command, in_time(policy, row, command, step, now, EMPTY))
         for draft in drafts:
             self._note(draft)

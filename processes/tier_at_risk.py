@@ -36,6 +36,7 @@ from processes.memberships import (
 from processes.office import Office, learns_office
 from processes.owners import owner, remembers_owner, task
 from processes.policy import Letter, Policy, cancel, done
+from processes.staff_words import told
 from processes.telling import any_of, mail, until
 from processes.wording import day_in, number_in
 from projections.touchpoints.due import Due
@@ -169,11 +170,16 @@ def look_at(due: Due, now: datetime, account: Membership, year: Year, known: Kno
         yield policy.suppress(due, risk)
     else:
         office = known.background.office
-        subject = (
-            f"{risk.tier.key} is at risk: at this pace {risk.run_rate:f} points on {year.anniversary}, "
-            f"which takes {risk.tier.threshold}."
-        )
         staff_id, until = owner(known.background.company, known), office.after_days(now, TASK_WITHIN_DAYS)
+        subject = told(
+            known.background.company,
+            staff_id,
+            "tier_at_risk",
+            tier=risk.tier.key,
+            points=f"{risk.run_rate:f}",
+            day=year.anniversary,
+            threshold=risk.tier.threshold,
+        )
         yield task(policy, due, subject, staff_id, until, ("loyalty_account", due.about))
         allowed = known.contact.calendar.allowed(now)
         yield policy.promise_next(due, offer_step(due.step), offering(due.about), allowed, wanted_at=due.wanted_at)

@@ -41,6 +41,7 @@ from processes.office import Office, learns_office
 from processes.owners import remembers_owner, supervisor, task
 from processes.policy import Letter, Policy, done, occasion
 from processes.purchases import Purchase, remembers_purchases
+from processes.staff_words import told
 from processes.telling import any_of, mail, more_than
 from processes.wording import day_in, number_in
 from projections.touchpoints.due import Due
@@ -262,8 +263,8 @@ def propose(due: Due, now: datetime, near: Near, account: Membership, known: Kno
     elif expected_margin(now, known) < EARLY_FACTOR * cost_of(near.tier, account, known):
         yield policy.suppress(due, "MARGIN_TOO_LOW")
     else:
-        subject = f"Give {near.tier.key} early? The margin that is expected pays for it: complete it as {APPROVED}."
         staff_id = supervisor(known.background.company, known)
+        subject = told(known.background.company, staff_id, "give_tier_early", tier=near.tier.key, approved=APPROVED)
         until = known.background.office.after_days(now, DECIDE_WITHIN_DAYS)
         yield task(policy, due, subject, staff_id, until, ("loyalty_account", due.about))
         yield done(due, "PROPOSED")

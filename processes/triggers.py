@@ -9,6 +9,7 @@ from uuid import UUID
 from psycopg import Connection
 
 from domain.kernel import derived
+from eventstore.blocked import blocked
 from eventstore.envelope import Happened, Origin, Recorded
 from eventstore.reader import Reader
 from processes.policy import Policy
@@ -53,6 +54,12 @@ class Stretch:
         """Where those events stand that are the end of too long a chain of causes."""
         with self._pool.connection() as db:
             return ends_of_long_chains(db, self._events)
+
+    @cached_property
+    def blocked(self) -> set[UUID]:
+        """Those whom it concerns and who are blocked."""
+        with self._pool.connection() as db:
+            return blocked(db, {each.at.customer_id for each in self._events})
 
     @cached_property
     def cuts(self) -> list[int]:

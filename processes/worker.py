@@ -8,9 +8,10 @@ from threading import Lock
 from typing import Any
 
 from domain.values import EMPTY
-from eventstore.database import Unavailable
+from eventstore.database import Unavailable, reachable
 from eventstore.follower import Bell
 from eventstore.log import Log
+from processes.alone import alone
 from processes.clock import Clock, Now, wall_clock
 from processes.completeness import Completeness
 from processes.delivery import Delivery
@@ -27,6 +28,8 @@ from projections.view import View
 
 CHECK_EVERY_S = 1.0
 """How often at least it is looked whether the ledger is complete; whenever there is nothing else to do as well."""
+DECIDING = "deciding"
+"""What only one worker of a database is at."""
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +43,7 @@ def needed_views(policies: Sequence[Policy[Any]]) -> list[View[Any]]:
 class Worker:
     """Everything that is done without being asked. Any number of workers, in any number of processes, do it once.
 
+    One of them decides at a time, so that the ledger is that of one; all of them send. If it dies, the next one goes on.
     The engine must have the `needed_views`. `now` is the time by which promises are kept.
     """
 
@@ -72,17 +76,27 @@ class Worker:
             if not self._ready:
                 self.runner.activate(self._now())
                 self._ready = True
-            steps, failures = self.runner.react_all()
-            went_on = any(step.appended > 0 or not step.at_head for step in steps)
-            # Who has reacted to all there is may decide about what is due.
-            ready = {step.policy for step in steps if step.at_head and not step.taken}
-            went_on |= self.runner.fire(self._now(), ready) > 0
-            went_on |= self.delivery.deliver(self._now, caught_up=True) > 0
+            caught_up, went_on, failures = self._decide()
+            went_on |= self.delivery.deliver(self._now, caught_up=caught_up) > 0
             if not went_on or time.monotonic() - self._checked > CHECK_EVERY_S:
                 self._check()
             if failures:
                 raise failures[0]
             return went_on
+
+    def _decide(self) -> tuple[bool, bool, list[Exception]]:
+        """Reacts and keeps promises, unless another worker is at it: what depends on an order has that of one worker.
+
+        Says whether it was ours, whether something happened, and what went wrong.
+        """
+        with reachable(), self.runner.log.pool.connection() as db, alone(db, DECIDING) as ours:
+            if not ours:
+                return False, False, []
+            steps, failures = self.runner.react_all()
+            went_on = any(step.appended > 0 or not step.at_head for step in steps)
+            # Who has reacted to all there is may decide about what is due.
+            ready = {step.policy for step in steps if step.at_head and not step.taken}
+            return True, (self.runner.fire(self._now(), ready) > 0) or went_on, failures
 
     def _check(self) -> None:
         if self.completeness is not None:

@@ -9,6 +9,7 @@ from psycopg import sql
 
 from eventstore.envelope import Origin, Recorded
 from eventstore.reader import NOW, AsOf, Reader
+from projections.moments import standing_in
 from projections.view import LONG_AGO, Row, View
 
 F = TypeVar("F", bound="Fact")
@@ -51,6 +52,8 @@ def counted(facts: Facts[Any], as_of: AsOf, reader: Reader) -> sql.Composable:
     table, name = sql.Identifier("views", facts.name), sql.Identifier(facts.name)
     if as_of == NOW:
         return sql.SQL("{} as {}").format(table, name)
+    if (instead := standing_in(as_of, facts.name)) is not None:
+        return instead
     conditions = [
         sql.SQL("{} <= {}").format(sql.Identifier(column), sql.Literal(end))
         for column, end in (

@@ -11,6 +11,7 @@ from psycopg import Connection, sql
 from eventstore.envelope import Recorded
 from eventstore.reader import NOW, AsOf, Reader
 from projections.facts import known_at
+from projections.moments import standing_in
 from projections.table import Table
 from projections.view import Key, R, View
 
@@ -67,11 +68,11 @@ def past(view: View[R], as_of: AsOf, reader: Reader) -> sql.Composable:
     name = sql.Identifier(view.name)
     if as_of == NOW:
         return sql.SQL("{} as {}").format(sql.Identifier("views", view.name), name)
+    if (instead := standing_in(as_of, view.name)) is not None:
+        return instead
     assert view.versions is not None
-    conditions = [
-        sql.SQL("{0} <= {2} and ({1} is null or {1} > {2})").format(
-            sql.Identifier(start), sql.Identifier(end), sql.Literal(moment)
-        )
+    spans = [
+        (sql.Identifier(start), sql.Identifier(end), sql.Literal(moment))
         for start, end, moment in (
             ("from_position", "until_position", as_of.position),
             ("from_position", "until_position", _position(as_of, reader)),
@@ -80,9 +81,12 @@ def past(view: View[R], as_of: AsOf, reader: Reader) -> sql.Composable:
         )
         if moment is not None
     ]
+    begun = [sql.SQL("{} <= {}").format(start, at) for start, _, at in spans]
+    replaced = [sql.SQL("{} <= {}").format(end, at) for _, end, at in spans]  # by one that has begun in every sense
     columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in view.columns)
-    return sql.SQL("(select {} from {} where {}) as {}").format(
-        columns, sql.Identifier("views", view.versions.name), sql.SQL(" and ").join(conditions), name
+    both = sql.SQL(" and ")
+    return sql.SQL("(select {} from {} where {} and ({}) is not true) as {}").format(
+        columns, sql.Identifier("views", view.versions.name), both.join(begun), both.join(replaced), name
     )
 
 

@@ -69,7 +69,7 @@ def rebuild_all(
 ) -> list[Rebuilt]:
     """Builds several views anew, as `rebuild` does, in one pass over the log. Each is swapped when all are right."""
     began = time.monotonic()
-    with _alone(engine, views):
+    with alone(engine, views):
         position, events = _bulk(engine, views, progress)
         with ThreadPoolExecutor(processors(), thread_name_prefix="rebuild") as threads:
             builds = [(view, Table(view, view.name + BUILD)) for view in views]
@@ -84,7 +84,7 @@ def _switched(engine: Engine, view: View[Any], position: int, events: int, began
 
 
 @contextmanager
-def _alone(engine: Engine, views: Sequence[View[Any]]) -> Iterator[None]:
+def alone(engine: Engine, views: Sequence[View[Any]]) -> Iterator[None]:
     """While nobody else rebuilds one of these views. Refused if somebody does."""
     with ExitStack() as stack:
         locks = {id(engine.pool_of(view)): engine.pool_of(view) for view in views}

@@ -64,7 +64,7 @@ def test_a_customer_is_replayed_as_of_a_day_and_compared_between_two(shop: Run) 
     assert (then["card"]["gross"], then["card"]["returned"]) == ("356.00", "0")
     assert [entry["type"] for entry in then["timeline"]] == ["order.placed.v1", "customer.registered.v1"]
     changed = json.loads(shop("replay", "retail:502", "--diff", "2026-01-31", "2026-02-28", "--json").stdout)
-    assert changed["card.returned"] == {"before": "0", "after": "89.00"}
+    assert changed["card.returned"] == {"before": "0", "after": "89.00", "events": [12]}
     assert "card.gross" not in changed
     assert "9101" in shop("replay", "retail:502").stdout
     assert "Nothing was known" in shop("replay", "retail:502", "--as-of", "2025-01-01").stdout
@@ -151,3 +151,21 @@ def test_the_policies_are_listed_with_what_they_do(run: Run) -> None:
     assert "3 days after order.placed, at 10:00: CREATE_TASK" in shown
     [said] = json.loads(run("policies", "--json").stdout)
     assert (said["policy"], said["version"], said["status"], said["built_in"]) == ("thanks", 1, "DEFINED", False)
+
+
+def test_segments_are_counted_and_looked_at_when_it_is_asked(run: Run) -> None:
+    define = "mutation ($input: DefineSegmentInput!) { defineSegment(input: $input) { __typename } }"
+    orders = {"test": {"field": "orders", "operator": "GTE", "number": "1"}}
+    said = {"segmentId": "shop:all", "key": "buyers", "title": {"en": "Buyers"}, "predicate": orders}
+    run("query", define, "--variables", json.dumps({"input": said}))
+    assert run("segments", "--refresh", "buyers").exit_code == 2
+    run("query", 'mutation { publishSegment(input: {segmentId: "shop:all"}) { __typename } }')
+    for _ in range(2):  # the second time, what waits already is put forward
+        assert "1 segments are looked at as soon as" in run("segments", "--refresh", "all").stdout
+        [waiting] = json.loads(run("ledger", "--json").stdout)
+        assert (waiting["policy"], waiting["status"], waiting["count"]) == ("segment-membership", "SCHEDULED", 1)
+    refused = run("segments", "--refresh", "nobody")
+    assert (refused.exit_code, "No segment 'nobody' is published" in refused.stderr) == (2, True)
+    [shown] = json.loads(run("segments", "--json").stdout)
+    assert (shown["code"], shown["published"], shown["size"]) == ("buyers", 1, 0)
+    assert "buyers" in run("segments").stdout

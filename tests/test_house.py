@@ -15,10 +15,10 @@ from api.settings import Settings
 from domain.customer import RegisterCustomer
 from domain.kernel import derived
 from domain.order import OrderLine, PlaceOrder
+from eventstore.custody.providers import KeyFileError
 from eventstore.database import SchemaError
 from eventstore.embedded import EmbeddedServer
 from eventstore.envelope import Request
-from eventstore.personal import KeyFileError
 from processes import post_purchase_survey
 from projections import VIEWS
 from projections.customers import customers
@@ -81,8 +81,20 @@ def test_the_log_the_keys_and_the_views_may_live_apart(empty: Callable[[], str],
 def test_with_another_key_file_personal_values_stay_closed(dsn: str, tmp_path: Path) -> None:
     with open_house(Settings(home=tmp_path / "one", dsn=dsn)) as house:
         house.log.do(RegisterCustomer(customer_id=CUSTOMER, name="Ana"))
-    with open_house(Settings(home=tmp_path / "two", dsn=dsn)) as house, pytest.raises(KeyFileError):
-        house.log.reader.stream(CUSTOMER, disclose=True)
+    for complaint in ("is missing", "is not the one under which"):
+        with pytest.raises(KeyFileError, match=complaint), open_house(Settings(home=tmp_path / "two", dsn=dsn)):
+            pass
+        other = tmp_path / "two" / "keys" / "kek-1"
+        other.parent.mkdir(exist_ok=True)
+        other.write_bytes(bytes(32))
+
+
+def test_a_log_whose_keys_are_gone_is_not_begun_anew(dsn: str, empty: Callable[[], str], tmp_path: Path) -> None:
+    with open_house(Settings(home=tmp_path, dsn=dsn, keys_dsn=empty())) as house:
+        house.log.do(RegisterCustomer(customer_id=CUSTOMER, name="Ana"))
+    with pytest.raises(KeyFileError, match="database of their keys is empty"):
+        with open_house(Settings(home=tmp_path, dsn=dsn, keys_dsn=empty())):
+            pass
 
 
 def test_a_schema_that_another_version_made_is_not_touched(dsn: str, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from tests.processes.receiver import SECRET, receiving
 from tests.processes.test_worker import wait_for
 
 HOOK = {"url": "https://erp.test/hook", "secret": SECRET}
+SENDER = {"secret": SECRET, "commands": ["placeOrder"]}
 
 
 @pytest.mark.parametrize(
@@ -28,6 +29,10 @@ HOOK = {"url": "https://erp.test/hook", "secret": SECRET}
         ("webhooks", {"erp": {**HOOK, "url": "ftp://hush"}}, "Write the address of a webhook as https://host/path"),
         ("webhooks", {"erp": {**HOOK, "secret": "hush"}}, "Write a secret as whsec_"),
         ("webhooks", {"erp": {**HOOK, "hush": "hush"}}, "Extra inputs are not permitted"),
+        ("webhook_senders", {"shop": {**SENDER, "secret": "hush"}}, "Write a secret as whsec_"),
+        ("webhook_senders", {"shop": {**SENDER, "secret": " "}}, "A system that tells us something needs a secret"),
+        ("webhook_senders", {"The hush": SENDER}, "Name a system by up to 64 small letters"),
+        ("webhook_senders", {"shop": {**SENDER, "per_minute": 99}}, "Input should be greater than or equal to 100"),
     ],
 )
 def test_what_cannot_be_is_told_without_its_secret(name: str, value: object, told: str) -> None:
@@ -44,11 +49,22 @@ def test_what_is_no_secret_is_shown() -> None:
     assert next(complaints(refusal.value)).startswith("The setting BITACORA_PORT cannot be 'eighty': ")
 
 
-def test_webhooks_that_are_no_json_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BITACORA_WEBHOOKS", "{hush")
+@pytest.mark.parametrize("name", ["BITACORA_WEBHOOKS", "BITACORA_WEBHOOK_SENDERS"])
+def test_webhooks_that_are_no_json_are_told(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "{hush")
     with pytest.raises(SettingsError) as refusal:
         Settings()
-    assert list(complaints(refusal.value)) == ["The setting BITACORA_WEBHOOKS cannot be that: it is no JSON."]
+    assert list(complaints(refusal.value)) == [f"The setting {name} cannot be that: it is no JSON."]
+
+
+def test_senders_are_read_from_json_and_keep_their_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    erp = {"secret": f"{SECRET} {SECRET}", "commands": {"erp.shipped": "shipOrder"}, "per_minute": 100}
+    monkeypatch.setenv("BITACORA_WEBHOOK_SENDERS", json.dumps({"shop": SENDER, "erp": erp}))
+    settings = Settings()
+    assert settings.webhook_senders["shop"].by_type == {"placeOrder": "placeOrder"}
+    assert settings.webhook_senders["erp"].by_type == {"erp.shipped": "shipOrder"}
+    assert len(settings.webhook_senders["erp"].keys) == 2
+    assert SECRET not in repr(settings)
 
 
 def test_webhooks_are_read_from_json_and_keep_their_secrets(monkeypatch: pytest.MonkeyPatch) -> None:

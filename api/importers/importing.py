@@ -7,7 +7,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -25,6 +25,9 @@ from eventstore.commands import Commands, camel
 from eventstore.database import Unavailable
 from eventstore.envelope import Origin, Request
 from eventstore.log import Conflict, Log
+from processes import POLICIES
+from processes.foreseeing import Foreseen, Foresight, summary
+from processes.lives import Lives
 
 MAX_REPORTED_REFUSALS = 100
 """How many refusals a report carries; `refusals` writes all of them to a file."""
@@ -121,7 +124,10 @@ class Progress(NamedTuple):
 
 @dataclass(slots=True)
 class Report:
-    """What became of a file. `stopped` and `damage` are sentences about what is still to be done."""
+    """What became of a file. `stopped` and `damage` are sentences about what is still to be done.
+
+    `foreseen` is what policies would do because of it, of a dry run.
+    """
 
     importer: str
     dry_run: bool = False
@@ -136,6 +142,7 @@ class Report:
     damage: str | None = None
     stopped: str | None = None
     seconds: float = 0.0
+    foreseen: list[Foreseen] = field(default_factory=list)
 
     @property
     def complete(self) -> bool:
@@ -182,6 +189,7 @@ class Report:
             "damage": self.damage,
             "stopped": self.stopped,
             "seconds": round(self.seconds, 3),
+            "policies": [_foreseen_as_json(each) for each in self.foreseen] if self.dry_run else None,
         }
 
     def lines(self) -> Iterator[str]:
@@ -197,6 +205,9 @@ class Report:
             yield f"  line {number:,}{f', {name}' if name else ''}: {reason}"
         if self.refused > len(self.refusals):
             yield f"  and {self.refused - len(self.refusals):,} more. Ask for a file of refusals to see all of them."
+        if self.dry_run:
+            yield f"Policies:    {summary(self.foreseen)}"
+            yield from (f"  {each.sentence()}" for each in self.foreseen)
         yield from filter(None, (self.damage, self.stopped))
         if self.batch is not None and self.events and not self.dry_run:
             yield f"To take all of it back: bitacora import revert {self.batch}"
@@ -232,7 +243,13 @@ def run(
     correlation_id = None if batch is None else batch.correlation_id
     context = Context(commands, actor, origin, datetime.now(UTC), told, correlation_id)
     report = Report(importer.name, dry_run)
-    bulk = Bulk(log, dry_run=dry_run, retry_for_s=retry_for_s)
+    foresight = Foresight(Lives(log, POLICIES), context.now) if dry_run else None
+    bulk = Bulk(
+        log,
+        dry_run=dry_run,
+        retry_for_s=retry_for_s,
+        foresee=(lambda drafts: None) if foresight is None else foresight.note,
+    )
     found = importer.read(source, context)
     waiting: deque[list[Read]] = deque()
     kept: list[RejectedRow] = []
@@ -270,6 +287,7 @@ def run(
             )
     report.read_lines = source.lines_read
     report.damage = source.damage
+    report.foreseen = [] if foresight is None else foresight.told()
     if batch is not None:
         report.batch = batch.id
         if not dry_run and report.stopped is None:
@@ -318,6 +336,10 @@ def few_collections() -> Iterator[None]:
 
 def _as_json(rejected: Rejected) -> dict[str, Any]:
     return {"line": rejected.number, "field": rejected.field, "reason": rejected.reason}
+
+
+def _foreseen_as_json(foreseen: Foreseen) -> dict[str, Any]:
+    return {camel(name): value for name, value in asdict(foreseen).items()}
 
 
 def refusal(number: int, refused: Refused) -> Rejected:

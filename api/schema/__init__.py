@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from threading import Lock
 from typing import Any
 
@@ -26,6 +26,7 @@ from api.limits import (
     check_variables,
     measure,
 )
+from api.operator import operator
 from api.schema.commands import mutations
 from api.schema.context import Context, Shown
 from api.schema.noun import Noun
@@ -59,6 +60,8 @@ class Schema(strawberry.Schema):
         try:
             async with asyncio.timeout(context.timeout_s):
                 result = await super().execute(*args, **kwargs)
+                if context.subjects:
+                    result = await _noted(context, result, args[0], kwargs.get("operation_name"))
         except TimeoutError:
             result = ExecutionResult(data=None, errors=[_too_slow(context)])
         if result.errors:
@@ -122,6 +125,28 @@ def _measured(schema: GraphQLSchema, text: str, counts: tuple[tuple[str, int | N
 @lru_cache(MAX_CACHED_DOCUMENTS)
 def _validated(schema: GraphQLSchema, text: str, rules: tuple[Any, ...]) -> list[GraphQLError]:
     return validate_document(schema, _parsed(text), rules)
+
+
+async def _noted(
+    context: Context, result: ExecutionResult, query: str | None, operation: str | None
+) -> ExecutionResult:
+    """The result, once it stands in the log of reads whose personal values it shows; else an error."""
+    note_read = partial(
+        context.house.reads.note,
+        context.subjects,
+        actor=context.actor,
+        door=context.door,
+        purpose=context.purpose,
+        operation=operation,
+        document=query,
+    )
+    try:
+        await context.ask(note_read)
+    except Exception as failure:
+        error = GraphQLError("That it is read could not be noted.", original_error=failure)
+        note(error, context.request_id)
+        return ExecutionResult(data=None, errors=[error])
+    return result
 
 
 def _too_slow(context: Context) -> GraphQLError:
@@ -202,7 +227,7 @@ async def answer(context: Context, query: str, variables: Mapping[str, Any] | No
 
 def execute(house: House, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The same for a program that is not asynchronous, such as the command line."""
-    return asyncio.run(answer(Context(house), query, variables))
+    return asyncio.run(answer(Context(house, actor=operator(), door="cli"), query, variables))
 
 
 __all__ = ["Schema", "answer", "build_schema", "execute", "print_sdl", "schema"]

@@ -10,10 +10,12 @@ from uuid import uuid4
 import strawberry
 
 from api.schema.context import Context, Info
+from api.schema.evidence import leaf_at
 from api.schema.problems import away, camel_path
 from api.schema.scalars import Position, Ref
 from api.schema.shapes import REQUIRED, Argument, Shapes, answered, output, sentence_of
 from domain.case_sla import BreachSla, SetSlaTarget, WarnSla
+from domain.erasure import BlockSubject, CompleteErasure, RecordKeysDestroyed, RecordProjectionsPurged
 from domain.follow_up import (
     AttemptFollowUp,
     CompleteFollowUp,
@@ -28,7 +30,9 @@ from domain.follow_up import (
 from domain.invitation import ExpireInvitation, RemindInvitation, SendInvitation
 from domain.kernel import Command, Refused
 from domain.policy import RegisterPolicy
+from domain.retention import ApplyRetention
 from domain.segment_membership import EnterSegment, ExitSegment
+from domain.subject_access import RecordSubjectAccess
 from eventstore.commands import camel
 from eventstore.database import Unavailable
 from eventstore.envelope import Origin
@@ -50,10 +54,16 @@ INTERNAL: tuple[type[Command], ...] = (
     RemindInvitation,
     ExpireInvitation,
     EnterSegment,
+    RecordSubjectAccess,
+    ApplyRetention,
     ExitSegment,
     SetSlaTarget,
     WarnSla,
     BreachSla,
+    BlockSubject,
+    RecordProjectionsPurged,
+    RecordKeysDestroyed,
+    CompleteErasure,
 )
 """Commands that only our own processes give: said by anybody else they would be untrue."""
 
@@ -69,6 +79,10 @@ class RefusalCode(StrEnum):
     CONFLICT = "CONFLICT"
 
 
+async def _leaf(root: strawberry.Parent["Appended"], info: Info) -> str | None:
+    return await leaf_at(info, root.position)
+
+
 @strawberry.type(description="An event that a command led to.")
 class Appended:
     """Where an event came to stand, and under which name it is stored."""
@@ -76,6 +90,10 @@ class Appended:
     position: Position
     type: str
     version: int
+    leaf: str | None = strawberry.field(
+        resolver=_leaf,
+        description="The hash of its leaf in the sealed tree, in base64. Keep it: it can be proven later.",
+    )
 
 
 @strawberry.type(description="The command was done. The same commandId again gives the same receipt and does nothing.")

@@ -35,15 +35,29 @@ class Shown(Generic[T]):
 
 
 class Context(BaseContext):
-    """One request: who asks, of which house, and how long it may take. `timeout_s` None: as long as it takes."""
+    """One request: who asks, of which house, by which door and what for, and how long it may take.
 
-    def __init__(self, house: House, *, actor: str = ANYBODY, timeout_s: float | None = None) -> None:
+    `timeout_s` None: as long as it takes. `subjects` are those of whom personal values are shown.
+    """
+
+    def __init__(
+        self,
+        house: House,
+        *,
+        actor: str = ANYBODY,
+        door: str = "graphql",
+        purpose: str | None = None,
+        timeout_s: float | None = None,
+    ) -> None:
         super().__init__()
         self.house = house
         self.actor = actor
+        self.door = door
+        self.purpose = purpose
         self.timeout_s = timeout_s
         self.request_id = uuid4().hex
         self.command_id: UUID | None = None
+        self.subjects: set[UUID] = set()
         self._loaders: dict[Hashable, DataLoader[Any, Any]] = {}
         self._asked: list[tuple[Callable[[], Any], Future[Any]]] = []
         self._answering: set[asyncio.Task[None]] = set()
@@ -71,7 +85,22 @@ class Context(BaseContext):
         return cast(T, await self._loader(name, question).load(key))
 
     async def personal(self, position: int) -> Happened | None:
-        """An event with its personal values, asked together with all others that this request shows."""
+        """An event with its personal values, which are about to be shown."""
+        happened = await self._personal(position)
+        if happened is not None:
+            self.saw(happened.at.customer_id or happened.at.stream_id)
+        return happened
+
+    async def event(self, position: int) -> Shown[Happened] | None:
+        """An event as a node, asked together with all others that this request shows."""
+        happened = await self._personal(position)
+        return None if happened is None else Shown(happened)
+
+    def saw(self, subject_id: UUID) -> None:
+        """Notes of whom personal values are shown, for the log of reads."""
+        self.subjects.add(subject_id)
+
+    async def _personal(self, position: int) -> Happened | None:
         reader = self.house.log.reader
         return cast("Happened | None", await self._loader("personal", reader.personal).load(position))
 

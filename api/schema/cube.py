@@ -19,6 +19,7 @@ from api.schema.shapes import Argument, Namespace, answered, output, sentence_of
 from api.schema.views import AFTER, FIRST, Lists, PageInfo, page_info
 from domain.kernel import Refused
 from eventstore.reader import NOW
+from eventstore.sealing.heads import Heads
 from projections.buckets import BUSINESS_ZONE, Granularity
 from projections.figures import cube_answer
 from projections.figures.cube import Cube, known
@@ -153,6 +154,10 @@ async def _ask(root: None, info: Info, *, name: str, at_least: int | None = None
     return Answered(found.rows, found.totals, found.annotation, found.more, query.zone, cube.version, found.position)
 
 
+async def _checkpoint(root: Answered, info: Info) -> str | None:
+    return await info.context.ask(Heads(info.context.house.log.pool).short)
+
+
 async def _drill(
     root: None, info: Info, *, name: str, cell: Any, first: int, after: str | None = None, **asked: Any
 ) -> Behind:
@@ -233,6 +238,8 @@ def _make(within: Namespace) -> None:
             shown("version", Long, "Of which meaning the cube is.", within=within),
             shown("report_version", Long | None, "Of which meaning the report is, if it is one.", within=within),
             shown("position", Position, "How far the log has been taken in.", within=within),
+            answered("checkpoint", str | None, "The last signed checkpoint of the log, in short: its size and the first 16 "
+                "base64 characters of its root. Null before the first.", _checkpoint, within=within),
         ],
     )  # fmt: skip
     _make_facts(within)
@@ -286,8 +293,7 @@ async def _segments(root: Cube, info: Info) -> list[Member]:
 
 
 async def _event(root: Shown[FactBehind], info: Info) -> Shown[Any] | None:
-    happened = await info.context.personal(root.row.position)
-    return None if happened is None else Shown(happened)
+    return await info.context.event(root.row.position)
 
 
 async def _customer(root: Shown[FactBehind], info: Info) -> Shown[Any] | None:

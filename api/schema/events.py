@@ -9,10 +9,11 @@ import orjson
 from strawberry.types.field import StrawberryField
 
 from api.limits import MAX_PAGE
+from api.schema import evidence
 from api.schema.context import Info, Shown
 from api.schema.customer import shown_customer
 from api.schema.scalars import Json, Long, Position, Ref
-from api.schema.shapes import Argument, Shapes, answered, output, shown
+from api.schema.shapes import REQUIRED, Argument, Shapes, answered, output, shown
 from api.schema.views import FIRST, Edge, PageInfo, page_info
 from domain.kernel import Refused, sealed_fields
 from eventstore.commands import identify
@@ -45,8 +46,8 @@ class Events:
     edges: list[Edge]
 
 
-def question(shapes: Shapes) -> StrawberryField:
-    """`events(after, types, customer, first)`, and the types that it needs."""
+def questions(shapes: Shapes) -> list[StrawberryField]:
+    """`events(after, types, customer, first)`, `event(position)`, and the types that they need."""
     within = shapes.types
     _make(shapes)
     arguments = (
@@ -55,9 +56,20 @@ def question(shapes: Shapes) -> StrawberryField:
         Argument("customer", Ref | None, "Only those that concern this customer."),
         FIRST,
     )
-    return answered(
-        "events", "EventConnection", "The log, in the order in which it was recorded.", _page, arguments, within=within
-    )
+    one = (Argument("position", Position, "Its place in the log.", REQUIRED),)
+    return [
+        answered(
+            "events",
+            "EventConnection",
+            "The log, in the order in which it was recorded.",
+            _page,
+            arguments,
+            within=within,
+        ),
+        answered(
+            "event", "Event | None", "One event; null if there is none at that position.", _one, one, within=within
+        ),
+    ]
 
 
 def _make(shapes: Shapes) -> None:
@@ -73,6 +85,7 @@ def _make(shapes: Shapes) -> None:
                 "disclosed", Json, "The personal values; null where they are forgotten.", _disclosed, within=within
             ),
             answered("customer", "Customer | None", "Whom it concerns, as they are now.", _customer, within=within),
+            *evidence.of_event(shapes),
         ],
     )
     edge = [shown("cursor", str, within=within), shown("node", "Event", within=within)]
@@ -112,6 +125,13 @@ async def _page(
     cursors = [str(node.row.at.position) for node in nodes]
     edges = [Edge(cursor, node) for cursor, node in zip(cursors, nodes, strict=True)]
     return Events(nodes, page_info(cursors, len(found) > first, start > 0), edges)
+
+
+async def _one(root: None, info: Info, *, position: int) -> Shown[Any] | None:
+    if position < 1:
+        raise Refused("Positions count from 1.", "position")
+    found = await info.context.ask(info.context.house.log.reader.page, position - 1, 1)
+    return Shown(found[0]) if found else None
 
 
 def _must_be_known(types: list[str], known: list[str]) -> None:

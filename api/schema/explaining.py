@@ -73,8 +73,10 @@ def questions(lists: Lists) -> list[StrawberryField]:
         if moment == NOW:
             await reached(info.context, [noun.view], at_least)
         column = _column(noun, field)
-        lists = info.context.house.lists
-        found = await info.context.ask(explain, lists, noun.view, key_of(noun.view, key), column, moment)
+        lists, row = info.context.house.lists, key_of(noun.view, key)
+        found = await info.context.ask(explain, lists, noun.view, row, column, moment)
+        if column in noun.view.personal and isinstance(row, UUID):
+            info.context.saw(row)
         return explained(found, field)
 
     arguments = (
@@ -102,6 +104,8 @@ def of_customer(lists: Lists) -> list[StrawberryField]:
         def explanations(keys: list[UUID]) -> dict[UUID, Explanation | None]:
             return explain_customers(context.house.lists, view, keys, columns[field], as_of)
 
+        if columns[field] in view.personal:
+            context.saw(root.row.customer_id)
         found = await context.each(("explain", view.name, field, as_of), explanations, root.row.customer_id)
         return explained(found, field)
 

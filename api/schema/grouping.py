@@ -114,6 +114,10 @@ class Groupings:
         ) -> SimpleNamespace:
             context, moment = info.context, moment_of(as_of)
             parts = [Part(each.field.value, each.granularity or None, each.time_zone) for each in group_by]
+            if any(each.column in noun.view.personal for each in parts):
+                raise Refused(
+                    "Personal values are not grouped by: ask for the list, which notes who read it.", "group_by"
+                )
             conditions = [*conditions_of(noun, filter), *searched(noun, search)]
             wanted = selected(noun, _below(info.selected_fields, ("groups",)))
             order = [_order(term, parts) for term in order_by or ()]
@@ -183,7 +187,12 @@ class Groupings:
 
     def _values(self, noun: Noun, function: Function) -> str | None:
         """The type of what a function gives for each column that it can be made of; sums share theirs with means."""
-        columns = [column for column in noun.columns if function in self._functions(column)]
+        extremes = function in (Function.MIN, Function.MAX)  # which would tell a personal value
+        columns = [
+            column
+            for column in noun.columns
+            if function in self._functions(column) and not (extremes and column.name in noun.view.personal)
+        ]
         if not columns:
             return None
         kind = {Function.COUNT_DISTINCT: "Distinct", Function.MIN: "Extremes", Function.MAX: "Extremes"}

@@ -18,21 +18,27 @@ from projections.figures.kpi_explaining import KpiExplanation, explain_kpi
 from projections.figures.kpi_listing import KNOWN, KpiEntry, KpiMeasure, listed
 from projections.figures.kpis import KpiSeries, kpi
 
+DAYS = (
+    Argument("from_", date, "The first day."),
+    Argument("to", date, "The last day."),
+    Argument("time_zone", str, "Whose days they are, by its IANA name.", BUSINESS_ZONE),
+    Argument("currency", str | None, "In which base currency; in that of what was recorded first, if left out."),
+)
 
-def questions(shapes: Shapes) -> list[StrawberryField]:
-    """`kpi(key, version, scope, grain, from, to, timeZone, currency, asOf)`, `kpiExplain`, `kpis` and `kpiMeasures`."""
-    figure = (
+
+def figure_arguments(shapes: Shapes) -> tuple[Argument, ...]:
+    """Which KPI, by which definition, and narrowed down to what."""
+    return (
         Argument("key", str, "Which one, such as win_rate."),
         Argument("version", Long | None, "By which version of its definition; the last one, if it is left out."),
         Argument("measure", str | None, "Or by this computation, to try it, whatever the definitions say."),
         Argument("scope", list_of(shapes.input_of(KpiScope)), "By what it is narrowed down; all of it holds."),
     )
-    days = (
-        Argument("from_", date, "The first day."),
-        Argument("to", date, "The last day."),
-        Argument("time_zone", str, "Whose days they are, by its IANA name.", BUSINESS_ZONE),
-        Argument("currency", str | None, "In which base currency; in that of what was recorded first, if left out."),
-    )
+
+
+def questions(shapes: Shapes) -> list[StrawberryField]:
+    """`kpi(key, version, scope, grain, from, to, timeZone, currency, asOf)`, `kpiExplain`, `kpis` and `kpiMeasures`."""
+    figure, days = figure_arguments(shapes), DAYS
     page = (
         Argument("part", str | None, "Which of the sums that it is made of; the first one, if it is left out."),
         Argument("first", int, "How many facts, at most 100.", PAGE_ROWS),
@@ -78,7 +84,7 @@ async def _series(
         await reached(context, VIEWS, at_least)
     return await context.ask(
         kpi, context.house.lists, key, from_, to, grain,
-        version=version, measure=measure, scope=_scopes(scope), zone=time_zone, currency=currency, as_of=moment,
+        version=version, measure=measure, scope=scopes_of(scope), zone=time_zone, currency=currency, as_of=moment,
     )  # fmt: skip
 
 
@@ -104,12 +110,12 @@ async def _explanation(
     if moment == NOW:
         await reached(context, VIEWS, at_least)
     return await context.ask(
-        explain_kpi, context.house.lists, key, from_, to, part=part, version=version, measure=measure, scope=_scopes(scope),
+        explain_kpi, context.house.lists, key, from_, to, part=part, version=version, measure=measure, scope=scopes_of(scope),
         zone=time_zone, currency=currency, first=first, after=after, as_of=moment,
     )  # fmt: skip
 
 
-def _scopes(asked: list[KpiScope] | None) -> list[KpiScope]:
+def scopes_of(asked: list[KpiScope] | None) -> list[KpiScope]:
     """What was asked, in our own class: an input has its fields."""
     return [KpiScope(dimension=each.dimension, value=each.value or None) for each in asked or ()]
 

@@ -22,6 +22,14 @@ from projections.view import View
 POLL_S = 0.02
 
 
+@strawberry.input(description="What had happened by one moment, as far as it was known by another.")
+class Both:
+    """Both clocks at once."""
+
+    valid_at: datetime = strawberry.field(description="What had happened by then.")
+    known_at: datetime = strawberry.field(description="What had been recorded by then.")
+
+
 @strawberry.input(one_of=True, description="A moment to look back from: exactly one of these.")
 class AsOf:
     """The fields of `eventstore.reader.AsOf`."""
@@ -36,6 +44,9 @@ class AsOf:
     valid_at: datetime | None = strawberry.field(
         default=strawberry.UNSET, description="What had happened by then, with what is known today."
     )
+    both: Both | None = strawberry.field(
+        default=strawberry.UNSET, description="What had happened by one moment, as it was known by another."
+    )
 
 
 AS_OF = Argument("as_of", AsOf | None, "Answer as it was.")
@@ -46,7 +57,9 @@ def moment_of(as_of: AsOf | None) -> Moment:
     """The moment that was asked for."""
     if as_of is None:
         return NOW
-    given = {field.name: getattr(as_of, field.name) for field in fields(cast(Any, as_of))}
+    if isinstance(as_of.both, Both):
+        return Moment(valid_at=as_of.both.valid_at, known_at=as_of.both.known_at)
+    given = {field.name: getattr(as_of, field.name) for field in fields(cast(Any, as_of)) if field.name != "both"}
     return Moment(**{name: value for name, value in given.items() if value is not strawberry.UNSET})
 
 

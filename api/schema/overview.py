@@ -10,10 +10,12 @@ from api.house import House
 from api.schema.context import Context, Info, Shown
 from api.schema.looks import look_from, look_of
 from api.schema.moments import AS_OF, AsOf
-from api.schema.shapes import Argument, answered, sentence_of
+from api.schema.scalars import Position
+from api.schema.shapes import REQUIRED, Argument, answered, sentence_of
 from api.schema.views import Lists
 from projections.buckets import BUSINESS_ZONE
 from projections.customers import benefits, data_quality, profiles
+from projections.customers.decided import DecisionReplay, decision_replay
 from projections.customers.eligibility import BenefitEligibility
 from projections.customers.open_requests import QUERIES, OpenRequest
 from projections.customers.overview import (
@@ -82,7 +84,7 @@ def of_customer(lists: Lists) -> list[StrawberryField]:
 
 
 def questions(lists: Lists, recognise: Find) -> list[StrawberryField]:
-    """`screenPop(identifier, asOf)`."""
+    """`screenPop(identifier, asOf)` and `decisionReplay(position)`."""
 
     async def pop(root: None, info: Info, *, identifier: str, as_of: AsOf | None = None) -> ScreenPop | None:
         context = info.context
@@ -90,6 +92,7 @@ def questions(lists: Lists, recognise: Find) -> list[StrawberryField]:
         if key is None:
             return None
         look = await look_of(context, as_of, BUSINESS_ZONE, None)
+        context.saw(key)
         return await context.ask(_pop, context.house, key, look)
 
     arguments = (
@@ -97,7 +100,18 @@ def questions(lists: Lists, recognise: Find) -> list[StrawberryField]:
         AS_OF,
     )
     shape = lists.shapes.output_of(ScreenPop)
-    return [answered("screen_pop", shape | None, sentence_of(ScreenPop), pop, arguments, within=lists.types)]
+    place = Argument(
+        "position", Position, "The event by which a benefit was asked for, authorised or denied.", REQUIRED
+    )
+    again = lists.shapes.output_of(DecisionReplay)
+    return [
+        answered("screen_pop", shape | None, sentence_of(ScreenPop), pop, arguments, within=lists.types),
+        answered("decision_replay", again, sentence_of(DecisionReplay), _replay, (place,), within=lists.types),
+    ]
+
+
+async def _replay(root: None, info: Info, *, position: int) -> DecisionReplay:
+    return await info.context.ask(decision_replay, info.context.house.lists, position)
 
 
 def _pop(house: House, key: UUID, look: Look) -> ScreenPop | None:

@@ -76,7 +76,7 @@ def answered(
 
     `shape` may name types that are made afterwards.
 
-    An underscore at the end of the name, which tells it from a column of that name, is not shown.
+    An underscore at the end of a name, which tells it from a column or a word of Python, is not shown.
     """
 
     def resolve(root: Any, info: Any, **asked: Any) -> Any:
@@ -87,7 +87,7 @@ def answered(
         Parameter("info", Parameter.POSITIONAL_OR_KEYWORD, annotation=Info),
     ]
     for argument in arguments:
-        words = strawberry.argument(description=argument.description, name=camel(argument.name))
+        words = strawberry.argument(description=argument.description, name=camel(argument.name.rstrip("_")))
         hint = cast(Any, Annotated)[argument.hint, words]  # a hint that is made at run time
         places.append(Parameter(argument.name, Parameter.KEYWORD_ONLY, default=argument.default, annotation=hint))
     resolve.__signature__ = Signature(places)  # type: ignore[attr-defined]  # what Strawberry reads the arguments from
@@ -189,6 +189,8 @@ class Shapes:
     def _shape(self, hint: Any, again: Callable[[Any], Any], made: Callable[[type], type], id_: Any, whole: Any) -> Any:
         origin, args = get_origin(hint), get_args(hint)
         if origin is Annotated:
+            if any(isinstance(word, domain.kernel.InLog) for word in args[1:]):
+                return Position
             return Ref if any(isinstance(word, domain.kernel.Ref) for word in args[1:]) else again(args[0])
         if origin in (Union, types.UnionType):
             return again(next(arg for arg in args if arg is not type(None))) | None

@@ -119,9 +119,13 @@ class Lists:
         return all(view.name in self.nouns for view in needed)
 
     def column(self, noun: Noun, column: Column) -> StrawberryField:
-        """A column as a field."""
+        """A column as a field; who reads one that is personal, is noted."""
         shape = self.shapes.output(column.hint, column.name)
-        return shown(column.name, shape, as_=noun.called(column.name), within=self.types)
+        if column.name not in noun.view.personal:
+            return shown(column.name, shape, as_=noun.called(column.name), within=self.types)
+        made = answered(column.name, shape, "", _personal(noun.view, column.name), within=self.types)
+        made.graphql_name, made.description = noun.called(column.name), None
+        return made
 
     def field(self, view: str, *, of_customer: bool = False) -> StrawberryField:
         """The list of a view: the whole of it, or that of the customer whom the field is of."""
@@ -237,6 +241,17 @@ class Lists:
         ]
         made = output(f"{noun.type}Connection", f"A page of {noun.type}.", connection)
         self.types[f"{noun.type}Connection"] = made
+
+
+def _personal(view: View[Any], column: str) -> Callable[[Shown[Any], Info], Any]:
+    """A value of a person, or of whoever works here, whose id is the key of the row."""
+    key = view.row.key[0]
+
+    def read(root: Shown[Any], info: Info) -> Any:
+        info.context.saw(getattr(root.row, key))
+        return getattr(root.row, column)
+
+    return read
 
 
 Part = tuple[Sequence[View[Any]], Callable[[Lists], list[StrawberryField]]]

@@ -1,7 +1,8 @@
 """The customers: a line for each, to find them by whatever is known and to order them by what they bring."""
 
 import unicodedata
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import field
 from datetime import datetime
 from decimal import Decimal
@@ -30,7 +31,10 @@ REGISTERED = ("kind", *CHANGED, "source")
 
 
 class CustomerLine(Row, key="customer_id"):
-    """A customer in the list. `identifiers` are `TYPE:normal form`; `held` says which of whose identifiers each one is."""
+    """A customer in the list. `identifiers` are `TYPE:normal form`; `held` says which of whose identifiers each one is.
+
+    `name_position` is that of the event by which the name became known, which it can be told by without being told.
+    """
 
     customer_id: UUID
     kind: CustomerKind | None = None
@@ -51,13 +55,14 @@ class CustomerLine(Row, key="customer_id"):
     other_revenue: Mapping[str, Decimal] = field(default_factory=empty)
     last_order_at: datetime | None = None
     last_contact_at: datetime | None = None
+    name_position: int | None = None
     search: str = ""
 
 
 view = View(
     "customers",
     CustomerLine,
-    version=2,
+    version=3,
     personal=("name", "email", "phone", "identifiers", "held", "search"),
     indexes=("(revenue desc, customer_id)", "(name, customer_id)", "using gin (identifiers)"),
 )
@@ -65,7 +70,8 @@ view = View(
 
 @view.on(CustomerRegistered)
 def register(line: CustomerLine, registered: CustomerRegistered, at: Recorded) -> None:
-    told(line, registered, at, REGISTERED)
+    with named(line, at):
+        told(line, registered, at, REGISTERED)
     if is_own(at) or line.registered_at is None:
         line.registered_at = at.occurred_at
     line.search = searchable(line)
@@ -73,14 +79,16 @@ def register(line: CustomerLine, registered: CustomerRegistered, at: Recorded) -
 
 @view.on(CustomerProfileChanged)
 def change_profile(line: CustomerLine, changed: CustomerProfileChanged, at: Recorded) -> None:
-    told(line, changed, at, CHANGED)
+    with named(line, at):
+        told(line, changed, at, CHANGED)
     line.search = searchable(line)
 
 
 @view.on(CustomersMerged)
 def prefer(line: CustomerLine, merged: CustomersMerged, at: Recorded) -> None:
-    for name in CHANGED:
-        setattr(line, name, getattr(merged, name) or getattr(line, name))
+    with named(line, at):
+        for name in CHANGED:
+            setattr(line, name, getattr(merged, name) or getattr(line, name))
     line.search = searchable(line)
 
 
@@ -127,6 +135,15 @@ def note_contact(
     line: CustomerLine, contact: InteractionLogged | InteractionStarted | MessageReceived | MessageSent, at: Recorded
 ) -> None:
     line.last_contact_at = later(line.last_contact_at, at.occurred_at)
+
+
+@contextmanager
+def named(line: CustomerLine, at: Recorded) -> Iterator[None]:
+    """Notes the event, if the name is another one afterwards."""
+    before = line.name
+    yield
+    if line.name != before:
+        line.name_position = at.position
 
 
 def is_own(at: Recorded) -> bool:

@@ -79,6 +79,11 @@ def candidates(
     return [each for each in found if place is None or _order(each) > place][:first]
 
 
+def candidates_of_all(lists: Lists, *, min_score: Decimal) -> list[DuplicateCandidate]:
+    """All who may be one, so surely or more, the surest first, however many they are."""
+    return [each for each in _suspected(lists, None, NOW) if each.score >= min_score]
+
+
 @dataclass(frozen=True, slots=True)
 class DuplicateRate:
     """How many of the customers may be one with another, from the score on from which somebody should look."""

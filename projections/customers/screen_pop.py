@@ -4,24 +4,32 @@ from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
+from domain.benefit import ScreenShown
 from domain.customer import CustomerKind
 from domain.lifecycle import LifecycleStage
 from eventstore.reader import NOW
-from projections.customers import customers, profiles
+from projections.as_then import as_then
+from projections.customers import customers, data_quality, profiles
 from projections.customers.eligibility import BenefitEligibility, digest_of
 from projections.customers.open_requests import RequestKind
 from projections.customers.overview import overviews
 from projections.customers.recommending import Action, Recommendation
 from projections.lists import Lists
 from projections.looking_back import rows
+from projections.selling import orders
+from projections.value import loyalty
 from projections.value.buyers import Look
+from projections.view import View
 
 NOT_A_REQUEST = (RequestKind.ACTIVITY, RequestKind.OPPORTUNITY)
 """What is open on our side alone."""
-UNTOLD = ("name", "digest", "position")
-"""What the digest leaves out: a name is not to be found out from what is kept of a screen."""
+UNTOLD = ("name", "digest", "position", "seen_at", "compared_position")
+"""What the digest leaves out: a name is not to be found out from what is kept of a screen. It has where the name is kept."""
+LOOKED_AT: tuple[View[Any], ...] = (orders.view, loyalty.view, profiles.view, data_quality.view)
+"""Views of which facts and versions are kept with today's identities."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +37,9 @@ class ScreenPop:
     """The key facts of a customer, what to do first and why, and whether they may have a benefit.
 
     `revenue` is in `currency`; `rfm` is the cell of recency, frequency and money; `top_share` is among which percent of the
-    customers, from the best down, this one is. `digest` is the SHA-256 of all that is shown but the name and `position`, so
-    that what was on the screen can be proven later.
+    customers, from the best down, this one is, as they were compared at `compared_position`. `digest` is the SHA-256 of all
+    that is shown, with `name_position`, where the log has the name, in place of the name, and without `position`, `seen_at`
+    and `compared_position`: by these it can be shown again.
     """
 
     customer_id: UUID
@@ -56,8 +65,24 @@ class ScreenPop:
     risk_score: int | None
     recommended: Recommendation | None
     benefit: BenefitEligibility
+    name_position: int | None
+    seen_at: datetime
+    compared_position: int | None
     digest: str
     position: int
+
+
+def screen_again(
+    lists: Lists, customer_id: UUID, shown: ScreenShown, *, name_position: int | None = None
+) -> ScreenPop | None:
+    """A screen that was shown, from the events up to its position, read as they were read then; None if nobody was known.
+
+    `name_position` is where the name was, if it cannot be read any more. Raises `Refused` as `as_then` does.
+    """
+    as_of = as_then(lists, LOOKED_AT, shown.position, shown.compared_position)
+    whom = lists.log.reader.whom([customer_id], as_of)[customer_id]
+    found = _seen(lists, whom, Look(as_of, shown.seen_at), name_position)
+    return None if found is None else replace(found, compared_position=shown.compared_position)
 
 
 def screen_pop(lists: Lists, customer_id: UUID, look: Look) -> ScreenPop | None:
@@ -66,7 +91,7 @@ def screen_pop(lists: Lists, customer_id: UUID, look: Look) -> ScreenPop | None:
         return _seen(lists, customer_id, look)
 
 
-def _seen(lists: Lists, customer_id: UUID, look: Look) -> ScreenPop | None:
+def _seen(lists: Lists, customer_id: UUID, look: Look, name_position: int | None = None) -> ScreenPop | None:
     line = rows(lists, customers.view, [customer_id], look.as_of).get(customer_id)
     if line is None:
         return None
@@ -98,6 +123,9 @@ def _seen(lists: Lists, customer_id: UUID, look: Look) -> ScreenPop | None:
         risk_score=None if profile is None else profile.risk_score,
         recommended=next(iter(overview.recommended), None),
         benefit=overview.benefit,
+        name_position=name_position if line.name_position is None else line.name_position,
+        seen_at=look.seen_at,
+        compared_position=None if value is None else value.compared_position,
         digest="",
         position=lists.position(customers.view) if look.as_of.position is None else look.as_of.position,
     )

@@ -3,11 +3,13 @@
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from uuid import UUID
 
 from psycopg import Connection, sql
 
 from domain.kernel import Refused
 from domain.segment import FIELDS
+from eventstore.corrections import concerned_since
 from eventstore.reader import NOW, AsOf, Reader
 from projections.customers import customer_360, customers, profiles
 from projections.facts import Facts, counted
@@ -22,6 +24,8 @@ from projections.table import Table
 from projections.value import loyalty
 from projections.view import View
 
+MANY_EVENTS = 20_000
+"""As of a position that lies further back, everybody is folded."""
 LINE = {
     name: f"line.{name}" for name in ("kind", "language", "timezone", "country", "territory", "source", "registered_at")
 }
@@ -79,6 +83,8 @@ TRAITS: Mapping[str, str] = {**LINE, **CARD, **PROFILE, **ASKED}
 SOURCES = (
     opportunities.view, cases.view, campaigns.view, campaign_steps, quotes.view, products.view, sales, loyalty.view,
 )  # fmt: skip
+VIEWS = frozenset(view.owner or view.name for view in (customers.view, customer_360.view, profiles.view, *SOURCES))
+"""The names of all views that know a trait; facts and versions come with the view that they are of."""
 
 
 @contextmanager
@@ -114,19 +120,57 @@ def _source(view: View[Any], as_of: AsOf, reader: Reader) -> sql.Composable:
 def _opened(
     lists: Lists, views: Collection[View[Any]], as_of: AsOf
 ) -> Iterator[tuple[Connection, int, list[sql.Composable]]]:
-    """The tables of views without a history, or copies of what they held then, which go with the transaction."""
+    """The tables of views without a history, or what they held then, in copies which go with the transaction.
+
+    As of a position that is not long past, only the customers are copied to whom something happened since.
+    """
     if as_of == NOW:
         with lists.reading(customers.view) as (db, position):
             yield db, position, [Table(view).identifier for view in views]
         return
     position = as_of.position if as_of.position is not None else lists.log.reader.head()
-    folds = [lists.fold(view, as_of) for view in views]
+    near = _concerned_since(lists, position) if as_of == AsOf(position=position) else None
+    folds = [lists.fold(view, as_of, None if near is None else list(near[0])) for view in views]
     with lists.pool_of(customers.view).connection() as db, db.transaction():
-        tables = [Table(view, f"{view.name}__as_of", schema="pg_temp") for view in views]
-        for table, fold in zip(tables, folds, strict=True):
+        db.execute("set transaction isolation level repeatable read")
+        if near is not None and not _stand_between(db, views, position, near[1]):
+            near, folds = None, [lists.fold(view, as_of) for view in views]
+        sources: list[sql.Composable] = []
+        for view, fold in zip(views, folds, strict=True):
+            table = Table(view, f"{view.name}__as_of", schema="pg_temp")
             table.create(db, temporary=True)
             table.copy_in(db, fold.rows.values(), temporary=True)
-        yield db, position, [table.identifier for table in tables]
+            sources.append(table.identifier if near is None else _patched(view, table, near[0]))
+        yield db, position, sources
+
+
+def _concerned_since(lists: Lists, position: int) -> tuple[set[UUID], int] | None:
+    """To whom something happened since, with everybody who is taken to be the same, and the position up to which that is so.
+
+    None if it would be easier to fold everybody.
+    """
+    codec = lists.log.codec
+    correcting = codec.names(shape.event for shape in codec.shapes.values() if shape.event.corrects)
+    with lists.log.pool.connection() as db:
+        found = concerned_since(db, position, MANY_EVENTS, correcting)
+    if found is None:
+        return None
+    concerned, head = found
+    return concerned | {id for pair in lists.log.reader.kin(concerned).items() for id in pair}, head
+
+
+def _stand_between(db: Connection, views: Collection[View[Any]], first: int, last: int) -> bool:
+    """Whether each of these views has come to a position from the first to the last."""
+    found: dict[str, int] = dict(db.execute("select name, position from views.checkpoint").fetchall())
+    return all(first <= found.get(view.checkpoint, 0) <= last for view in views)
+
+
+def _patched(view: View[Any], then: Table[Any], concerned: Collection[UUID]) -> sql.Composable:
+    """A view's rows, but for those of some customers, of whom they are what they were then."""
+    columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in view.columns)
+    return sql.SQL("(select {0} from {1} where customer_id <> all({2}::uuid[]) union all select {0} from {3})").format(
+        columns, Table(view).identifier, sql.Literal(list(concerned)), then.identifier
+    )
 
 
 assert TRAITS.keys() <= FIELDS.keys()

@@ -108,13 +108,14 @@ def must_be_field(view: View[Any], field: str) -> None:
 
 
 class Trace:
-    """One row folded under watch: what each of its events read, and what it changed."""
+    """One row folded under watch: what each of its events read and changed, and the one that removed it, if one did."""
 
     def __init__(self, view: View[Any], key: Key, found: Iterable[Happened]) -> None:
         self.view = view
         self.key = key
         self.row: Any = None
         self.steps: list[Step] = []
+        self.removed: Happened | None = None
         reads: set[str] = set()
         make = _watched(view, reads)
         for happened, handlers in _concerning(view, key, found):
@@ -126,7 +127,7 @@ class Trace:
             gone = _handled(row, happened, handlers)
             read = frozenset(reads)
             if gone:
-                self.row, self.steps = None, []
+                self.row, self.steps, self.removed = None, [], happened
                 continue
             after = _copied(view, row)
             changed = [name for name in before if before[name] != after[name]]

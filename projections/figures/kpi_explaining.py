@@ -96,9 +96,32 @@ def explain_kpi(
 
     Raises `Refused` as `kpi` does, for a part that there is not, and for a size or a cursor that cannot be.
     """
-    must_be_days(from_, to, zone)
     if not 0 < first <= MAX_PAGE:
         raise Refused(f"Ask for 1 to {MAX_PAGE} rows at a time.", "first")
+    return explained(
+        lists, key, from_, to, part=part, version=version, measure=measure, scope=scope, zone=zone, currency=currency,
+        first=first, after=after, as_of=as_of,
+    )  # fmt: skip
+
+
+def explained(
+    lists: Lists,
+    key: str,
+    from_: date,
+    to: date,
+    *,
+    first: int,
+    part: str | None = None,
+    version: int | None = None,
+    measure: str | None = None,
+    scope: Sequence[KpiScope] = (),
+    zone: str = BUSINESS_ZONE,
+    currency: str | None = None,
+    after: str | None = None,
+    as_of: AsOf = NOW,
+) -> KpiExplanation:
+    """The same for as many facts as somebody compares."""
+    must_be_days(from_, to, zone)
     if currency is not None:
         must_be_currency(currency, "currency")
     period = calendar_period(from_, to, zone)

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 from domain.kernel import Refused
+from domain.staff import StaffRole
 from eventstore.reader import NOW, AsOf
 from projections.buckets import Granularity
 from projections.figures.cube import Cube, known
@@ -171,4 +172,23 @@ REPORTS = {
         ),
     )
 }  # fmt: skip
-"""Every report by its name. To add one: write it here."""
+"""Every report by its name. To add one: write it here, and who sees it below."""
+
+SEES_ALL = frozenset({StaffRole.DIRECTOR, StaffRole.AUDITOR})
+AT_CUSTOMERS = frozenset({StaffRole.REP, StaffRole.SALES_MANAGER, StaffRole.AGENT, StaffRole.SERVICE_MANAGER})
+SEEN_BY: Mapping[str, frozenset[StaffRole]] = {
+    "customerPurchases": AT_CUSTOMERS | {StaffRole.MARKETER},
+    "customerReturns": AT_CUSTOMERS,
+    "customerContacts": AT_CUSTOMERS,
+    "customerCases": AT_CUSTOMERS,
+    "salesByTerritory": frozenset({StaffRole.SALES_MANAGER, StaffRole.MARKETER}),
+    "wonAndLost": frozenset({StaffRole.SALES_MANAGER}),
+    "campaignSteps": frozenset({StaffRole.SALES_MANAGER, StaffRole.MARKETER}),
+}
+"""Which roles see a report, besides those that see all."""
+assert SEEN_BY.keys() == REPORTS.keys()
+
+
+def may_see(role: StaffRole, name: str) -> bool:
+    """Whether somebody of a role may see a report; what a name says that no report has, anybody may."""
+    return role in SEES_ALL or name not in SEEN_BY or role in SEEN_BY[name]

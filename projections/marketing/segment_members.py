@@ -10,6 +10,7 @@ from psycopg import sql
 from domain.kernel import Refused
 from domain.predicate import Predicate, fields_of, must_be_predicate
 from domain.segment import FIELDS
+from domain.segment_membership import segment_membership_id
 from eventstore.reader import NOW, AsOf, Reader
 from projections.customers.traits import customers_with
 from projections.history import past
@@ -51,6 +52,15 @@ class SegmentPreview:
     has_next: bool
     at: datetime
     position: int
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentMoves:
+    """Who comes to belong to a segment, and who ceases to, by their ids; `more`: so do others."""
+
+    enter: tuple[UUID, ...] = ()
+    leave: tuple[UUID, ...] = ()
+    more: bool = False
 
 
 MEMBERS = sql.SQL("""
@@ -121,6 +131,36 @@ def preview(
     assert row is not None
     count, out_of, found = row
     return SegmentPreview(count, out_of, tuple(found[:first]), len(found) > first, at, position)
+
+
+def moves(
+    lists: Lists, segment_id: UUID, predicate: Predicate, *, at: datetime, most: int, as_of: AsOf = NOW
+) -> SegmentMoves:
+    """What differs between who is in a segment and whom its predicate means at a moment: the first `most` of it.
+
+    Somebody who leaves is told by the id under which they entered, which is that of somebody who was merged, perhaps.
+    Raises `Refused` if the predicate cannot be asked.
+    """
+    must_be_predicate(predicate, "predicate", FIELDS)
+    with customers_with(lists, fields_of(predicate), as_of) as (db, _, source, fields):
+        where, values = where_of(predicate, fields, FIELDS, at)
+        query = sql.SQL("""
+          with meant as materialized (select line.customer_id from {source} where {where}),
+               members as materialized (
+                 select customer_id, membership_id from {memberships} where segment_id = %s and inside)
+          select customer_id, null::uuid from meant where customer_id not in (select customer_id from members)
+          union all
+          select customer_id, membership_id from members where customer_id not in (select customer_id from meant)
+          order by 1, 2 limit %s
+        """).format(source=source, where=where, memberships=past(segment_memberships.view, as_of, lists.log.reader))
+        rows = db.execute(query, [*values, segment_id, most + 1]).fetchall()
+    leaving = {customer_id for customer_id, membership_id in rows[:most] if membership_id is not None}
+    entered_as = {segment_membership_id(segment_id, id): id for id in {*leaving, *lists.log.reader.kin(leaving)}}
+    return SegmentMoves(
+        tuple(customer_id for customer_id, membership_id in rows[:most] if membership_id is None),
+        tuple(entered_as[membership_id] for _, membership_id in rows[:most] if membership_id is not None),
+        len(rows) > most,
+    )
 
 
 def _inside(as_of: AsOf, reader: Reader) -> sql.Composed:

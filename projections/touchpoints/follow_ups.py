@@ -24,7 +24,10 @@ from projections.view import Row, View
 
 
 class LedgerEntry(Row, key="follow_up_id"):
-    """One follow-up. `relied_on` is the position of the event that allowed it: the consent, or the trigger."""
+    """One follow-up. `relied_on` is the position of the event that allowed it: the consent, or the trigger.
+
+    `error` is why it could not be sent, or what was refused of what was to be done.
+    """
 
     follow_up_id: UUID
     customer_id: UUID | None = None
@@ -56,7 +59,7 @@ class LedgerEntry(Row, key="follow_up_id"):
 view = View(
     "follow_ups",
     LedgerEntry,
-    version=3,
+    version=4,
     key=lambda _, at: at.stream_id,
     follows="stream_id",
     indexes=("(customer_id, due_at)", "(policy, status)", "(trigger)", "(policy, trigger_position)"),
@@ -138,6 +141,7 @@ def doubt(entry: LedgerEntry, uncertain: FollowUpDeliveryUncertain, at: Recorded
 
 @view.on(FollowUpCompleted)
 def complete(entry: LedgerEntry, completed: FollowUpCompleted, at: Recorded) -> None:
+    entry.error = completed.refused
     change(entry, FollowUpStatus.DONE, at, completed.outcome)
 
 

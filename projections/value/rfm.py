@@ -8,7 +8,7 @@ are never parted: they all have the score of the first of them. So a score is 1 
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -18,6 +18,7 @@ from typing import Any
 from psycopg import sql
 
 from projections.lists import Lists
+from projections.moments import Then
 from projections.remembered import EDGES_SHARE, remembered
 from projections.selling import orders
 from projections.value.buyers import Look, buyers, currency_of
@@ -133,6 +134,8 @@ def rfm(lists: Lists, look: Look) -> Rfm:
 
 def lately(lists: Lists, look: Look) -> Rfm:
     """The scores of a little while ago, which do to place one customer among the others."""
+    if isinstance(look.as_of, Then):  # those that were shown then
+        return _computed(lists, replace(look, as_of=look.as_of.compared or look.as_of))
     return remembered(lists, orders.view, ("rfm", _fixed(look)), partial(_computed, lists, look), share=EDGES_SHARE)
 
 

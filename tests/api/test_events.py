@@ -59,11 +59,7 @@ def test_events_of_a_type_and_of_a_customer(ana: UUID, ask: Ask):
 
 
 def test_what_is_forgotten_is_null(ana: UUID, house: House, ask: Ask):
-    import psycopg
-
-    with psycopg.connect(house.dsn) as db:
-        db.execute("delete from keys.subject_key where subject_id = %s", [ana])
-    house.log.keys.forget()
+    house.custodian.destroy([key.key_id for key in house.custodian.of([ana])], because=1)
     assert execute(house, "{ events(first: 1) { nodes { disclosed } } }")["data"]["events"]["nodes"][0][
         "disclosed"
     ] == {"name": None}

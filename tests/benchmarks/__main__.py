@@ -5,7 +5,21 @@ from importlib import import_module
 
 from eventstore.garbage import collect_seldom
 
-MODULES = ("append", "bulk", "kpi", "views", "reading", "cube", "pipeline", "policies")
+MODULES = (
+    "append",
+    "bulk",
+    "kpi",
+    "views",
+    "reading",
+    "cube",
+    "pipeline",
+    "policies",
+    "keys",
+    "sealing",
+    "evidence",
+    "journal",
+    "erasure",
+)
 
 
 def main(names: list[str]) -> None:

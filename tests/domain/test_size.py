@@ -4,7 +4,7 @@ import re
 
 from domain import DECIDERS
 
-FEWEST, MOST = 150, 260
+FEWEST, MOST = 150, 270
 EVENTS = [event for noun in DECIDERS for event in noun.events]
 
 

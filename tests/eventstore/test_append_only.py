@@ -76,11 +76,19 @@ def test_the_auditor_reads_everything_and_writes_nothing(remembered: str, table:
             db.execute("select from keys.subject_key")
 
 
-def test_the_eraser_deletes_personal_values_and_keys_and_nothing_else(remembered: str) -> None:
-    with acting_as(remembered, "es_eraser") as db:
-        for table in ("event", "command"):
+@pytest.mark.parametrize("role", ["es_eraser", "es_custodian", "es_app"])
+def test_nobody_deletes_a_personal_value_or_a_key_by_hand(remembered: str, role: str) -> None:
+    with acting_as(remembered, role) as db:
+        for table in ("es.event", "es.command", "es.personal", "es.erased", "keys.subject_key", "keys.epoch"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                db.execute(f"delete from es.{table}")
-        assert db.execute("delete from es.personal").rowcount == 2
-        assert db.execute("delete from keys.subject_key").rowcount == 1
-    assert rows(remembered) == [2, 1, 0]
+                db.execute(f"delete from {table}")
+    assert rows(remembered) == [2, 1, 2]
+
+
+def test_not_even_the_superuser_takes_a_personal_value_without_its_tombstone(remembered: str) -> None:
+    with psycopg.connect(remembered, autocommit=True) as db:
+        with pytest.raises(psycopg.errors.RestrictViolation, match=r"by es\.erase only"):
+            db.execute("delete from es.personal where slot = 0")
+        with pytest.raises(psycopg.errors.RestrictViolation, match="keeps what was destroyed"):
+            db.execute("delete from keys.subject_key")
+    assert rows(remembered) == [2, 1, 2]

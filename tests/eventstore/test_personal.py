@@ -8,12 +8,14 @@ import psycopg
 import pytest
 
 from eventstore.bulk import Bulk
+from eventstore.custody.custodian import Custodian
+from eventstore.custody.providers import KEY_BYTES, Files, KeyFileError
 from eventstore.database import open_pool
 from eventstore.envelope import Request
-from eventstore.personal import KEY_BYTES, KeyFileError, KeyRing, SealedValue, digest, key_encryption_key
+from eventstore.personal import KeyRing, SealedValue, Subject, digest
 from eventstore.reader import LogCorrupted
 from tests.eventstore.accounts import Deposit
-from tests.eventstore.conftest import Accounts, acting_as
+from tests.eventstore.conftest import Accounts
 
 CANARY = "Señora Canary lives at 12 Hidden Lane"
 
@@ -87,16 +89,12 @@ def test_a_ciphertext_that_was_changed_is_refused(accounts: Accounts, dsn: str, 
         notes(accounts, account)
 
 
-@pytest.mark.parametrize("erased", ["keys.subject_key", "es.personal"])
-def test_a_person_is_forgotten_with_the_key_or_the_ciphertext_and_the_events_stay(
-    accounts: Accounts, dsn: str, erased: str
-) -> None:
+def test_a_person_is_forgotten_with_the_key_and_the_events_stay(accounts: Accounts, dsn: str) -> None:
     gone, stays = uuid4(), uuid4()
     accounts.deposit(gone, note=CANARY)
     accounts.deposit(stays, note="I stay")
-    with acting_as(dsn, "es_eraser") as db:
-        db.execute(f"delete from {erased} where subject_id = %s", [gone])
-    accounts.keys.forget()
+    custodian = Custodian(dsn, accounts.keys)
+    assert custodian.destroy([key.key_id for key in custodian.of([gone])], because=1) == 1
     assert notes(accounts, gone) == [None]
     assert notes(accounts, stays) == ["I stay"]
     assert accounts.table() == [1, 2]
@@ -111,7 +109,7 @@ def test_every_person_has_a_key_of_their_own(accounts: Accounts) -> None:
 
 
 def test_two_processes_that_need_the_key_of_a_person_get_the_same(accounts: Accounts) -> None:
-    subject = (uuid4(), "text")
+    subject = Subject(uuid4(), "text", 2026)
     rings = [KeyRing(accounts.pool, bytes(KEY_BYTES)) for _ in range(2)]
     assert len({ring.for_writing([subject])[subject].key_id for ring in rings}) == 1
 
@@ -126,26 +124,31 @@ def test_another_key_file_is_noticed(accounts: Accounts) -> None:
 
 
 def test_the_key_file_is_made_once_and_for_its_owner_only(tmp_path: Path) -> None:
-    file = tmp_path / "kek"
-    key = key_encryption_key(file)
+    files = Files(tmp_path)
+    assert files.make(1) == "kek-1"
+    key = files.key(1)
     assert len(key) == KEY_BYTES
     assert len(set(key)) > 1
-    assert key_encryption_key(file) == key
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert key_encryption_key(tmp_path / "another") != key
+    assert files.make(1) == "kek-1"
+    assert files.key(1) == key
+    assert stat.S_IMODE((tmp_path / "kek-1").stat().st_mode) == 0o600
+    assert files.make(2) == "kek-2"
+    assert files.key(2) != key
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["kek-1", "kek-2"]
 
 
 def test_a_truncated_key_file_is_refused_and_left_alone(tmp_path: Path) -> None:
-    file = tmp_path / "kek"
+    file = tmp_path / "kek-1"
     file.write_bytes(b"short")
     with pytest.raises(KeyFileError, match="5 bytes instead of 32"):
-        key_encryption_key(file)
+        Files(tmp_path).make(1)
     assert file.read_bytes() == b"short"
 
 
 def test_a_key_file_that_cannot_be_made_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
     with pytest.raises(KeyFileError, match="cannot be used"):
-        key_encryption_key(tmp_path / "missing" / "kek")
+        Files(tmp_path / "file").make(1)
 
 
 def test_one_connection_is_enough_for_values_and_their_keys(dsn: str) -> None:

@@ -19,15 +19,18 @@ from domain import DECIDERS
 from eventstore.database import open_pool
 from eventstore.log import Log
 from eventstore.personal import KeyRing
-from processes import firing, points, runner, triggers
+from processes import POLICIES, firing, points, runner, triggers
 from processes.delivery import Delivery
 from processes.policy import Policy
 from processes.runner import Runner, Step
 from processes.transports import Answer, MaildirTransport, Taken, Transport
 from processes.triggers import Stretch
+from projections import VIEWS
 from tests.conftest import KEK
 from tests.processes.shop import Shop
 
+NAME = "doomed"
+"""What the database calls them."""
 context = multiprocessing.get_context("forkserver")
 context.set_forkserver_preload([__name__])
 
@@ -57,10 +60,14 @@ def transport_in(folder: Path, blind: bool) -> Transport:
 
 def begin(
     dsn: str, folder: Path, days: Sequence[datetime], *, dies_at: str | None = None, arrivals: int = 1,
-    blind: bool = False, mutant: str | None = None,
+    blind: bool = False, mutant: str | None = None, whole: bool = False,
 ) -> BaseProcess:  # fmt: skip
-    """Starts a worker that lives through these days, and dies when it has come to a point so many times."""
-    process = context.Process(target=work, args=(dsn, folder, days, dies_at, arrivals, blind, mutant), daemon=True)
+    """Starts a worker that lives through these days, and dies when it has come to a point so many times.
+
+    It is of the survey alone, or of the `whole` company.
+    """
+    arguments = (dsn, folder, days, dies_at, arrivals, blind, mutant, whole)
+    process = context.Process(target=work, args=arguments, daemon=True)
     process.start()
     return process
 
@@ -73,6 +80,7 @@ def work(
     arrivals: int,
     blind: bool,
     mutant: str | None,
+    whole: bool,
 ) -> None:
     left = count(arrivals, -1)
 
@@ -81,8 +89,10 @@ def work(
             os.kill(os.getpid(), signal.SIGKILL)
 
     points.reached = reached  # type: ignore[assignment]
-    with MUTANTS[mutant]() if mutant else nullcontext(), open_pool(dsn) as pool:
-        shop = Shop(Log(pool, DECIDERS, KeyRing(pool, KEK)), folder, transport_in(folder, blind), now=days[0])
+    with MUTANTS[mutant]() if mutant else nullcontext(), open_pool(f"{dsn} application_name={NAME}") as pool:
+        log, transport = Log(pool, DECIDERS, KeyRing(pool, KEK)), transport_in(folder, blind)
+        more: dict[str, Any] = {"policies": POLICIES, "views": VIEWS} if whole else {}
+        shop = Shop(log, folder, transport, now=days[0], **more)
         for day in days:
             shop.until(day)
 
@@ -114,7 +124,7 @@ class Hasty:
             ).fetchone() or (0, 0)
             db.execute("update es.checkpoint set position = %s where name = %s", [head, policy.actor])
             found, endless, _ = ours._triggers(db, policy, start, head, None)
-            decisions = ours._decide(db, policy, found, endless, head, None)
+            decisions = ours._decide(db, policy, found, dict.fromkeys(endless, "LOOP"), head, None)
             points.reached("reaction: decided")
             if decisions.drafts:
                 with db.transaction():

@@ -30,6 +30,7 @@ from projections.engine import Engine
 from projections.table import Table
 from projections.touchpoints import due, follow_ups
 from projections.touchpoints.follow_ups import LedgerEntry
+from projections.view import View
 
 SECRET = b"a secret for links, for tests only"
 MADRID = "Europe/Madrid"
@@ -55,10 +56,11 @@ class Shop:
     transport: Transport | None = None
     policies: Iterable[Policy[Any]] = (post_purchase_survey.policy,)
     now: datetime = field(default_factory=lambda: moment("2026-01-01 12:00"))
+    views: tuple[View[Any], ...] = (due.view, follow_ups.view)
     _numbers: Any = field(default_factory=lambda: count(1))
 
     def __post_init__(self) -> None:
-        self.engine = Engine(self.log, self.log.pool, [due.view, follow_ups.view])
+        self.engine = Engine(self.log, self.log.pool, self.views)
         self.engine.prepare()
         self.worker = self.hire()
         self.worker.run()

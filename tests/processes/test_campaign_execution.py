@@ -19,10 +19,11 @@ from domain.campaign_member import (
     OptOutMember,
     TargetMember,
 )
-from domain.campaign_plan import CampaignKind, PlanCampaign, SegmentVersion, is_held_out
+from domain.campaign_plan import CampaignKind, OfferRule, PlanCampaign, SegmentVersion, is_held_out
 from domain.consent import GrantConsent, Purpose, WithdrawConsent
 from domain.customer import MergeCustomers
 from domain.kernel import derived
+from domain.offer import OfferMade
 from domain.predicate import Predicate, Test, TestOperator
 from domain.script import PublishScript, ScriptKind
 from domain.segment import DefineSegment, PublishSegment, RetireSegment
@@ -132,6 +133,44 @@ def test_the_control_group_is_drawn_from_the_ids_and_left_alone(shop: Shop) -> N
     assert {each.customer_id for each in happened(shop, MemberHeldOut)} == held_out
     assert set(addressed(shop)) == set(members) - held_out
     assert len(shop.mails()) == 12 - len(held_out)
+
+
+RULES = (OfferRule(segment="good", offer="GOOD-10"), OfferRule(offer="ALL-5"))
+
+
+def test_who_is_addressed_is_made_the_offer_of_their_segment(shop: Shop) -> None:
+    other = derived("segment", "other")
+    meant = Predicate(test=Test(field="orders", operator=TestOperator.GT, number=Decimal(0)))
+    shop.do(DefineSegment(segment_id=other, key="other", title={"en": "x"}, predicate=meant))
+    shop.do(PublishSegment(segment_id=other))
+    good, third = member(shop), member(shop, other, email="m@shop.test")
+    member(shop, consent=False, email="n@shop.test")
+    plan(shop, offer_rules=RULES, segments=(GOOD, other), ends_at=moment("2026-02-01 10:00"))
+    versions = tuple(SegmentVersion(segment_id=id, version=1) for id in (GOOD, other))
+    shop.do(LaunchCampaign(campaign_id=CAMPAIGN, segment_versions=versions), MONDAY)
+    shop.until(MONDAY)
+    shop.do(ExitSegment(segment_id=GOOD, customer_id=good, definition_version=1))
+    shop.until("2026-01-13 10:00")
+    made = happened(shop, OfferMade)
+    assert {(each.customer_id, each.offer) for each in made} == {(good, "GOOD-10"), (third, "ALL-5")}
+    assert len(made) == 2
+    assert {(each.campaign_id, each.valid_until) for each in made} == {(CAMPAIGN, moment("2026-02-01 10:00"))}
+
+
+def test_who_is_held_out_is_made_no_offer_and_who_is_called_is(shop: Shop) -> None:
+    members = [member(shop, phone=f"60012345{n}") for n in range(8)]
+    plan(shop, control_share=Decimal("0.5"), offer_rules=RULES, kind=CampaignKind.PHONE)
+    launch(shop)
+    held_out = {id for id in members if is_held_out(CAMPAIGN, id, Decimal("0.5"))}
+    assert 0 < len(held_out) < 8
+    assert {each.customer_id for each in happened(shop, OfferMade)} == set(members) - held_out
+
+
+def test_a_campaign_without_an_offer_for_somebody_makes_none(shop: Shop) -> None:
+    member(shop)
+    plan(shop, offer_rules=(OfferRule(segment="bad", offer="BAD-10"),))
+    launch(shop)
+    assert (happened(shop, OfferMade), len(shop.mails())) == ([], 1)
 
 
 @pytest.mark.parametrize(

@@ -171,7 +171,7 @@ def test_the_delays_are_those_of_the_code() -> None:
     assert counted["quote-follow-up"].count == quote_follow_up.CALL_AFTER_DAYS
     assert {each.name for each in POLICIES if each.rules is not None and each.rules.delay.until is not None} == {
         "campaign-execution", "churn-risk", "lead-response", "objective-watch", "opportunity-hygiene", "report-delivery",
-        "tier-at-risk",
+        "segment-membership", "tier-at-risk",
     }  # fmt: skip
 
 

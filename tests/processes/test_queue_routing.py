@@ -1,5 +1,7 @@
 """P12: who waits on the telephone, the cases behind what waits, and what is not routed at all."""
 
+import json
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from domain.kernel import derived
 from domain.values import Channel
 from domain.work_item import (
     AbandonWorkItem,
+    AcceptWorkItem,
     QueueWorkItem,
     RequestCallback,
     WorkItemAccepted,
@@ -17,6 +20,8 @@ from domain.work_item import (
 )
 from eventstore.envelope import Origin
 from processes import queue_routing
+from processes.matching import Centre
+from projections.touchpoints.due import Due
 from tests.conftest import House
 from tests.processes.centre import (
     ANA,
@@ -49,8 +54,52 @@ def test_who_waits_for_more_than_two_minutes_on_the_telephone_is_offered_a_callb
     later(shop, seconds=120)
     assert outcomes(shop, "callback") == [("SCHEDULED", None)]
     later(shop, seconds=1)
-    assert outcomes(shop, "callback", call) == [("DONE", "CALLBACK_OFFERED")]
+    assert outcomes(shop, "callback", call) == [("DELIVERED", None)]
     assert outcomes(shop, "callback", chat) == []
+
+
+@pytest.mark.parametrize(
+    ("language", "told", "words"),
+    [("es-ES", "es", "¿Le llamamos nosotros?"), ("fr", "en", "Shall we call you back?"), (None, "en", "Shall we")],
+)
+def test_the_telephone_is_given_what_to_say_and_to_which_call(
+    shop: Shop, language: str | None, told: str, words: str
+) -> None:
+    call_id = derived("call", 1) if language else None
+    call = item(shop, Channel.PHONE, language=language, call_id=call_id)
+    for _ in range(3):
+        later(shop, seconds=121)
+    [file] = (shop.folder.parent / "calls" / "new").iterdir()
+    note = json.loads(file.read_text())
+    [row] = shop.ledger("callback")
+    assert (file.name, row.provider_ref, note["id"]) == (f"{row.follow_up_id}.json",) * 2 + (str(row.follow_up_id),)
+    assert (note["channel"], note["to"]) == ("PHONE", f"call:{call_id}" if call_id else f"work_item:{call}")
+    assert (note["language"], note["subject"][: len(words)]) == (told, words)
+    assert "La Tienda" in note["text"]
+    assert (row.basis, row.purpose) == ("WAITING_CALL", None)
+
+
+@pytest.mark.parametrize(
+    ("what", "reason"), [("accepted", "ACCEPTED"), ("gone", "ABANDONED"), ("asked", "CALLBACK_REQUESTED")]
+)
+def test_who_is_helped_meanwhile_is_not_asked_by_a_telephone_that_was_away(shop: Shop, what: str, reason: str) -> None:
+    comes(shop, ANA, capacity=1)
+    call = item(shop, Channel.PHONE)
+    calls = shop.folder.parent / "calls" / "tmp"
+    calls.chmod(0o500) if os.geteuid() else calls.rename(calls.with_name("away"))
+    later(shop, seconds=121)
+    assert outcomes(shop, "callback", call)[0][0] == "FAILED"
+    match what:
+        case "accepted":
+            at(shop, AcceptWorkItem(work_item_id=call, staff_id=BEN))
+        case "gone":
+            at(shop, AbandonWorkItem(work_item_id=call, after_s=130))
+        case "asked":
+            at(shop, RequestCallback(work_item_id=call, phone="+34600000000"))
+    calls.chmod(0o700) if os.geteuid() else calls.with_name("away").rename(calls)
+    later(shop, minutes=2)
+    assert outcomes(shop, "callback", call) == [("CANCELLED", reason)]
+    assert list((shop.folder.parent / "calls" / "new").iterdir()) == []
 
 
 @pytest.mark.parametrize("seen", [True, False])
@@ -82,6 +131,12 @@ def test_who_wants_to_be_called_back_is_called_then_and_not_before(shop: Shop) -
     later(shop, minutes=1)
     assert offers(shop) == [(call, ANA)]
     assert outcomes(shop, "callback") == [("CANCELLED", "CALLBACK_REQUESTED")]
+
+
+def test_nothing_is_said_in_a_call_that_is_not_there_any_more(shop: Shop) -> None:
+    """What the telephone is about to say is looked at once more, right before."""
+    gone = Due(follow_up_id=derived("follow-up", 1), about=derived("work_item", "gone"))
+    assert queue_routing.policy.objects(gone, shop.now, queue_routing.Known(Centre())) == "ENDED"
 
 
 # The cases behind it.

@@ -6,14 +6,16 @@ from typing import Any
 
 import pytest
 
+from domain.activity import ActivityScheduled
 from domain.kernel import derived
 from domain.report import ReportFrequency, ReportScheduled, SaveReport, ScheduleReport
-from domain.staff import AddStaff, LeaveStaff, StaffRole
+from domain.staff import AddStaff, ChangeStaff, LeaveStaff, StaffRole
 from eventstore.envelope import Origin
 from processes import report_delivery
 from processes.report_delivery import next_after
 from projections import VIEWS
 from projections.engine import Engine
+from projections.figures.reports import may_see
 from tests.conftest import House
 from tests.processes.shop import Shop, local, moment
 
@@ -111,7 +113,7 @@ def test_who_left_gets_none_and_none_is_promised(shop: Shop) -> None:
 
 def test_without_an_address_the_ledger_says_so_each_time(shop: Shop) -> None:
     ana = derived("staff", "ana")
-    shop.do(AddStaff(staff_id=ana, name="Ana", role=StaffRole.REP, timezone="Europe/Madrid"))
+    shop.do(AddStaff(staff_id=ana, name="Ana", role=StaffRole.SALES_MANAGER, timezone="Europe/Madrid"))
     schedule(shop, recipients=(ana,))
     shop.until(MONDAY)
     assert rows(shop) == [("SUPPRESSED", "NO_ADDRESS", "2026-03-02 08:30"), ("SCHEDULED", None, "2026-03-09 08:30")]
@@ -160,3 +162,56 @@ def test_the_next_time_is_found_on_the_local_calendar(
     assert local(found) == expected
     assert isinstance(found, datetime)
     assert next_after(said, found) > found
+
+
+# Who may see it.
+
+
+def tasks(shop: Shop) -> list[str | None]:
+    return [event.subject for event, _ in shop.events() if isinstance(event, ActivityScheduled)]
+
+
+@pytest.mark.parametrize(
+    ("role", "base", "sees"),
+    [
+        (StaffRole.REP, "salesByTerritory", False),
+        (StaffRole.REP, "wonAndLost", False),
+        (StaffRole.SALES_MANAGER, "wonAndLost", True),
+        (StaffRole.MARKETER, "campaignSteps", True),
+        (StaffRole.MARKETER, "wonAndLost", False),
+        (StaffRole.AUDITOR, "wonAndLost", True),
+        (StaffRole.OPERATOR, "campaignSteps", False),
+        (StaffRole.REP, "customerContacts", True),
+        (StaffRole.OTHER, "customerContacts", False),
+    ],
+)
+def test_a_report_is_for_those_roles_that_may_see_it(role: StaffRole, base: str, sees: bool) -> None:
+    assert may_see(role, base) is sees
+    assert may_see(StaffRole.DIRECTOR, base)
+
+
+def test_who_may_not_see_a_report_gets_none_and_is_named_once(shop: Shop) -> None:
+    shop.do(ChangeStaff(staff_id=EVA, role=StaffRole.REP))
+    schedule(shop, recipients=(EVA, LEO), frequency=ReportFrequency.DAILY, on=None)
+    shop.until(MONDAY)
+    shop.until("2026-03-03 08:30")
+    assert {mail["To"] for mail in shop.mails()} == {"Leo <leo@shop.test>"}
+    refused = [row for row in shop.ledger() if row.reason == "NOT_ALLOWED"]
+    assert {(row.status.value, row.about) for row in refused} == {("SUPPRESSED", EVA)}
+    assert len(refused) == 2
+    assert tasks(shop) == ["Eva may not see the report Ventas as REP: send it to somebody else, or change their role."]
+
+
+def test_it_is_looked_each_time_what_somebody_may_see(shop: Shop) -> None:
+    shop.do(ChangeStaff(staff_id=EVA, role=StaffRole.AGENT))
+    schedule(shop)
+    shop.until(MONDAY)
+    assert shop.mails() == []
+    shop.do(ChangeStaff(staff_id=EVA, role=StaffRole.SALES_MANAGER))
+    shop.until("2026-03-09 08:30")
+    assert len(shop.mails()) == 1
+    shop.do(ChangeStaff(staff_id=EVA, role=StaffRole.REP))
+    shop.do(SaveReport(report_id=REPORT, key="north", title="Compras", base="campaignSteps", last_days=7))
+    shop.until("2026-03-16 08:30")
+    assert len(shop.mails()) == 1
+    assert [task and task.split(" as ")[1][:5] for task in tasks(shop)] == ["AGENT", "REP: "]

@@ -1,26 +1,33 @@
 """Acceptance scenarios 3 and 8: a benefit is authorised from the screen, and members near a tier or losing one are turned to."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
-from domain.benefit import BenefitAuthorised, RequestBenefit
+from domain.benefit import BenefitAuthorised, RequestBenefit, ScreenShown
 from domain.case import OpenCase
 from domain.case_events import CaseType
 from domain.consent import GrantConsent, Purpose
+from domain.customer import ChangeCustomerProfile
 from domain.identifiers import AddIdentifier, IdentifierType
+from domain.import_batch import RevertImport, StartImport, run_id
 from domain.kernel import derived
 from domain.lifecycle import AssignAccountManager
 from domain.loyalty_account import DowngradeTier
+from domain.merging import MergeCustomers
+from domain.order import OrderLine, PlaceOrder
 from domain.points import PointsAccrued
 from domain.values import Channel
+from eventstore.envelope import Origin, Request
 from eventstore.reader import NOW, AsOf
 from processes import benefit_authorisation, tier_at_risk, tier_evaluation, tier_nudge
 from projections import VIEWS
 from projections.customers import customers
+from projections.customers.decided import ReplayVerdict, decision_replay
 from projections.customers.screen_pop import ScreenPop, screen_pop
 from projections.engine import Engine
 from projections.lists import Lists
@@ -30,6 +37,8 @@ from projections.value.loyalty_standing import LoyaltyStanding, standings_of
 from tests.conftest import House
 from tests.processes.members import REP, accrue, enrol, offers, people, tasks, tiers
 from tests.processes.shop import Shop, local, moment
+
+OLD = derived("batch", "old")
 
 
 @pytest.fixture
@@ -73,6 +82,19 @@ def test_scenario_3_a_benefit_is_authorised_from_the_screen_and_the_screen_can_b
     desk = Desk(shop)
     for n in range(9):
         shop.order(shop.customer(email=f"c{n}@shop.test"), "2025-11-01 12:00", pieces=n + 1)
+    eldest = shop.customer(name="Ana la mayor", email="eldest@shop.test")
+    shop.do(StartImport(import_batch_id=OLD, source="test", file="old.csv", digest="0" * 64))
+    lines = (OrderLine(sku="cup", quantity=19, unit_price=Decimal(5)),)
+    old = PlaceOrder(order_id=derived("order", "old"), customer_id=eldest, lines=lines)
+    shop.log.do(
+        old,
+        Request(
+            actor="import:test",
+            origin=Origin.IMPORT,
+            occurred_at=moment("2025-12-01 12:00"),
+            correlation_id=run_id(OLD, 1),
+        ),
+    )
     ana = shop.customer()
     shop.do(AddIdentifier(customer_id=ana, type=IdentifierType.LOYALTY_CARD, value="C-1"))
     account = enrol(shop, ana, "2026-01-15 12:00", tier="GOLD")
@@ -87,7 +109,15 @@ def test_scenario_3_a_benefit_is_authorised_from_the_screen_and_the_screen_can_b
 
     # She asks for an upgrade; nobody need be asked.
     benefit = derived("benefit", 1)
-    shop.do(RequestBenefit(benefit_id=benefit, customer_id=ana, benefit="FREE_UPGRADE"), "2026-03-02 11:00")
+    shown = ScreenShown(
+        digest=seen.digest,
+        position=seen.position,
+        seen_at=seen.seen_at,
+        compared_position=seen.compared_position,
+        name_position=seen.name_position,
+    )
+    asked = RequestBenefit(benefit_id=benefit, customer_id=ana, benefit="FREE_UPGRADE", screen=shown)
+    shop.do(asked, "2026-03-02 11:00")
     shop.until("2026-03-02 11:00")
     [(authorised, at)] = [each for each in shop.events() if isinstance(each.event, BenefitAuthorised)]
     assert (authorised.approver, authorised.inputs_digest) == (None, seen.benefit.inputs_digest)
@@ -111,7 +141,39 @@ def test_scenario_3_a_benefit_is_authorised_from_the_screen_and_the_screen_can_b
     assert then.benefit.inputs == seen.benefit.inputs
     assert (then.benefit.rule, then.benefit.rule_version) == (authorised.rule, authorised.rule_version)
     again = desk.screen(ana, moment("2026-03-02 11:00"), AsOf(position=seen.position))
-    assert asdict(again) == asdict(seen)
+    assert asdict(replace(again, compared_position=seen.compared_position)) == asdict(seen)
+    replayed = decision_replay(desk.lists, at.position)
+    assert replayed.screen == seen
+    assert (replayed.screen_verdict, replayed.inputs_verdict) == (ReplayVerdict.SAME, ReplayVerdict.SAME)
+    assert (replayed.screen_digest, replayed.inputs_digest) == (seen.digest, authorised.inputs_digest)
+
+    # Even who is whom has changed since, and what was imported before was taken back.
+    eva = shop.customer(name="Eva", email="eva@shop.test")
+    shop.order(eva, "2026-05-02 12:00", pieces=500)
+    for customer in (eva, eldest):
+        shop.do(MergeCustomers(customer_id=customer, survivor_id=ana, prefer=("name",)))
+    shop.do(RevertImport(import_batch_id=OLD))
+    shop.do(ChangeCustomerProfile(customer_id=ana, name="Ana María"))
+    now = desk.screen(ana, moment("2026-06-02 12:00"))
+    assert now.orders > seen.orders
+    replayed = decision_replay(desk.lists, at.position)
+    assert replayed.screen == seen
+    assert (replayed.screen_verdict, replayed.inputs_verdict) == (ReplayVerdict.SAME, ReplayVerdict.SAME)
+
+    # Somebody who says that they saw another screen is not believed, and a name that is forgotten is not needed.
+    for wrong in ({"digest": "0" * 64}, {"position": seen.position // 2}, {"name_position": 1}):
+        second = derived("benefit", str(wrong))
+        claimed = replace(shown, **wrong)
+        at_once = shop.do(replace(asked, benefit_id=second, screen=claimed), "2026-06-02 12:00").position
+        verdict = decision_replay(desk.lists, at_once).screen_verdict
+        assert verdict is (ReplayVerdict.SAME if "name_position" in wrong else ReplayVerdict.DIFFERENT)
+    with shop.log.pool.connection() as db:
+        db.execute("set role none")
+        db.execute("delete from es.personal where subject_id = any(%s)", [[ana, eva, eldest]])
+    replayed = decision_replay(desk.lists, at.position)
+    assert (replayed.screen_verdict, replayed.inputs_verdict) == (ReplayVerdict.NAME_FORGOTTEN, ReplayVerdict.SAME)
+    assert replayed.screen is not None
+    assert (replayed.screen.name, replayed.screen.digest) == (None, seen.digest)
 
 
 def test_scenario_8_gold_near_platinum_is_nudged_and_it_can_be_explained(shop: Shop) -> None:

@@ -1,5 +1,6 @@
 """What it costs to win, to keep and to serve customers is what the events say."""
 
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 
@@ -10,6 +11,7 @@ from eventstore.reader import AsOf
 from projections.buckets import Granularity
 from projections.company.acquisition import acquisition_costs
 from projections.company.profitability import profitability
+from projections.figures.kpis import kpi
 from projections.lists import Lists
 from tests.conftest import House
 from tests.projections.naive_control import Books, Sharing, books
@@ -80,6 +82,24 @@ def test_winning_keeping_serving_and_what_nobody_bears_are_the_ledger(lists: Lis
         (each,) = acquisition_costs(lists, *month)
         ledger = profitability(lists, None, *month).ledger
         assert each.acquisition_cost + each.retention_cost + each.unallocated_cost + each.service_cost == ledger
+
+
+FIGURES: dict[str, Callable[..., tuple[object, object]]] = {
+    "cac": lambda won, kept, rest, new, retained, service, cases, served: (won, new),
+    "retention_cost_ratio": lambda won, kept, rest, new, retained, service, cases, served: (won * retained, new * kept),
+    "cost_per_case": lambda won, kept, rest, new, retained, service, cases, served: (service, cases),
+    "cost_to_serve": lambda won, kept, rest, new, retained, service, cases, served: (service, served),
+}
+
+
+@pytest.mark.parametrize("key", FIGURES)
+def test_the_figures_of_cost_are_what_the_events_say(lists: Lists, key: str) -> None:
+    found = books(lists.log.reader.page(0, 10_000))
+    series = kpi(lists, key, MONTHS[0][0], MONTHS[-1][1], Granularity.MONTH)
+    for point, days in zip([*series.points, series.total], [*MONTHS, (MONTHS[0][0], MONTHS[-1][1])], strict=True):
+        expected = FIGURES[key](*naive(found, *days))
+        assert (point.restated.numerator, point.restated.denominator) == expected
+    assert all(FIGURES[key](*naive(found, *MONTHS[2])))
 
 
 def test_it_can_be_asked_as_of_a_moment(lists: Lists) -> None:

@@ -150,7 +150,14 @@ def test_any_moment_is_what_the_events_say_however_the_view_was_folded(new_datab
             events = [happened for page in log.reader.fold(types=log.codec.names(view.events)) for happened in page]
             days = [START + timedelta(days=days) for days in (-1, 0, 50, 123, 300, 500)]
             moments = [AsOf(position=n) for n in range(log.reader.head() + 1)]
-            for moment in [NOW, *moments, *(AsOf(time=day) for day in days), *(AsOf(valid_at=day) for day in days)]:
+            both = [AsOf(position=n, valid_at=day) for n in range(0, log.reader.head() + 1, 4) for day in days[2:5]]
+            for moment in [
+                NOW,
+                *moments,
+                *(AsOf(time=day) for day in days),
+                *(AsOf(valid_at=day) for day in days),
+                *both,
+            ]:
 
                 def counts(at: Recorded, known: datetime, valid: datetime, moment: AsOf = moment) -> bool:
                     return (

@@ -10,15 +10,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain.customer import RegisterCustomer
+from domain.customer import ChangeCustomerProfile, RegisterCustomer, StatePreference
 from domain.kernel import Command, Refused, derived
 from domain.merging import MergeCustomers
+from domain.order import OrderLine, PlaceOrder
 from domain.predicate import TAKES, FieldKind, Predicate, Test, TestOperator, holds
 from domain.segment import FIELDS, DefineSegment, PublishSegment, RetireSegment
 from domain.segment_membership import EnterSegment, ExitSegment
 from eventstore.envelope import Request
 from eventstore.reader import NOW, AsOf
-from projections.customers import customer_360, customers, profiles
+from projections.customers import customer_360, customers, profiles, traits
 from projections.customers.traits import TRAITS
 from projections.engine import Engine
 from projections.lists import Lists
@@ -28,7 +29,7 @@ from projections.selling import opportunities, orders, products, quotes
 from projections.service import cases
 from projections.value import loyalty
 from tests.conftest import House
-from tests.projections.story_segments import people, rows
+from tests.projections.story_segments import WHO, people, rows
 
 VIEWS = (
     customers.view,
@@ -48,6 +49,8 @@ VIEWS = (
 START = datetime(2026, 1, 1, tzinfo=UTC)
 TODAY = START + timedelta(days=75)
 SEGMENT, OTHER = derived("segment", 1), derived("segment", 2)
+BOUGHT = Predicate(test=Test(field="orders", operator=TestOperator.GT, number=Decimal(2)))
+SPENT = Predicate(test=Test(field="revenue", operator=TestOperator.GT, number=Decimal(10_000)))
 ANYBODY = Predicate(test=Test(field="orders", operator=TestOperator.GTE, number=Decimal(0)))
 
 
@@ -204,6 +207,38 @@ def test_a_preview_means_the_customers_of_whom_the_predicate_holds(house: House,
         assert (found.count, found.out_of) == (len(found.customer_ids), len(known))
 
     check()
+
+
+@pytest.mark.parametrize("back", [0, 1, 7, 60, 200])
+def test_as_of_a_position_that_is_near_it_is_the_same_as_when_everybody_is_folded(
+    house: House, monkeypatch: pytest.MonkeyPatch, back: int
+) -> None:
+    people(house.log)
+    house.log.do(MergeCustomers(customer_id=derived("customer", 1), survivor_id=derived("customer", 2)))
+    people_after(house)
+    lists = folded(house)
+    as_of = AsOf(position=house.log.reader.head() - back)
+    asked = [about("country", "ES"), about("roles", None), about("interests", ["wine"]), BOUGHT, SPENT]
+    near = [preview(lists, each, at=TODAY, as_of=as_of) for each in asked]
+    monkeypatch.setattr(traits, "MANY_EVENTS", -1)
+    assert near == [preview(lists, each, at=TODAY, as_of=as_of) for each in asked]
+    assert any(each.count not in (0, each.out_of) for each in near)
+    assert near[0].position == as_of.position
+
+
+def people_after(house: House) -> None:
+    """More happens to them: an order of each, of those who were merged as well, and somebody new."""
+    line = OrderLine(sku="A", quantity=1, unit_price=Decimal(60))
+    new, merged = derived("customer", "new"), derived("customer", 1)
+    house.log.do(RegisterCustomer(customer_id=new))
+    for number, who in enumerate([*WHO, new]):
+        house.log.do(PlaceOrder(order_id=derived("order", "late", number), customer_id=who, lines=(line,)))
+        if who != merged:
+            house.log.do(ChangeCustomerProfile(customer_id=who, country="ES" if number % 2 else "FR"))
+            for n in range(4):
+                house.log.do(StatePreference(customer_id=who, topic=["wine", "sailing"][n % 2], value=f"{n}"))
+    much = OrderLine(sku="A", quantity=9, unit_price=Decimal(9_000))
+    house.log.do(PlaceOrder(order_id=derived("order", "last"), customer_id=merged, lines=(much,)))
 
 
 def about(field: str, value: Any) -> Predicate:

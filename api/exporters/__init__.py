@@ -1,0 +1,1 @@
+"""Exporters: slices of the log in the forms that other programs read."""

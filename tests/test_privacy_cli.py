@@ -1,0 +1,34 @@
+"""What the data protection officer does at the command line."""
+
+import json
+from pathlib import Path
+
+from tests.test_cli import Run, run, shop  # noqa: F401  # the fixtures
+
+
+def test_a_person_gets_a_copy_once_and_the_log_of_reads_says_so(shop: Run, tmp_path: Path) -> None:  # noqa: F811
+    file = tmp_path / "copy.zip"
+    made = shop("privacy", "export", "retail:502", "-o", str(file), "--language", "en")
+    assert made.exit_code == 0, made.output
+    assert "personal values" in made.stdout
+    assert file.read_bytes().startswith(b"PK")
+    again = shop("privacy", "export", "retail:502", "-o", str(file))
+    assert (again.exit_code, "is there already" in again.stderr) == (2, True)
+    (read,) = json.loads(shop("privacy", "reads", "retail:502", "--json").stdout)
+    assert (read["door"], read["purpose"]) == ("export", "subject access: ACCESS")
+    assert "export" in shop("privacy", "reads", "retail:502").stdout
+    assert shop("privacy", "export", "retail:999999", "-o", str(tmp_path / "none.zip")).exit_code == 1
+
+
+def test_whether_a_person_may_be_contacted_is_the_exit_code(shop: Run) -> None:  # noqa: F811
+    shop(
+        "query",
+        'mutation { registerCustomer(input: {customerId: "shop:ana", email: "ana@example.com"}) { __typename } }',
+    )
+    no = shop("privacy", "may-contact", "shop:ana", "MARKETING", "EMAIL")
+    assert (no.exit_code, no.stdout) == (1, "No: NO_CONSENT.\n")
+    yes = shop("privacy", "may-contact", "shop:ana", "SERVICE", "EMAIL")
+    assert (yes.exit_code, "LEGITIMATE_INTEREST" in yes.stdout) == (0, True)
+    found = json.loads(shop("privacy", "may-contact", "shop:ana", "SERVICE", "EMAIL", "--json").stdout)
+    assert (found["allowed"], found["reason"]) == (True, None)
+    assert shop("privacy", "may-contact", "shop:nobody", "SERVICE", "EMAIL").exit_code == 1
