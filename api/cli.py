@@ -28,6 +28,7 @@ from api.terminal import Json, catch_up, fail, generated, house, progress, say, 
 from domain import DECIDERS
 from eventstore.catalogue import as_markdown, catalogue, sentence
 from eventstore.commands import identify
+from eventstore.garbage import collect_seldom
 from eventstore.reader import NOW
 from projections import VIEWS
 from projections.rebuild import Rebuilt, rebuild_all
@@ -295,4 +296,5 @@ def doctor(as_json: Json = False) -> None:
 
 def main() -> None:
     """Runs the command line."""
+    collect_seldom()
     app()

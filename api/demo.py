@@ -23,7 +23,6 @@ from domain.follow_up import (
     FollowUpPostponed,
     FollowUpScheduled,
     FollowUpSuppressed,
-    ScheduleFollowUp,
 )
 from domain.invitation import SurveyInvitationSent
 from domain.kernel import Event, Refused, derived

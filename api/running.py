@@ -19,6 +19,7 @@ from api.schema import schema
 from api.settings import Settings
 from api.terminal import progress, say
 from domain.kernel import Refused
+from eventstore.garbage import collect_seldom
 from eventstore.sealing.anchors import Anchor, Anchoring, TimeStamping, Witness
 from eventstore.sealing.checkpoint_file import CheckpointFile
 from eventstore.sealing.keys import KeyFile, SigningProgram
@@ -214,8 +215,10 @@ def _serve(house: House) -> None:
             ) from None
     address = f"http://{'[' + settings.host + ']' if ':' in settings.host else settings.host}:{settings.port}"
     say(f"Bitácora is up: {address}/graphql (this machine only; Ctrl-C stops)")
+    app = create_app(house)
+    collect_seldom()  # nor among what the schema is made of
     config = uvicorn.Config(
-        create_app(house),
+        app,
         host=settings.host,
         port=settings.port,
         log_level="warning",

@@ -341,23 +341,31 @@ def evolve(known: FollowUp, event: Happened) -> FollowUp:
         case FollowUpSuppressed(customer_id=customer_id, policy=policy, step=step, trigger=trigger):
             return FollowUp(FollowUpStatus.SUPPRESSED, customer_id, policy, step, trigger, known.action, known.due_at)
         case FollowUpCancelled():
-            return replace(known, status=FollowUpStatus.CANCELLED, retry_at=None)
+            return standing(known, FollowUpStatus.CANCELLED, known.last)
         case FollowUpPostponed(due_at=due_at):
             return replace(known, due_at=due_at)
         case FollowUpDispatched():
-            return replace(known, status=FollowUpStatus.DISPATCHED)
+            return standing(known, FollowUpStatus.DISPATCHED, known.last, known.retry_at)
         case FollowUpAttempted(attempt=attempt):
             return replace(known, status=FollowUpStatus.SENDING, attempt=attempt, retry_at=None)
         case FollowUpDelivered():
-            return replace(known, status=FollowUpStatus.DELIVERED, last=event)
+            return standing(known, FollowUpStatus.DELIVERED, event, known.retry_at)
         case FollowUpFailed(retry_at=retry_at):
-            return replace(known, status=FollowUpStatus.FAILED, retry_at=retry_at, last=event)
+            return standing(known, FollowUpStatus.FAILED, event, retry_at)
         case FollowUpDeliveryUncertain():
-            return replace(known, status=FollowUpStatus.UNCERTAIN, last=event)
+            return standing(known, FollowUpStatus.UNCERTAIN, event, known.retry_at)
         case FollowUpCompleted():
-            return replace(known, status=FollowUpStatus.DONE, last=event)
+            return standing(known, FollowUpStatus.DONE, event, known.retry_at)
         case _:
             assert_never(event)
+
+
+def standing(known: FollowUp, status: FollowUpStatus, last: Event | None, retry_at: datetime | None = None) -> FollowUp:
+    """The same at another status: `dataclasses.replace` takes three times as long, and a worker does it for each row."""
+    return FollowUp(
+        status, known.customer_id, known.policy, known.step, known.trigger, known.action, known.due_at, known.attempt,
+        retry_at, last,
+    )  # fmt: skip
 
 
 def is_closed(known: FollowUp) -> bool:

@@ -80,6 +80,11 @@ def kin(db: Connection, ids: Collection[UUID], position: int) -> dict[UUID, UUID
     )
 
 
+def others(kin: Mapping[UUID, UUID]) -> dict[UUID, UUID]:
+    """Of these, those who are taken to be somebody else."""
+    return {id: whom for id, whom in kin.items() if id != whom}
+
+
 def concerned_since(
     db: Connection, position: int, most: int, correcting: Sequence[str]
 ) -> tuple[set[UUID], int] | None:

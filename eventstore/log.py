@@ -192,8 +192,6 @@ class Log:
         the disk, and `flush` is what makes it durable. Raises `Outdated` if more is known of their customers, or of
         `streams`, than `known`, and `UniqueViolation` if one of the commands has been done before or a stream has moved on.
         """
-        if self.early:
-            db.execute("set local synchronous_commit = off")
         if known is not None and streams:
             db.execute("select pg_advisory_xact_lock(%s)", [APPENDING])
             more = "select exists (select from es.event where stream_id = any(%s::uuid[]) and position > %s)"
@@ -201,7 +199,10 @@ class Log:
                 raise Outdated
         try:
             row = db.execute(
-                "select last, duplicate from es.append_core(%s::jsonb, %s)", [self.seal(drafts), known]
+                "select last, duplicate, pg_notify('es_event', ''), "
+                "       case when %s then set_config('synchronous_commit', 'off', true) end "
+                "  from es.append_core(%s::jsonb, %s)",
+                [self.early, self.seal(drafts), known],
             ).fetchone()
         except psycopg.DatabaseError as error:
             if error.sqlstate in (KNOWN_LESS, blocked.TURNED_DOWN):
@@ -210,7 +211,6 @@ class Log:
         assert row is not None
         if row[1]:
             raise psycopg.errors.UniqueViolation("one of these commands has been done before")
-        db.execute("notify es_event")
         return int(row[0])
 
     def flush(self, db: Connection) -> None:

@@ -16,7 +16,7 @@ from psycopg_pool import ConnectionPool
 from eventstore import corrections
 from eventstore.blocked import SEALED
 from eventstore.codec import Codec
-from eventstore.corrections import Changed, Corrections, id_array
+from eventstore.corrections import Changed, Corrections, id_array, others
 from eventstore.envelope import Happened, Origin, Recorded
 from eventstore.personal import KeyRing, context
 
@@ -38,7 +38,6 @@ MIDDLING = (
     "null::uuid, correlation_id, null::bigint, body"
 )
 """The columns of `Recorded`, in its order; SHORT is what a fold needs, MIDDLING what a state does."""
-
 
 Disclose = bool | Collection[str]
 """Whether personal values are deciphered: for no events, for all, or for those that are stored under these names."""
@@ -185,15 +184,17 @@ class Reader:
         types: Sequence[str] | None = None,
         as_of: AsOf = NOW,
         disclose: Disclose = False,
+        kin: Mapping[UUID, UUID] | None = None,
     ) -> list[Happened]:
         """What concerns these customers and whoever is taken to be them, in the order in which it was recorded.
 
-        What was withdrawn is left out, and each event names the customer that its own one is taken to be.
+        What was withdrawn is left out, and each event names the customer that its own one is taken to be: see `kin`, which
+        may be given.
         """
         position = self.counted_to(as_of)
         with self.pool.connection() as db:
-            members = id_array(corrections.members(db, customer_ids, position))
-            rows = self._corrected(db, "customer_id = any(%s::uuid[])", [members], types, as_of, position)
+            kin = corrections.kin(db, customer_ids, position) if kin is None else kin
+            rows = self._corrected(db, "customer_id = any(%s::uuid[])", id_array(kin), types, as_of, position, kin)
         return self._read(rows, disclose)
 
     def of_streams(
@@ -207,8 +208,7 @@ class Reader:
         """What happened to these streams, corrected as `customers` does, in the order in which it was recorded."""
         position = self.counted_to(as_of)
         with self.pool.connection() as db:
-            streams = id_array(stream_ids)
-            rows = self._corrected(db, "stream_id = any(%s::uuid[])", [streams], types, as_of, position)
+            rows = self._corrected(db, "stream_id = any(%s::uuid[])", id_array(stream_ids), types, as_of, position)
         return self._read(rows, disclose)
 
     def streams_of(self, customer_ids: Collection[UUID], position: int) -> set[UUID]:
@@ -225,10 +225,10 @@ class Reader:
         with self.pool.connection() as db:
             return corrections.canonical(db, customer_ids, position)
 
-    def kin(self, customer_ids: Collection[UUID]) -> dict[UUID, UUID]:
-        """These customers and everybody who is now taken to be the same as one of them, each with whom it is taken to be."""
+    def kin(self, customer_ids: Collection[UUID], position: int = HEAD) -> dict[UUID, UUID]:
+        """These customers and everybody who is taken to be the same as one of them, each with whom it is taken to be."""
         with self.pool.connection() as db:
-            return corrections.kin(db, customer_ids, HEAD)
+            return corrections.kin(db, customer_ids, position)
 
     def whom(self, customer_ids: Collection[UUID], as_of: AsOf = NOW) -> dict[UUID, UUID]:
         """Each of these customers with whom it was taken to be: itself, mostly."""
@@ -335,22 +335,24 @@ class Reader:
         self,
         db: Connection,
         whose: str,
-        ids: list[object],
+        ids: str,
         types: Sequence[str] | None,
         as_of: AsOf,
         position: int,
+        kin: Mapping[UUID, UUID] | None = None,
     ) -> Sequence[Row]:
         where, parameters = as_of.where()
         kind = "true" if types is None else "type = any(%s)"
         rows = self._rows(
             db,
             f"select {WHOLE} from es.event where {whose} and {kind} and {where} order by position",
-            [*ids, *([] if types is None else [list(types)]), *parameters],
+            [ids, *([] if types is None else [list(types)]), *parameters],
         )
         withdrawn = corrections.withdrawn(db, {row[10] for row in rows if row[8] == Origin.IMPORT}, position)
         kept = [row for row in rows if row[10] not in withdrawn] if withdrawn else rows
-        same_as = corrections.canonical(db, {row[4] for row in kept if row[4] is not None}, position)
-        return Corrections(same_as).correct(kept)
+        if kin is None:
+            kin = corrections.canonical(db, {row[4] for row in kept if row[4] is not None}, position)
+        return Corrections(others(kin)).correct(kept)
 
     def _rows(self, db: Connection, query: str, values: list[object], planned: bool | None = None) -> list[Row]:
         with db.cursor(binary=True) as cursor:

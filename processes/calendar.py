@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 from dateutil.relativedelta import relativedelta
@@ -15,6 +15,9 @@ QUIET_UNTIL = time(9)
 SUNDAY = 6
 MAX_CLOSED_DAYS = 60
 """More days in a row than any country closes: a guard against looking for ever."""
+
+MAX_CACHED = 1_000
+"""How many answers are kept: many promises are kept at the same moment, in few zones."""
 
 HOME_ZONE = "Europe/Madrid"
 HOME_COUNTRY = "ES"
@@ -57,6 +60,7 @@ class Calendar:
         step = relativedelta(months=delay.count) if isinstance(delay, Months) else relativedelta(days=delay.count)
         return self._moment(local.date() + step, at if at is not None else local.time())
 
+    @lru_cache(maxsize=MAX_CACHED)  # noqa: B019  # of values, which are few
     def allowed(self, moment: datetime) -> datetime:
         """The first moment from this one on at which somebody may be written to: by day, on a working day, in UTC."""
         zone = ZoneInfo(self.zone)

@@ -1,22 +1,21 @@
 """Completeness: every trigger since a policy was activated has its row in the ledger, and where it has none, it is said."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from eventstore.database import reachable
-from eventstore.envelope import Happened
 from eventstore.log import Log
 from processes.lives import Lives, lives_of
 from processes.policy import Policy
-from processes.triggers import next_of
+from processes.triggers import Stretch
 from projections.engine import Engine
 from projections.touchpoints import follow_ups
 
 EVENTS_PER_CHECK = 5_000
-"""How far the worker looks in one go, for each policy."""
+"""How far the worker looks in one go."""
 MAX_GAPS_SHOWN = 100
 
 Tell = Callable[[int, int], None]
@@ -62,15 +61,13 @@ class Completeness:
             if not behind or self._ledger_position() < head:
                 return 0
             self._look_again()
-            found = 0
-            for policy, start, end in behind:
-                end = min(end, start + EVENTS_PER_CHECK)
-                missing = list(self.missing(policy, start, end))
-                for position in missing:
-                    logger.error("%s", sentence(policy.name, position))
-                self._keep(policy, start, end, missing)
-                found += len(missing)
-            return found
+            until = min(start for _, start, _ in behind) + EVENTS_PER_CHECK
+            reach = [(policy, start, min(end, until)) for policy, start, end in behind if start < until]
+            missing = self.missing(reach)
+            for name, position in missing:
+                logger.error("%s", sentence(name, position))
+            self._keep(missing, {policy.name: end for policy, _, end in reach})
+            return len(missing)
 
     def check(self, *, progress: Tell = lambda done, of: None) -> list[Gap]:
         """Looks through everything since the policies were activated, and keeps what it found."""
@@ -82,32 +79,43 @@ class Completeness:
             for policy, start, end in reach.values():
                 while start < end:
                     until = min(end, start + EVENTS_PER_CHECK)
-                    self._keep(policy, None, until, list(self.missing(policy, start, until)))
+                    self._keep(self.missing([(policy, start, until)]), {})
                     done, start = done + until - start, until
                     progress(done, whole)
             self._look_again()
             return gaps(self.log)
 
-    def missing(self, policy: Policy[Any], start: int, end: int) -> Iterator[int]:
-        """The positions of a policy's triggers between two positions, for which the ledger has no row."""
-        for version, begin, until in self.lives[policy.name].turns(start, end):
-            types = self.log.codec.names(version.triggers)
-            while types and begin < until:
-                with self.log.pool.connection() as db:
-                    found, _, begin = next_of(db, self.log.reader, version, types, begin, until, EVENTS_PER_CHECK)
-                yield from self._without_row(version, (each for each in found if version.is_trigger(each.event)))
-
-    def _without_row(self, policy: Policy[Any], triggers: Iterable[Happened]) -> list[int]:
-        positions = [at.position for _, at in triggers]
-        if not positions:
+    def missing(self, reach: Sequence[tuple[Policy[Any], int, int]]) -> list[tuple[str, int]]:
+        """The triggers for which the ledger has no row, of each policy between two positions: its name and where they stand."""
+        turns = [
+            (policy.name, version, frozenset(self.log.codec.names(version.triggers)), begin, until)
+            for policy, start, end in reach
+            for version, begin, until in self.lives[policy.name].turns(start, end)
+        ]
+        types = frozenset().union(*(types for _, _, types, _, _ in turns))
+        if not types:
             return []
+        starts = {policy.actor: start for policy, start, _ in reach}
+        stretch = Stretch(self.log.reader, types, starts, max(end for _, _, end in reach))
+        return self._without_row(
+            (name, each.at.position)
+            for name, version, types, begin, until in turns
+            for each in stretch.of(version, types, begin, until)
+            if version.is_trigger(each.event)
+        )
+
+    def _without_row(self, triggers: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
+        wanted = list(triggers)
+        if not wanted:
+            return []
+        names, positions = map(list, zip(*wanted, strict=True))
         with self.engine.pool_of(follow_ups.view).connection() as db:
-            rows = db.execute(
-                "select distinct trigger_position from views.follow_ups where policy = %s and trigger_position = any(%s)",
-                [policy.name, positions],
+            return db.execute(
+                "select t.policy, t.position from unnest(%s::text[], %s::bigint[]) t (policy, position) "
+                " where not exists (select from views.follow_ups f "
+                "                    where f.policy = t.policy and f.trigger_position = t.position)",
+                [names, positions],
             ).fetchall()
-        there = {row[0] for row in rows}
-        return [position for position in positions if position not in there]
 
     def _behind(self) -> tuple[list[tuple[Policy[Any], int, int]], int]:
         """The policies that have reacted to more than was looked through, from where and up to where; and the head then."""
@@ -142,19 +150,22 @@ class Completeness:
             ).fetchone()
         return int(row[0]) if row else 0
 
-    def _keep(self, policy: Policy[Any], start: int | None, end: int, missing: Sequence[int]) -> None:
-        """Writes down what was found, and, unless it was all looked through anew, how far was looked."""
+    def _keep(self, missing: Sequence[tuple[str, int]], looked: Mapping[str, int]) -> None:
+        """Writes down what was found, and how far it was looked for which policies, unless all is looked through anew."""
         with self.log.pool.connection() as db, db.transaction():
             if missing:
                 db.execute(
-                    "insert into es.follow_up_gap (policy, position) select %s, unnest(%s::bigint[]) on conflict do nothing",
-                    [policy.name, list(missing)],
+                    "insert into es.follow_up_gap (policy, position) "
+                    "select * from unnest(%s::text[], %s::bigint[]) on conflict do nothing",
+                    [*map(list, zip(*missing, strict=True))],
                 )
-            if start is not None:
+            if looked:
                 db.execute(
-                    "insert into es.checkpoint as c (name, position) values (%s, %s) on conflict (name) do update "
-                    "   set position = excluded.position, changed_at = now() where c.position < excluded.position",
-                    [f"ledger:{policy.name}", end],
+                    "insert into es.checkpoint as c (name, position) "
+                    "select 'ledger:' || name, position from unnest(%s::text[], %s::bigint[]) p (name, position) "
+                    "    on conflict (name) do update set position = excluded.position, changed_at = now() "
+                    " where c.position < excluded.position",
+                    [list(looked), list(looked.values())],
                 )
 
     def _look_again(self) -> None:

@@ -32,14 +32,25 @@ class Decisions:
         self.drafts: list[Draft] = []
         self.refused: list[tuple[Command, Refused]] = []
         self._states: dict[UUID, tuple[Any, int]] = {}
+        self._asked: set[UUID] = set()
+        self._there: set[UUID] = set()
 
     def learn(self, streams: Mapping[UUID, Decider[Any]]) -> None:
         """Reads the states of these streams, all of them at once."""
-        self._states |= self.log.states({id: noun for id, noun in streams.items() if id not in self._states})
+        if unknown := {id: noun for id, noun in streams.items() if id not in self._states}:
+            self._states |= self.log.states(unknown)
 
     def learn_for(self, commands: Iterable[Command]) -> None:
         """Reads the states that these commands are decided on."""
         self.learn({(noun := self.log.deciders[type(command)]).stream_of(command): noun for command in commands})
+
+    def look_for(self, command_ids: Collection[UUID]) -> set[UUID]:
+        """Those of these commands that were in the log before anything was decided. It is asked once about each."""
+        if unasked := [id for id in command_ids if id not in self._asked]:
+            self._there |= self.log.done(unasked)
+            self._asked.update(unasked)
+            self.done |= self._there
+        return self._there.intersection(command_ids)
 
     def know(self, stream_id: UUID, state: Any, version: int) -> None:
         """The state of a stream that is known already. If it is behind the log, what is decided cannot be appended."""

@@ -89,14 +89,16 @@ class Delivery:
         self._resting: dict[UUID, datetime] = {}
         self._chains: dict[UUID, UUID] = {}
 
-    def deliver(self, clock: Now) -> int:
+    def deliver(self, clock: Now, *, caught_up: bool = False) -> int:
         """Sends what there is to send, up to `DELIVERIES_PER_STEP`; returns how many follow-ups went on.
 
-        The clock is asked again for each, because a slow mail server may take until the quiet hours.
+        The clock is asked again for each, because a slow mail server may take until the quiet hours. `caught_up`: the
+        sheet of what is due has been brought up just now.
         """
         now = clock()
         with reachable():
-            self.engine.catch_up([due.view])
+            if not caught_up:
+                self.engine.catch_up([due.view])
             self.lives.refresh()
             self._resting = {id: until for id, until in self._resting.items() if until > now}
             count = 0

@@ -3,10 +3,12 @@
 import logging
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from threading import Lock
+from typing import Any, LiteralString
 from uuid import UUID
 
 from psycopg import Connection, sql
@@ -14,7 +16,7 @@ from psycopg.errors import UniqueViolation
 
 from domain import follow_up, invitation
 from domain.follow_up import CompleteFollowUp, FollowUp, FollowUpStatus
-from domain.kernel import MAX_LINE, SAME_AS, Command, Decider, Refused, derived
+from domain.kernel import MAX_LINE, SAME_AS, Command, Refused, derived
 from domain.policy import PolicyStatus
 from eventstore.corrections import id_array
 from eventstore.database import reachable
@@ -33,6 +35,12 @@ from projections.touchpoints import due
 from projections.touchpoints.due import Due
 
 FOLLOW_UPS_PER_BATCH = 1_000
+SHARES: tuple[LiteralString, ...] = (
+    "and coalesce(uuid_hash(customer_id), 0) & 1 = 0",
+    "and coalesce(uuid_hash(customer_id), 0) & 1 = 1",
+)
+"""Whose follow-ups each hand sees to: two hands are enough for one decides while the other waits for the database."""
+HANDS = len(SHARES)
 FEWEST_PER_BATCH = 10
 """So many are tried together while others keep recording things of the same customers."""
 MAX_TRIES = 20
@@ -50,81 +58,91 @@ class Firing:
         self.engine = engine
         self.lives = lives_of(log, policies)
         self._sheet: Table[Due] = Table(due.view)
-        self._shared = Sharing(log, Lists(log, engine.pool))
+        self._writing = Lock()
+        self.shared = Sharing(log, Lists(log, engine.pool))
 
     def fire(self, now: datetime, only: Collection[str] | None = None) -> int:
         """Decides about every follow-up that is due, until none is left; returns how many events that came to.
 
-        `only` names the policies that may decide: those that have reacted to all there is.
+        `only` names the policies that may decide: those that have reacted to all there is. If there are many, several
+        hands are at it, each for customers of its own: while one waits for the database, another one decides.
         """
-        names = self._at_work(only)
-        appended = tries = 0
-        most, careful = FOLLOW_UPS_PER_BATCH, False
-        waiting: set[UUID] = set()  # for another one to be decided
-        passed: set[UUID] = set()  # what cannot be decided, or is another worker's, holds up nobody else
-        while names and tries < MAX_TRIES:
+        appended, hand = 0, Hand()
+        while (batch := self._next(now, only, hand)) is not None:
+            appended += batch.appended
+            if batch.claimed == FOLLOW_UPS_PER_BATCH:
+                with ThreadPoolExecutor(HANDS, "firing") as pool:
+                    hands = [Hand(number, HANDS) for number in range(HANDS)]
+                    appended += sum(pool.map(lambda each: self._all_of(now, only, each), hands))
+        if appended:
+            with reachable(), self.log.pool.connection() as db:
+                self.log.flush(db)
+        return appended
+
+    def _all_of(self, now: datetime, only: Collection[str] | None, hand: "Hand") -> int:
+        """Decides about all that falls to a hand."""
+        appended = 0
+        while (batch := self._next(now, only, hand)) is not None:
+            appended += batch.appended
+        return appended
+
+    def _next(self, now: datetime, only: Collection[str] | None, hand: "Hand") -> "Batch | None":
+        """Decides about the next batch; None if there is nothing left for this hand."""
+        for _ in range(MAX_TRIES):
             with reachable():
-                self.engine.catch_up([due.view])
+                with self._writing:
+                    self.engine.catch_up([due.view])
                 self.lives.refresh()
-                names = self._at_work(only)
+                names = self._at_work(only, hand)
+                if not names or not self._is_due(now):
+                    return None
                 self._count(now, names)
                 try:
                     with self.log.pool.connection() as db:
-                        batch = self._fire(db, now, names, waiting | passed, most, careful)
+                        batch = self._fire(db, now, names, hand)
                 except (Outdated, UniqueViolation) as error:  # more is known of somebody than was: decide again
-                    self._forget()
-                    careful = isinstance(error, UniqueViolation)
-                    most = max(FEWEST_PER_BATCH, most // 4)
-                    tries += 1
+                    hand.failed(careful=isinstance(error, UniqueViolation))
                     time.sleep(pause())
                     continue
-                except BaseException:
-                    self._forget()
-                    raise
-            tries, careful, most = 0, False, min(FOLLOW_UPS_PER_BATCH, 2 * most)
-            if not batch.claimed:
-                break
-            appended += batch.appended
-            passed |= batch.passed
-            waiting = set() if batch.appended else waiting | batch.waiting
-        return appended
+            return hand.went_on(batch) if batch.claimed else None
+        return None
 
-    def _at_work(self, only: Collection[str] | None) -> list[str]:
-        """Which policies keep their promises now."""
-        return [name for name in self.lives.named(PolicyStatus.ACTIVE) if only is None or name in only]
+    def _at_work(self, only: Collection[str] | None, hand: "Hand") -> list[str]:
+        """Which policies keep their promises now. Those whose memories share something are not for several hands."""
+        names = [name for name in self.lives.named(PolicyStatus.ACTIVE) if only is None or name in only]
+        return names if hand.of == 1 else [name for name in names if self.lives[name].policy.shared is None]
 
-    def _fire(
-        self,
-        db: Connection,
-        now: datetime,
-        names: Sequence[str],
-        apart_from: Collection[UUID],
-        most: int,
-        careful: bool,
-    ) -> "Batch":
-        """Decides about the next ones that are due. `careful`: the sheet is not trusted, the log is asked."""
-        with db.transaction():
-            claimed = self._claim(db, now, names, apart_from, most)
+    def _is_due(self, now: datetime) -> bool:
+        """Whether anything at all is due."""
+        query = sql.SQL("select exists (select from {} where status = 'SCHEDULED' and due_at <= %s)")
+        with self.log.pool.connection() as db:
+            row = db.execute(query.format(self._sheet.identifier), [now]).fetchone()
+        return row is not None and bool(row[0])
+
+    def _fire(self, db: Connection, now: datetime, names: Sequence[str], hand: "Hand") -> "Batch":
+        """Decides about the next ones that are due."""
+        with self.shared.learning() as learning, db.transaction():
+            claimed = self._claim(db, now, names, hand)
             if not claimed:
                 return Batch()
             alone = self._alone(db, {row.policy for row in claimed})
+            learning |= alone
             rows = [row for row in claimed if row.policy in alone]
             batch = Batch(len(claimed), passed={row.follow_up_id for row in claimed if row.policy not in alone})
             points.reached("firing: claimed")
             head = self.log.reader.head()
-            known = () if careful else self._known_by_the_sheet(db, rows)
+            known = () if hand.careful else self._known_by_the_sheet(db, rows)
             decisions, memories = self._decide(db, rows, now, head, (), known, batch)
-            if careful and (already := decisions.already()):
-                self._forget()
+            if hand.careful and (already := decisions.already()):
+                self.shared.take_back(alone)
                 decisions, memories = self._decide(db, rows, now, head, already, known, batch)
             points.reached("firing: decided")
             if not decisions.drafts:
                 return batch
-            streams = {stream for memory in memories.values() for stream in memory.streams}
+            streams = {stream for memory in memories for stream in memory.streams}
             decisions.append(db, known=head, streams=streams)
             points.reached("firing: appended, not committed")
         points.reached("firing: committed, not flushed")
-        self.log.flush(db)
         batch.appended = len(decisions.drafts)
         return batch
 
@@ -154,18 +172,16 @@ class Firing:
             if policy.name in found:
                 head = self.log.reader.head()
                 self.engine.catch_up(policy.views)
-                if (shared := self._shared.of(policy)) is not None:
+                if (shared := self.shared.of(policy)) is not None:
                     shared.counted = head
 
-    def _claim(
-        self, db: Connection, now: datetime, names: Sequence[str], apart_from: Collection[UUID], most: int
-    ) -> list[Due]:
+    def _claim(self, db: Connection, now: datetime, names: Sequence[str], hand: "Hand") -> list[Due]:
         query = sql.SQL(
             "select {} from {} where status = 'SCHEDULED' and due_at <= %s and policy = any(%s) "
-            "   and follow_up_id <> all(%s::uuid[]) order by due_at, trigger_position, follow_up_id "
+            "   and follow_up_id <> all(%s::uuid[]) {} order by due_at, trigger_position, follow_up_id "
             " limit %s for update skip locked"
-        ).format(self._sheet.selected, self._sheet.identifier)
-        return self._sheet.select(db, query, [now, list(names), id_array(apart_from), most])
+        ).format(self._sheet.selected, self._sheet.identifier, sql.SQL(hand.share))
+        return self._sheet.select(db, query, [now, list(names), id_array(hand.waiting | hand.passed), hand.most])
 
     def _alone(self, db: Connection, names: set[str]) -> set[str]:
         """Those policies at which nobody else is: whose memories share something, only one worker decides for at a time."""
@@ -178,10 +194,6 @@ class Firing:
         ).fetchall()
         return names - set(sharing) | {row[0] for row in rows}
 
-    def _forget(self) -> None:
-        """What was decided did not come to be, so what was learnt of it is forgotten."""
-        self._shared.forget()
-
     def _decide(
         self,
         db: Connection,
@@ -191,63 +203,95 @@ class Firing:
         already: Iterable[UUID],
         known: Sequence[Due],
         batch: "Batch",
-    ) -> tuple[Decisions, dict[int, Memories[Any]]]:
+    ) -> tuple[Decisions, list[Memories[Any]]]:
         """Decides one row after the other; each sees what was decided about its customer before it."""
         decisions = Decisions(self.log, set(already))
         for row in known:
             decisions.know(row.follow_up_id, as_promised(row), row.version)
-        streams: dict[UUID, Decider[Any]] = {row.follow_up_id: follow_up.decider for row in rows}
-        streams |= {row.invitation_id: invitation.decider for row in rows if row.invitation_id is not None}
-        decisions.learn(streams)
-        memories: dict[int, Memories[Any]] = {}
-        keeping = [self._keeping(row) for row in rows]
-        for policy in {id(each): each for each in keeping}.values():
-            subjects = [each.subject_of_due(row) for each, row in zip(keeping, rows, strict=True) if each is policy]
-            memories[id(policy)] = Memories(policy, self.log.reader, subjects, head, self._shared.of(policy))
+        decisions.learn({row.follow_up_id: follow_up.decider for row in rows})
+        decisions.learn({row.invitation_id: invitation.decider for row in rows if row.invitation_id is not None})
+        turns, memories = self._turns(rows, head)
         correlations = correlations_of(db, rows)
-        foreseen = [self._foresee(row, now, head, memories[id(self._keeping(row))]) for row in rows]
-        decisions.learn_for(command for commands, _ in foreseen for command in commands)
-        for row, (commands, changes) in zip(rows, foreseen, strict=True):
+        for turn in turns:
+            turn.foresee(now, head)
+        decisions.learn_for(command for turn in turns for command in turn.commands)
+        for turn in turns:
+            row, policy = turn.row, turn.policy
             stands = decisions.state(row.follow_up_id)
             if stands.status is not FollowUpStatus.SCHEDULED or stands.due_at != row.due_at:
                 batch.waiting.add(row.follow_up_id)
                 continue  # the sheet is behind the log: the log counts
-            policy = self._keeping(row)
-            memory = memories[id(policy)]
             try:
-                subject = policy.subject_of_due(row)
-                if changes is None or changes != memory.changes(subject):
-                    commands = list(policy.decide(row, now, memory.of(subject, head)))
+                commands = turn.asked(now, head)
             except Exception:
                 logger.exception(
                     "%s cannot decide about follow-up %s. The others go on.", policy.name, row.follow_up_id
                 )
                 batch.passed.add(row.follow_up_id)
                 continue
+            if turn.is_last:
+                turn.memory.leave(turn.subject)
             before, refused = len(decisions.drafts), len(decisions.refused)
             for step, command in done_last(commands):
                 command = as_it_came(command, decisions.refused[refused:])
                 for draft in decisions.take(command, in_time(policy, row, command, step, now, correlations)):
                     at = as_recorded(draft, head + len(decisions.drafts))
-                    for each in memories.values():
+                    for each in memories:
                         each.note(draft.event, at, head)
             if len(decisions.drafts) == before:
                 batch.waiting.add(row.follow_up_id)
         return decisions, memories
 
-    def _keeping(self, row: Due) -> Policy[Any]:
-        """The version that keeps a promise: the one that made it."""
-        return self.lives[row.policy].version(row.policy_version)
+    def _turns(self, rows: Sequence[Due], head: int) -> tuple[list["Turn"], list[Memories[Any]]]:
+        """The rows in their order, each with the version that keeps the promise, which is the one that made it."""
+        versions = {(row.policy, row.policy_version) for row in rows}
+        keeping = {each: self.lives[each[0]].version(each[1]) for each in versions}
+        subjects: dict[int, list[UUID | None]] = {id(policy): [] for policy in keeping.values()}
+        found = []
+        for row in rows:
+            policy = keeping[row.policy, row.policy_version]
+            subject = policy.subject_of_due(row)
+            subjects[id(policy)].append(subject)
+            found.append((row, policy, subject))
+        memories = {
+            id(policy): Memories(policy, self.log.reader, subjects[id(policy)], head, self.shared.of(policy))
+            for policy in keeping.values()
+        }
+        turns = [Turn(row, policy, subject, memories[id(policy)]) for row, policy, subject in found]
+        seen: set[tuple[int, UUID | None]] = set()
+        for turn in reversed(turns):
+            whose = id(turn.policy), turn.memory.whom(turn.subject)
+            turn.is_last = whose not in seen
+            seen.add(whose)
+        return turns, list(memories.values())
 
-    def _foresee(
-        self, row: Due, now: datetime, head: int, memory: Memories[Any]
-    ) -> tuple[Sequence[Command], int | None]:
+
+@dataclass(slots=True)
+class Turn:
+    """A row whose turn it is: which policy keeps the promise, on which memory, and what it is foreseen to ask for.
+
+    `is_last`: no other row of the batch is about the same subject.
+    """
+
+    row: Due
+    policy: Policy[Any]
+    subject: UUID | None
+    memory: Memories[Any]
+    commands: Sequence[Command] = ()
+    changes: int | None = None
+    is_last: bool = False
+
+    def foresee(self, now: datetime, head: int) -> None:
         """What will be asked, unless something is decided before it: so that all states are read in one go."""
-        policy = self._keeping(row)
-        subject = policy.subject_of_due(row)
         with suppress(Exception):  # it is told when it is this one's turn
-            return list(policy.decide(row, now, memory.of(subject, head))), memory.changes(subject)
-        return (), None
+            self.commands = list(self.policy.decide(self.row, now, self.memory.of(self.subject, head)))
+            self.changes = self.memory.changes(self.subject)
+
+    def asked(self, now: datetime, head: int) -> Sequence[Command]:
+        """What is asked. Raises whatever the policy raises."""
+        if self.changes is None or self.changes != self.memory.changes(self.subject):
+            return list(self.policy.decide(self.row, now, self.memory.of(self.subject, head)))
+        return self.commands
 
 
 @dataclass(slots=True)
@@ -258,6 +302,40 @@ class Batch:
     appended: int = 0
     waiting: set[UUID] = field(default_factory=set)
     passed: set[UUID] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Hand:
+    """One of several that decide at once, each for its own customers: who that are, and what it has come across.
+
+    `careful`: the sheet is not trusted, the log is asked.
+    """
+
+    number: int = 0
+    of: int = 1
+    most: int = field(default_factory=lambda: FOLLOW_UPS_PER_BATCH)
+    careful: bool = False
+    waiting: set[UUID] = field(default_factory=set)
+    """For another one to be decided."""
+    passed: set[UUID] = field(default_factory=set)
+    """What cannot be decided, or is another worker's, holds up nobody else."""
+
+    @property
+    def share(self) -> LiteralString:
+        """The condition on the sheet."""
+        return SHARES[self.number] if self.of > 1 else ""
+
+    def failed(self, *, careful: bool) -> None:
+        """The next batch is smaller."""
+        self.careful = careful
+        self.most = max(FEWEST_PER_BATCH, self.most // 4)
+
+    def went_on(self, batch: Batch) -> Batch:
+        """The next batch is larger, and what waited may have been waited for long enough."""
+        self.careful, self.most = False, min(FOLLOW_UPS_PER_BATCH, 2 * self.most)
+        self.passed |= batch.passed
+        self.waiting = set() if batch.appended else self.waiting | batch.waiting
+        return batch
 
 
 def as_promised(due: Due) -> FollowUp:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 from uuid import UUID
 
@@ -73,6 +74,7 @@ class Lives:
         self._log = log
         self._types = log.codec.names([PolicyDefined, PolicySwitched])
         self._read = 0
+        self._reading = Lock()
         self._lives = {policy.name: Life([(0, policy)], [(0, None)], PolicyStatus.ACTIVE) for policy in built_in}
         self._built_in = frozenset(self._lives)
         self._names: dict[UUID, str] = {policy_id(name): name for name in self._lives}
@@ -89,21 +91,23 @@ class Lives:
 
     def refresh(self, head: int | None = None) -> None:
         """Reads what was said of policies up to a position at least, or up to the end of the log."""
-        head = self._log.reader.head() if head is None else head
-        marks: dict[str, int] = {}
-        while self._read < head:
-            page = self._log.reader.page(self._read, PAGE_EVENTS, types=self._types)
-            for event, at in page:
-                if isinstance(event, PolicyDefined):
-                    self._define(event, at.stream_id, at.position)
-                elif isinstance(event, PolicySwitched) and (name := self._names.get(at.stream_id)) is not None:
-                    self._lives[name].switch(event.status, at.position)
-                    if event.status is PolicyStatus.ACTIVE and name not in self._built_in:
-                        marks.setdefault(name, at.position)
-            last = page[-1].at.position if page else 0
-            self._read = last if len(page) == PAGE_EVENTS else max(last, head)
-        if marks:
-            self._mark(marks)
+        with self._reading:
+            marks: dict[str, int] = {}
+            while head is None or self._read < head:
+                page = self._log.reader.page(self._read, PAGE_EVENTS, types=self._types)
+                for event, at in page:
+                    if isinstance(event, PolicyDefined):
+                        self._define(event, at.stream_id, at.position)
+                    elif isinstance(event, PolicySwitched) and (name := self._names.get(at.stream_id)) is not None:
+                        self._lives[name].switch(event.status, at.position)
+                        if event.status is PolicyStatus.ACTIVE and name not in self._built_in:
+                            marks.setdefault(name, at.position)
+                self._read = page[-1].at.position if page else self._read
+                if len(page) < PAGE_EVENTS:
+                    self._read = max(self._read, head or 0)
+                    break
+            if marks:
+                self._mark(marks)
 
     def _define(self, defined: PolicyDefined, stream_id: UUID, position: int) -> None:
         if defined.key in self._built_in:

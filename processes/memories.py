@@ -1,11 +1,12 @@
 """Memories: what policies remember, folded from the log up to a position that only ever grows."""
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
 from heapq import merge
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from domain.kernel import Event
+from eventstore.corrections import others
 from eventstore.envelope import Happened, Recorded
 from eventstore.reader import AsOf, Reader
 from processes.policy import Policy, Subject
@@ -23,7 +24,8 @@ class Shared:
     """What all memories of a policy share, kept from one batch to the next: only what is new is read.
 
     `counted` is the position up to which the views have come that the policy counts from. `without` are the positions of
-    events that do not count; they may become more. Up to the position `ahead` it may be read at once: all of it is there.
+    events that do not count; they may become more. Up to the position `there` it may be read at once: all of it is there.
+    `ahead`: it was learnt of a decision that may not come to be.
     """
 
     def __init__(
@@ -32,19 +34,20 @@ class Shared:
         reader: Reader,
         lists: Lists | None = None,
         without: Container[int] = (),
-        ahead: int = 0,
+        there: int = 0,
     ) -> None:
         self._policy = policy
         self._lists = lists
         self.counted = 0
-        self._ahead = ahead
+        self._there = there
         self._reader = reader
         self._without = without
         self._types = reader.codec.names(policy.learning)
         self.forget()
 
     def forget(self) -> None:
-        """Begins anew: what was learnt of a decision may not have come to be."""
+        """Begins anew."""
+        self.ahead = False
         given = (self._lists,) if self._policy.views else ()
         self.known = self._policy.shared(*given) if self._policy.shared is not None else None
         self._position = 0
@@ -60,15 +63,30 @@ class Shared:
             self.known.position = min(position, self.counted)
         while True:
             while self._coming and self._coming[-1].at.position <= position:
-                event, at = self._coming.pop()
+                event, at = self._coming[-1]
                 if at.position not in self._without:
                     self.note(event, at)
+                self._coming.pop()
             if self._coming or self._read >= position:
                 return self.known
             page = self._reader.page(self._read, PAGE_EVENTS, types=self._types) if self._types else []
             last = page[-1].at.position if page else 0
-            self._read = last if len(page) == PAGE_EVENTS else max(last, position, self._ahead)
+            self._read = last if len(page) == PAGE_EVENTS else max(last, position, self._there)
             self._coming = page[::-1]
+
+    @property
+    def learns(self) -> Collection[type[Event]]:
+        """What it learns from."""
+        return self._policy.learning.keys()
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing was read yet."""
+        return not self._read
+
+    def has_read(self, position: int) -> None:
+        """All that there was up to a position was noted already, since it was new."""
+        self._position = self._read = position
 
     def note(self, event: Event, at: Recorded) -> None:
         """Something more to know."""
@@ -126,13 +144,23 @@ class Memories(Generic[M]):
         shared = () if self._shared is None else (self._shared.at(position),)
         if subject not in self._known:
             self._known[subject] = self._policy.memory(*shared)
-            self._waiting[subject] = list(merge(self._own.get(subject, ()), self._also, key=_position))[::-1]
+            own = self._own.get(subject, [])
+            self._waiting[subject] = (list(merge(own, self._also, key=_position)) if self._also else own)[::-1]
         waiting = self._waiting[subject]
         while waiting and waiting[-1].at.position <= position:
             event, at = waiting.pop()
             if at.position not in self._without:
                 self._remember(subject, event, at)
         return self._known[subject]
+
+    def foreseen(self, subject: UUID | None, position: int) -> M:
+        """What may be remembered by then, with what all share as it is now: good enough to guess what will be asked."""
+        known = self._policy.memory(*(() if self._shared is None else (self._shared.known,)))
+        for event, at in merge(self._own.get(self.whom(subject), ()), self._also, key=_position):
+            handler = self._policy.remembering.get(type(event))
+            if handler is not None and at.position <= position and at.position not in self._without:
+                handler(known, event, at)
+        return known
 
     def changes(self, subject: UUID | None) -> int:
         """How often something was noted that changed what is remembered of a subject, or what all share."""
@@ -141,9 +169,11 @@ class Memories(Generic[M]):
     def note(self, event: Event, at: Recorded, position: int) -> None:
         """Something that was decided just now on what stands at a position, to be remembered as the log will tell it."""
         if self._policy.subject is Subject.NOUN:
-            subjects: list[UUID | None] = [*self._nouns.get(at.stream_id, ())]
+            subjects: list[UUID | None] = [noun for noun in self._nouns.get(at.stream_id, ()) if noun in self._wanted]
             if isinstance(event, self._policy.with_customer):
-                subjects = [noun for noun, whose in self._links.items() if at.customer_id in whose]
+                subjects = [
+                    noun for noun, whose in self._links.items() if at.customer_id in whose and noun in self._wanted
+                ]
         else:
             subject = self.whom(at.customer_id)
             subjects = [] if subject is None or subject not in self._wanted else [subject]
@@ -153,7 +183,13 @@ class Memories(Generic[M]):
             self._noted[each] = self._noted.get(each, 0) + 1
         if self._shared is not None and type(event) in self._policy.learning:
             self._shared.note(event, at)
+            self._shared.ahead = True
             self._noted[ALL] = self._noted.get(ALL, 0) + 1
+
+    def leave(self, subject: UUID | None) -> None:
+        """Nobody asks for a subject any more: what is noted need not be remembered of it."""
+        if (subject := self.whom(subject)) is not None:
+            self._wanted.discard(subject)
 
     def _read(self, position: int, imagined: Sequence[Happened]) -> None:
         policy, reader, wanted = self._policy, self._reader, list(self._wanted)
@@ -162,9 +198,12 @@ class Memories(Generic[M]):
         as_of = AsOf(position=position)
         if policy.subject is Subject.CUSTOMER:
             told = {each.at.customer_id for each in imagined if each.at.customer_id is not None}
-            self._same_as = reader.canonical([*wanted, *(told - self._wanted)], position)
-            self._wanted = {self._same_as.get(each, each) for each in wanted}
-            found = reader.customers(wanted, types=names, as_of=as_of, disclose=disclosed)
+            kin = reader.kin([*wanted, *(told - self._wanted)], position)
+            self._same_as = others(kin)
+            self._wanted = {kin[each] for each in wanted}
+            if told:
+                kin = {id: whom for id, whom in kin.items() if whom in self._wanted}
+            found = reader.customers(wanted, types=names, as_of=as_of, disclose=disclosed, kin=kin)
             for each in self._told(found, [each for each in imagined if self._concerns(each.at)], position):
                 self._own.setdefault(self.whom(each.at.customer_id), []).append(each)
             return

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +13,7 @@ from psycopg import Connection
 from psycopg.errors import UniqueViolation
 
 from domain.follow_up import FollowUpScheduled, FollowUpSuppressed
-from domain.kernel import Refused, derived
+from domain.kernel import Command, Refused, derived
 from eventstore.blocked import blocked, goes_on
 from eventstore.database import Unavailable, reachable
 from eventstore.envelope import Draft, Happened, Origin, Recorded, Request
@@ -25,8 +26,8 @@ from processes.lives import Lives, activated, lives_of
 from processes.memories import Memories
 from processes.policy import ALREADY_PROMISED, LEFT_ALONE, LOOP, Policy
 from processes.retiring import Retiring
-from processes.sharing import Sharing
-from processes.triggers import apart, corrected_between, next_of, origins, reaction_id
+from processes.sharing import Sharing, learn_together
+from processes.triggers import Stretch, apart, corrected_between, next_of, reaction_id
 from projections.engine import Engine
 from projections.lists import Lists
 
@@ -61,6 +62,7 @@ class Runner:
         self.firing = Firing(log, engine, self.lives)
         self.retiring = Retiring(log, engine, self.lives)
         self._shared = Sharing(log, Lists(log, engine.pool))
+        self._learnt = False
         self._types: dict[tuple[str, int], frozenset[str]] = {}
 
     @property
@@ -128,21 +130,24 @@ class Runner:
         """
         steps, failures = [], list[Exception]()
         policies = self.in_force()
-        concerned, idle = self._look(policies)
+        concerned, idle, stretch = self._look(policies)
         for policy in policies:
             if policy.name in idle:
                 steps.append(Step(policy.name, idle[policy.name]))
             elif policy.name in concerned:
                 try:
-                    steps.append(self.react(policy))
+                    steps.append(self.react(policy, stretch))
                 except Unavailable:
                     raise
                 except Exception as failure:
                     failures.append(failure)
+        if any(step.appended for step in steps):
+            with reachable(), self.log.pool.connection() as db:
+                self.log.flush(db)
         return steps, failures
 
-    def _look(self, policies: Sequence[Policy[Any]]) -> tuple[set[str], dict[str, int]]:
-        """Who is concerned by what is new, and who is not, and stands at the head for that."""
+    def _look(self, policies: Sequence[Policy[Any]]) -> tuple[set[str], dict[str, int], Stretch | None]:
+        """Who is concerned by what is new, who is not, and stands at the head for that; and what is new, if it is little."""
         by_actor = {policy.actor: policy for policy in policies}
         with reachable(), self.log.pool.connection() as db:
             rows = db.execute(
@@ -152,6 +157,11 @@ class Runner:
             ).fetchall()
             head = rows[0][2] if rows else 0
             self.lives.refresh(head)
+            if not self._learnt:
+                stands = [(by_actor[name], position) for name, position, _ in rows]
+                both = (self._shared, self.firing.shared)
+                learn_together(self.log.reader, [(each.of(policy), at) for policy, at in stands for each in both])
+                self._learnt = True
             behind = {
                 name: position
                 for name, position, _ in rows
@@ -159,32 +169,25 @@ class Runner:
             }
             idle = {by_actor[name].name: min(position, head) for name, position, _ in rows if name not in behind}
             if not behind or head - min(behind.values()) > MAX_LOOKED_THROUGH:
-                return {by_actor[name].name for name in behind}, idle
-            new = db.execute(
-                "select position, type, origin, actor from es.event where position > %s and position <= %s",
-                [min(behind.values()), head],
-            ).fetchall()
-            passing = []
-            for name, position in behind.items():
-                policy = by_actor[name]
-                types, allowed = self._types_of(policy), origins(policy)
-                if not any(
-                    at > position and type in types and origin in allowed and actor != name
-                    for at, type, origin, actor in new
-                ):
-                    passing.append((name, position))
-                    idle[policy.name] = head
+                return {by_actor[name].name for name in behind}, idle, None
+            types = {name: self._types_of(by_actor[name]) for name in behind}
+            stretch = Stretch(self.log.reader, frozenset().union(*types.values()), behind, head)
+            passing = [
+                (name, position)
+                for name, position in behind.items()
+                if not stretch.of(by_actor[name], types[name], position, head)
+            ]
             if passing:
-                with db.transaction():
-                    db.execute("set local synchronous_commit = off")
-                    db.execute(
-                        "with ours as (select c.name from es.checkpoint c "
-                        "                join unnest(%s::text[], %s::bigint[]) p (name, position) using (name, position) "
-                        "               for update of c skip locked) "
-                        "update es.checkpoint c set position = %s, changed_at = now() from ours where c.name = ours.name",
-                        [*map(list, zip(*passing, strict=True)), head],
-                    )
-        return {by_actor[name].name for name in behind} - idle.keys(), idle
+                db.execute(
+                    "with ours as (select c.name from es.checkpoint c "
+                    "                join unnest(%s::text[], %s::bigint[]) p (name, position) using (name, position) "
+                    "               for update of c skip locked) "
+                    "update es.checkpoint c set position = %s, changed_at = now() from ours where c.name = ours.name "
+                    "returning set_config('synchronous_commit', 'off', true)",
+                    [*map(list, zip(*passing, strict=True)), head],
+                )
+        idle |= {by_actor[name].name: head for name, _ in passing}
+        return {by_actor[name].name for name in behind} - idle.keys(), idle, stretch
 
     def _types_of(self, policy: Policy[Any]) -> frozenset[str]:
         """What sets off any version of a policy."""
@@ -194,22 +197,22 @@ class Runner:
             self._types[key] = frozenset(self.log.codec.names(event for each in versions for event in each.reactions))
         return self._types[key]
 
-    def react(self, policy: Policy[Any]) -> Step:
-        """Reacts to the next triggers of a policy: what follows from them and the checkpoint commit together."""
+    def react(self, policy: Policy[Any], stretch: Stretch | None = None) -> Step:
+        """Reacts to the next triggers of a policy: what follows from them and the checkpoint commit together.
+
+        `stretch` is what is new, for whoever read it already: then it is reacted to that, and to nothing after it.
+        """
         with reachable():
             for _ in range(MAX_TRIES):
                 try:
-                    with self.log.pool.connection() as db:
-                        return self._react(db, policy)
+                    with self.log.pool.connection() as db, self._shared.learning(policy.name):
+                        return self._react(db, policy, stretch)
                 except (UniqueViolation, Outdated):  # somebody wrote to a stream, or was blocked, meanwhile: look again
-                    self._forget(policy)
+                    stretch = None
                     time.sleep(pause())
-                except BaseException:
-                    self._forget(policy)
-                    raise
         return Step(policy.name, at_head=False, taken=True)
 
-    def _react(self, db: Connection, policy: Policy[Any]) -> Step:
+    def _react(self, db: Connection, policy: Policy[Any], stretch: Stretch | None) -> Step:
         with db.transaction():
             row = db.execute(
                 "select c.position, coalesce((select max(e.position) from es.event e), 0) from es.checkpoint c "
@@ -219,21 +222,25 @@ class Runner:
             if row is None:
                 return Step(policy.name, taken=True)
             start, head = row
+            if stretch is not None and stretch.starts.get(policy.actor) != start:
+                stretch = None  # somebody else was at it
+            if stretch is not None:
+                head = stretch.end  # what the policy decided after that can only have come of keeping promises
             points.reached("reaction: checkpoint locked")
             self.lives.refresh(head)
             turn = self.lives[policy.name].turn(start, head)
             if turn is None:
                 return Step(policy.name, start)
             policy, begin, end = turn
-            triggers, endless, position = self._triggers(db, policy, begin, end)
-            stopped = dict.fromkeys(endless, LOOP) | self._left_alone(db, triggers)
-            decisions = self._decide(db, policy, triggers, stopped, head)
+            triggers, endless, position = self._triggers(db, policy, begin, end, stretch)
+            stopped = dict.fromkeys(endless, LOOP) | self._left_alone(db, triggers, stretch)
+            decisions = self._decide(db, policy, triggers, stopped, head, stretch)
             points.reached("reaction: decided")
             if position > start:
                 # Should this be lost, the same is read and decided again, and nothing is appended twice.
-                db.execute("set local synchronous_commit = off")
                 db.execute(
-                    "update es.checkpoint set position = %s, changed_at = now() where name = %s",
+                    "update es.checkpoint set position = %s, changed_at = now() where name = %s "
+                    "returning set_config('synchronous_commit', 'off', true)",
                     [position, policy.actor],
                 )
             points.reached("reaction: checkpoint moved")
@@ -242,39 +249,72 @@ class Runner:
                 points.reached("reaction: appended, not committed")
         if decisions.drafts:
             points.reached("reaction: committed, not flushed")
-            self.log.flush(db)
         appended, refused = len(decisions.drafts), len(decisions.refused)
         return Step(policy.name, position, len(triggers), appended, refused, at_head=position >= head)
 
     def _triggers(
-        self, db: Connection, policy: Policy[Any], start: int, head: int
+        self, db: Connection, policy: Policy[Any], start: int, end: int, stretch: Stretch | None
     ) -> tuple[list[Happened], set[int], int]:
         """The next events that set a policy off, where those stand that do so no more, and how far it has then come."""
         types = self.log.codec.names(policy.reactions)
-        return next_of(db, self.log.reader, policy, types, start, head, TRIGGERS_PER_STEP)
+        if stretch is None:
+            return next_of(db, self.log.reader, policy, types, start, end, TRIGGERS_PER_STEP)
+        found = stretch.of(policy, types, start, end)
+        triggers = found[:TRIGGERS_PER_STEP]
+        position = end if len(found) == len(triggers) else triggers[-1].at.position
+        return triggers, stretch.endless if triggers else set(), position
 
-    def _left_alone(self, db: Connection, triggers: Sequence[Happened]) -> dict[int, str]:
+    def _left_alone(self, db: Connection, triggers: Sequence[Happened], stretch: Stretch | None) -> dict[int, str]:
         """Where the triggers stand whose customers have been blocked since: nothing is promised to them any more."""
         new = [at for _, at in triggers if not goes_on(at.type)]
-        alone = blocked(db, {at.customer_id for at in new})
+        alone = blocked(db, {at.customer_id for at in new}) if stretch is None else stretch.blocked
         return {at.position: LEFT_ALONE for at in new if at.customer_id in alone}
 
     def _decide(
-        self, db: Connection, policy: Policy[Any], triggers: Sequence[Happened], stopped: Mapping[int, str], head: int
+        self,
+        db: Connection,
+        policy: Policy[Any],
+        triggers: Sequence[Happened],
+        stopped: Mapping[int, str],
+        head: int,
+        stretch: Stretch | None,
     ) -> Decisions:
         """Lets a policy react to one trigger after the other; each time it knows what it decided because of those before."""
         decisions = Decisions(self.log)
         if not triggers:
             return decisions
         first, last = triggers[0].at.position, triggers[-1].at.position
-        for group in apart(triggers, corrected_between(db, first, last)):
+        cuts = corrected_between(db, first, last) if stretch is None else stretch.cuts
+        for group in apart(triggers, cuts):
             subjects = [policy.subject_of(event, at) for event, at in group]
             end, shared = group[-1].at.position, self._shared.of(policy)
+            if stretch is not None and not any(cut > end for cut in cuts):
+                end = head  # which says the same of everybody, and nothing is to be looked for after it
             before = [Happened(each.event, as_recorded(each, each.because or 0)) for each in decisions.drafts]
             memories = Memories(policy, self.log.reader, subjects, end, shared, reacted=(first, head), imagined=before)
-            for turn in _turns(policy, memories, group):
+            turns = list(_turns(policy, memories, group))
+            if len(turns) > 1:
+                if shared is not None:
+                    shared.at(group[0].at.position)
+                self._learn_ahead(policy, memories, group, decisions)
+            for turn in turns:
                 self._take(policy, memories, turn, stopped, decisions)
         return decisions
+
+    def _learn_ahead(
+        self, policy: Policy[Any], memories: Memories[Any], triggers: Sequence[Happened], decisions: Decisions
+    ) -> None:
+        """Reads in one go what the turns will ask for, as far as it can be guessed; what it is not, they read."""
+        guessed: list[Command] = []
+        ids: list[UUID] = []
+        for event, at in triggers:
+            with suppress(Exception):  # it is told when it is this one's turn
+                known = memories.foreseen(policy.subject_of(event, at), at.position)
+                commands = list(policy.react(event, at, known))
+                guessed += commands
+                ids += _ids(policy, at, commands)
+        decisions.look_for(ids)
+        decisions.learn_for(guessed)
 
     def _take(
         self,
@@ -293,12 +333,14 @@ class Runner:
             )
             for event, at in turn
         ]
-        ids = [
-            [reaction_id(policy, at.position, step) for step in ("row", *range(len(commands)))]
-            for commands, (_, at) in zip(asked, turn, strict=True)
-        ]
-        before = self.log.done([id for each in ids for id in each])
-        decisions.done |= before
+        ids = [_ids(policy, at, commands) for commands, (_, at) in zip(asked, turn, strict=True)]
+        before = decisions.look_for(
+            [
+                id
+                for (row, *steps), (event, _) in zip(ids, turn, strict=True)
+                for id in ((row, *steps) if policy.is_trigger(event) else steps)
+            ]
+        )
         decisions.learn_for(
             command
             for commands, (_, *steps) in zip(asked, ids, strict=True)
@@ -313,10 +355,6 @@ class Runner:
                 drafts += decisions.take(policy.pass_over(at, ALREADY_PROMISED), because_of(policy, at, row))
             for draft in drafts:
                 memories.note(draft.event, as_recorded(draft, at.position), at.position)
-
-    def _forget(self, policy: Policy[Any]) -> None:
-        """What was decided did not come to be, so what was learnt of it is forgotten."""
-        self._shared.forget(policy.name)
 
     # Deciding about what is due.
 
@@ -352,6 +390,11 @@ def _turns(policy: Policy[Any], memories: Memories[Any], triggers: Sequence[Happ
         turn.append(each)
         seen.add(subject)
     yield turn
+
+
+def _ids(policy: Policy[Any], at: Recorded, commands: Sequence[Command]) -> list[UUID]:
+    """The ids of what a policy asks for because of an event: the one of a row that nothing else makes, and the others."""
+    return [reaction_id(policy, at.position, step) for step in ("row", *range(len(commands)))]
 
 
 def is_row(draft: Draft) -> bool:

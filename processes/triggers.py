@@ -1,13 +1,15 @@
 """Triggers: the events that set a policy off, read from the log step by step, and whether each must have a row."""
 
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
 from psycopg import Connection
 
 from domain.kernel import derived
+from eventstore.blocked import blocked
 from eventstore.envelope import Happened, Origin, Recorded
 from eventstore.reader import Reader
 from processes.policy import Policy
@@ -18,6 +20,52 @@ MAX_STEPS = 64
 """How many commands of a reaction are known again by their ids."""
 
 logger = logging.getLogger(__name__)
+
+
+class Stretch:
+    """What may set some policies off, from where each of them starts up to a position of the log, read once for all of them.
+
+    `starts` are the positions up to which they have reacted, by who they are in the log.
+    """
+
+    def __init__(self, reader: Reader, types: Collection[str], starts: Mapping[str, int], end: int) -> None:
+        self.starts = starts
+        self.end = end
+        self.start = start = min(starts.values())
+        self._events = [
+            each for each in reader.page(start, end - start, types=sorted(types)) if each.at.position <= end
+        ]
+        self._pool = reader.pool
+
+    def of(self, policy: Policy[Any], types: Container[str], start: int, end: int) -> list[Happened]:
+        """What may set a policy off in a part of it."""
+        allowed, ours = origins(policy), policy.actor
+        return [
+            each
+            for each in self._events
+            if start < each.at.position <= end
+            and each.at.type in types
+            and each.at.origin in allowed
+            and each.at.actor != ours
+        ]
+
+    @cached_property
+    def endless(self) -> set[int]:
+        """Where those events stand that are the end of too long a chain of causes."""
+        with self._pool.connection() as db:
+            return ends_of_long_chains(db, self._events)
+
+    @cached_property
+    def blocked(self) -> set[UUID]:
+        """Those whom it concerns and who are blocked."""
+        with self._pool.connection() as db:
+            return blocked(db, {each.at.customer_id for each in self._events})
+
+    @cached_property
+    def cuts(self) -> list[int]:
+        """The positions at which it changed who is whom or what counts."""
+        with self._pool.connection() as db:
+            return corrected_between(db, self.start, self.end)
 
 
 def origins(policy: Policy[Any]) -> list[str]:

@@ -76,24 +76,27 @@ class Worker:
             if not self._ready:
                 self.runner.activate(self._now())
                 self._ready = True
-            went_on, failures = self._decide()
-            went_on |= self.delivery.deliver(self._now) > 0
+            caught_up, went_on, failures = self._decide()
+            went_on |= self.delivery.deliver(self._now, caught_up=caught_up) > 0
             if not went_on or time.monotonic() - self._checked > CHECK_EVERY_S:
                 self._check()
             if failures:
                 raise failures[0]
             return went_on
 
-    def _decide(self) -> tuple[bool, list[Exception]]:
-        """Reacts and keeps promises, unless another worker is at it: what depends on an order has that of one worker."""
+    def _decide(self) -> tuple[bool, bool, list[Exception]]:
+        """Reacts and keeps promises, unless another worker is at it: what depends on an order has that of one worker.
+
+        Says whether it was ours, whether something happened, and what went wrong.
+        """
         with reachable(), self.runner.log.pool.connection() as db, alone(db, DECIDING) as ours:
             if not ours:
-                return False, []
+                return False, False, []
             steps, failures = self.runner.react_all()
             went_on = any(step.appended > 0 or not step.at_head for step in steps)
             # Who has reacted to all there is may decide about what is due.
             ready = {step.policy for step in steps if step.at_head and not step.taken}
-            return (self.runner.fire(self._now(), ready) > 0) or went_on, failures
+            return True, (self.runner.fire(self._now(), ready) > 0) or went_on, failures
 
     def _check(self) -> None:
         if self.completeness is not None:

@@ -97,33 +97,37 @@ class Engine:
 
         Returns how many events it was: 0 at the head, or where another engine is at them.
         """
-        return self._step(self.views if only is None else only) or 0
+        events, _ = self._step(self.views if only is None else only)
+        return events
 
     def catch_up(self, only: Sequence[View[Any]] | None = None, *, moved: Callable[[], None] = lambda: None) -> None:
         """Advances until there is nothing more, whether it is this engine or another that does it."""
-        while (events := self._step(self.views if only is None else only)) is not None:
+        more = True
+        while more:
+            events, more = self._step(self.views if only is None else only)
             if events:
                 moved()
-            else:
+            elif more:
                 time.sleep(ELSEWHERE_S)
 
-    def _step(self, views: Sequence[View[Any]]) -> int | None:
-        """One batch; None at the head, 0 if another engine is at it."""
+    def _step(self, views: Sequence[View[Any]]) -> tuple[int, bool]:
+        """One batch, and whether there may be more: with nothing folded, another engine is at it."""
         with reachable():
             positions = self._positions(views)
             if not positions:
-                return None
+                return 0, False
             start = min(positions.values())
             behind = [view for view in views if positions.get(view.name) == start]
             personal = self.log.codec.names([event for view in behind if view.personal for event in view.events])
             page = self.log.reader.page(start, self.batch, disclose=personal)
             if not page:
-                return None
+                return 0, False
             taken = [
                 self._take(pool, [view for view in behind if self.pool_of(view) is pool], start, page)
                 for pool in {id(self.pool_of(view)): self.pool_of(view) for view in behind}.values()
             ]
-            return len(page) if any(taken) else 0
+            whole = all(taken) and len(page) < self.batch and len(behind) == len(positions)
+            return len(page) if any(taken) else 0, not whole
 
     def follow(self, dsn: str, stop: Signal, *, moved: Callable[[], None] = lambda: None) -> None:
         """Keeps the views up to date until `stop`; comes back by itself when the database was away."""

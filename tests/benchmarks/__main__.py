@@ -3,6 +3,8 @@
 import sys
 from importlib import import_module
 
+from eventstore.garbage import collect_seldom
+
 MODULES = (
     "append",
     "bulk",
@@ -26,6 +28,7 @@ def main(names: list[str]) -> None:
     unknown = set(names) - set(MODULES)
     if unknown:
         sys.exit(f"There is no benchmark {', '.join(sorted(unknown))}. There are: {', '.join(MODULES)}.")
+    collect_seldom()  # as the command line does
     for name in names or MODULES:
         for figure in import_module(f"tests.benchmarks.{name}").run():
             print(figure, flush=True)

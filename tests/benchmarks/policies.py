@@ -41,6 +41,7 @@ IDLE_LOOKS = 200
 IDLE_LIMIT_MS = 10
 EVENTS_PER_S = 200
 WATCHED_S = 20
+SETTLED_AFTER_S = 2.0
 REACTION_LIMIT_MS = 50
 NOW = datetime(2026, 3, 3, 11, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -160,6 +161,17 @@ def waiting(log: Log, pool: ConnectionPool) -> Figure:
     )
 
 
+def settle(log: Log, pool: ConnectionPool) -> None:
+    """Waits until every policy has reacted to all there is, and nothing comes of that any more."""
+    before = -1
+    while before != (before := log.reader.head()):
+        time.sleep(SETTLED_AFTER_S)
+        query = "select min(position) from es.checkpoint where name like 'policy:%'"
+        with pool.connection() as db:
+            while (row := db.execute(query).fetchone()) is not None and row[0] < log.reader.head():
+                time.sleep(0.1)
+
+
 def reacting(dsn: str, log: Log, pool: ConnectionPool) -> Iterator[Figure]:
     """How long after an event its promise is in the log, at so many events a second, with every policy at work."""
     worker = hired(log, pool, list(POLICIES), lambda: datetime.now(UTC))
@@ -169,6 +181,7 @@ def reacting(dsn: str, log: Log, pool: ConnectionPool) -> Iterator[Figure]:
     customers = [derived("customer", n) for n in range(500)]
     for customer in customers:
         log.do(RegisterCustomer(customer_id=customer, name="Ana", email=f"{customer.hex}@shop.test"))
+    settle(log, pool)
     try:
         began = time.monotonic()
         cpu = time.process_time()

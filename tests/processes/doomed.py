@@ -24,6 +24,7 @@ from processes.delivery import Delivery
 from processes.policy import Policy
 from processes.runner import Runner, Step
 from processes.transports import Answer, MaildirTransport, Taken, Transport
+from processes.triggers import Stretch
 from projections import VIEWS
 from tests.conftest import KEK
 from tests.processes.shop import Shop
@@ -116,19 +117,19 @@ class Hasty:
     def __enter__(self) -> None:
         careful = Runner._react
 
-        def react(ours: Runner, db: Connection, policy: Policy[Any]) -> Step:
+        def react(ours: Runner, db: Connection, policy: Policy[Any], stretch: Stretch | None = None) -> Step:
             start, head = db.execute(
                 "select c.position, (select max(position) from es.event) from es.checkpoint c where c.name = %s",
                 [policy.actor],
             ).fetchone() or (0, 0)
             db.execute("update es.checkpoint set position = %s where name = %s", [head, policy.actor])
-            found, endless, _ = ours._triggers(db, policy, start, head)
-            decisions = ours._decide(db, policy, found, dict.fromkeys(endless, "LOOP"), head)
+            found, endless, _ = ours._triggers(db, policy, start, head, None)
+            decisions = ours._decide(db, policy, found, dict.fromkeys(endless, "LOOP"), head, None)
             points.reached("reaction: decided")
             if decisions.drafts:
                 with db.transaction():
                     decisions.append(db)
-            return careful(ours, db, policy)
+            return careful(ours, db, policy, stretch)
 
         Runner._react = react  # type: ignore[method-assign]
 

@@ -1,6 +1,6 @@
 """Completeness: a trigger without a row in the ledger is found, said and kept until it has one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from uuid import UUID
 
@@ -130,9 +130,9 @@ def test_the_worker_waits_for_the_ledger_and_goes_on_where_it_was(shop: Shop, mo
     asked: list[tuple[int, int]] = []
     looked = Completeness.missing
 
-    def missing(ours: Completeness, policy: Policy[object], start: int, end: int) -> Iterator[int]:
-        asked.append((start, end))
-        return looked(ours, policy, start, end)
+    def missing(ours: Completeness, reach: Sequence[tuple[Policy[object], int, int]]) -> list[tuple[str, int]]:
+        asked.extend((start, end) for _, start, end in reach)
+        return looked(ours, reach)
 
     monkeypatch.setattr(Completeness, "missing", missing)
     assert behind.go_on() == 0

@@ -106,7 +106,7 @@ def test_what_all_share_is_kept_from_one_batch_to_the_next(
         shop.order(shop.customer(), "2026-01-01 12:00")
     shop.worker.run()
     assert shares(shop) == [2, 2, 3]
-    assert begun == [1, 1]  # when it is made, for reacting and for firing
+    assert begun == []  # it is made when the worker begins, and never again
 
 
 def test_what_was_not_appended_is_forgotten(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,7 +126,7 @@ def test_what_was_not_appended_is_forgotten(house: House, tmp_path: Path, monkey
     shop.worker.run()
     [task] = [at.stream_id for event, at in shop.events() if isinstance(event, ActivityScheduled)]
     runner = shop.worker.runner
-    shared = runner.firing._shared.of(runner.lives["sharing-out"].policy)
+    shared = runner.firing.shared.of(runner.lives["sharing-out"].policy)
     assert shared is not None
     assert set(shared.known.tasks) == {task}
 

@@ -1,0 +1,394 @@
+"""What a worker reads, it reads once: for all that set its policies off, for all policies, and for all that is due."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from threading import current_thread
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from domain.follow_up import Action, ActionKind, FollowUpCompleted, FollowUpScheduled
+from domain.kernel import Command
+from domain.merging import MergeCustomers
+from domain.order import OrderPlaced
+from domain.staff import AddStaff, StaffAdded
+from eventstore.envelope import Recorded
+from eventstore.log import Log
+from eventstore.reader import Reader
+from processes import completeness, firing, points
+from processes.completeness import Completeness
+from processes.memories import Shared
+from processes.policy import Policy, cancel, done
+from processes.sharing import learn_together
+from projections.touchpoints.due import Due
+from tests.conftest import House
+from tests.processes.shop import Shop
+
+ACT = Action(kind=ActionKind.ACT)
+
+
+@dataclass
+class Staff:
+    """Who works here."""
+
+    ids: set[UUID] = field(default_factory=set)
+
+
+@dataclass
+class Known:
+    """Nothing but what all share, if anything."""
+
+    shared: Staff | None = None
+
+
+@dataclass
+class Counts:
+    """How many orders there were of a customer, and how many promises were kept."""
+
+    orders: int = 0
+    kept: int = 0
+
+
+def policy_named(name: str, *, sharing: bool = False) -> Policy[Known]:
+    """Promises something for each order, and keeps it at once."""
+    policy = Policy(name, version=1, memory=Known, shared=Staff if sharing else None)
+
+    @policy.trigger(OrderPlaced)
+    def promise(placed: OrderPlaced, at: Recorded, known: Known) -> Iterator[Command]:
+        yield policy.promise(at, "act", ACT, at.occurred_at)
+
+    @policy.due
+    def keep(due: Due, now: datetime, known: Known) -> Iterator[Command]:
+        yield done(due, "DONE")
+
+    if sharing:
+
+        @policy.learn(StaffAdded)
+        def hired(shared: Staff, event: StaffAdded, at: Recorded) -> None:
+            shared.ids.add(at.stream_id)
+
+    return policy
+
+
+def opened(house: House, tmp_path: Path, *policies: Policy[Any]) -> Shop:
+    return Shop(house.log, tmp_path / "mail", policies=policies)
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, owner: type, name: str) -> list[Any]:
+    """What a method is called with from now on."""
+    calls: list[Any] = []
+    method: Callable[..., Any] = getattr(owner, name)
+    monkeypatch.setattr(
+        owner, name, lambda ours, *args, **words: (calls.append((args, words)), method(ours, *args, **words))[1]
+    )
+    return calls
+
+
+def completed(shop: Shop) -> Counter[UUID]:
+    return Counter(at.stream_id for event, at in shop.events() if isinstance(event, FollowUpCompleted))
+
+
+# Reacting.
+
+
+@pytest.mark.parametrize("sharing", [False, True])
+def test_many_triggers_ask_the_log_no_more_often_than_few(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sharing: bool
+) -> None:
+    shop = opened(house, tmp_path, policy_named("busy", sharing=sharing))
+    asked = [counted(monkeypatch, Log, name) for name in ("done", "states")]
+    for orders in (2, 12):
+        for _ in range(orders):
+            shop.order(shop.customer(), "2026-01-01 12:00")
+        for calls in asked:
+            calls.clear()
+        [step] = shop.worker.runner.react_all()[0]
+        assert step.appended == orders
+        assert [len(calls) for calls in asked] == [1, 1]
+
+
+def test_what_was_guessed_wrong_is_asked_for_when_it_is_known(house: House, tmp_path: Path) -> None:
+    """What is promised for an order depends on what was promised for the one before it, which nobody could foresee."""
+    policy = Policy("queueing", version=1, memory=Known, shared=Staff)
+
+    @policy.learn(FollowUpScheduled)
+    def queued(shared: Staff, event: FollowUpScheduled, at: Recorded) -> None:
+        shared.ids.add(at.stream_id)
+
+    @policy.trigger(OrderPlaced)
+    def promise(placed: OrderPlaced, at: Recorded, known: Known) -> Iterator[Command]:
+        assert known.shared is not None
+        yield from cancel("NEXT", *sorted(known.shared.ids))
+        yield policy.promise(at, f"number-{len(known.shared.ids)}", ACT, at.occurred_at.replace(year=2027))
+
+    shop = opened(house, tmp_path, policy)
+    for _ in range(4):
+        shop.order(shop.customer(), "2026-01-01 12:00")
+    shop.worker.run()
+    rows = sorted((entry.step, entry.status) for entry in shop.ledger())
+    assert rows == [
+        ("number-0", "CANCELLED"),
+        ("number-1", "CANCELLED"),
+        ("number-2", "CANCELLED"),
+        ("number-3", "SCHEDULED"),
+    ]
+
+
+def test_what_is_new_is_read_once_for_all_policies(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = opened(house, tmp_path, *(policy_named(f"p{n}") for n in range(5)))
+    shop.order(shop.customer(), "2026-01-01 12:00")
+    pages = counted(monkeypatch, Reader, "page")
+    steps, failures = shop.worker.runner.react_all()
+    assert [step.appended for step in steps] == [1] * 5
+    assert not failures
+    assert sum(OrderPlaced.stored_as in words["types"] for _, words in pages) == 1
+
+
+def test_one_that_reacts_after_another_worker_did_reads_for_itself(house: House, tmp_path: Path) -> None:
+    shop = opened(house, tmp_path, policy_named("a"), policy_named("b"))
+    other = shop.hire()
+    shop.order(shop.customer(), "2026-01-01 12:00")
+    concerned, _, stretch = shop.worker.runner._look(shop.worker.runner.policies)
+    assert concerned == {"a", "b"}
+    assert stretch is not None
+    first, second = shop.worker.runner.policies
+    other.runner.react(first)
+    shop.order(shop.customer(), "2026-01-01 12:00")
+    assert (
+        shop.worker.runner.react(first, stretch).triggers == 1
+    )  # the new one: where it stood when it was looked counts no more
+    assert shop.worker.runner.react(second, stretch).triggers == 1
+    shop.worker.run()
+    assert len(shop.ledger()) == 4
+    assert set(completed(shop).values()) == {1}
+
+
+def test_who_became_somebody_else_only_later_is_known_as_before(house: House, tmp_path: Path) -> None:
+    """The merging stands after the last trigger, in what is read for it."""
+    policy = Policy("counting", version=1, memory=Counts)
+
+    @policy.remember(OrderPlaced)
+    def bought(known: Counts, event: OrderPlaced, at: Recorded) -> None:
+        known.orders += 1
+
+    @policy.trigger(OrderPlaced)
+    def promise(placed: OrderPlaced, at: Recorded, known: Counts) -> Iterator[Command]:
+        yield policy.promise(at, f"order-{known.orders}", ACT, at.occurred_at.replace(year=2027))
+
+    shop = opened(house, tmp_path, policy)
+    one, other = shop.customer(), shop.customer()
+    shop.order(one, "2026-01-01 12:00")
+    shop.worker.run()
+    shop.order(other, "2026-01-01 12:00")
+    shop.do(MergeCustomers(customer_id=other, survivor_id=one))
+    shop.worker.run()
+    shop.order(other, "2026-01-01 12:00")
+    shop.worker.run()
+    assert [entry.step for entry in sorted(shop.ledger(), key=lambda entry: entry.trigger_position)] == [
+        "order-1", "order-1", "order-3",
+    ]  # fmt: skip
+
+
+# What is shared.
+
+
+def test_what_policies_share_is_read_in_one_pass_when_a_worker_begins(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policies = [policy_named(f"p{n}", sharing=True) for n in range(4)]
+    shop = opened(house, tmp_path, *policies)
+    for n in range(3):
+        shop.do(AddStaff(staff_id=UUID(int=n + 1), name=f"S{n}", email=f"s{n}@shop.test"))
+    shop.worker.run()
+    worker = shop.hire()
+    pages = counted(monkeypatch, Reader, "page")
+    worker.step()
+    assert sum(words["types"] == [StaffAdded.stored_as] for _, words in pages if words.get("types")) == 1
+    for runner in (worker.runner, worker.runner.firing):
+        sharing = runner._shared if runner is worker.runner else worker.runner.firing.shared
+        for policy in policies:
+            shared = sharing.of(policy)
+            assert shared is not None
+            assert shared.known.ids == {UUID(int=1), UUID(int=2), UUID(int=3)}
+
+
+def test_each_has_learnt_up_to_where_it_stands_and_goes_on_from_there(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = opened(house, tmp_path)
+    for n in range(5):
+        shop.do(AddStaff(staff_id=UUID(int=n + 1), name=f"S{n}", email=f"s{n}@shop.test"))
+    policy = policy_named("one", sharing=True)
+    positions = [at.position for event, at in shop.events() if isinstance(event, StaffAdded)]
+    monkeypatch.setattr("processes.sharing.PAGE_EVENTS", 2)
+    early, late = (Shared(policy, shop.log.reader) for _ in range(2))
+    learn_together(shop.log.reader, [(early, positions[1]), (late, positions[3]), (None, positions[4])])
+    assert [len(each.known.ids) for each in (early, late)] == [2, 4]
+    assert [len(each.at(positions[4]).ids) for each in (early, late)] == [5, 5]
+
+
+def test_one_that_cannot_learn_is_no_reason_for_the_others_not_to(house: House, tmp_path: Path) -> None:
+    broken, sound = policy_named("broken", sharing=True), policy_named("sound", sharing=True)
+
+    def fail(shared: Staff, event: StaffAdded, at: Recorded) -> None:
+        raise RuntimeError("it cannot")
+
+    broken.learning[StaffAdded] = fail
+    shop = opened(house, tmp_path)
+    shop.do(AddStaff(staff_id=UUID(int=1), name="S", email="s@shop.test"))
+    shop = Shop(house.log, tmp_path / "mail", policies=[])
+    shop.policies = (broken, sound)
+    worker = shop.hire()
+    worker.runner.activate(shop.now)
+    shop.order(shop.customer(), "2026-01-01 12:00")
+    steps, failures = worker.runner.react_all()
+    assert [str(each) for each in failures] == ["it cannot"]
+    assert [(step.policy, step.appended) for step in steps if step.appended] == [("sound", 1)]
+
+
+def test_what_is_shared_is_not_read_anew_because_of_a_decision_that_taught_nothing(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = policy_named("patient", sharing=True)
+    shop = opened(house, tmp_path, policy)
+    shop.do(AddStaff(staff_id=UUID(int=1), name="S", email="s@shop.test"))
+    shop.order(shop.customer(), "2026-01-01 12:00")
+    shop.worker.runner.react_all()
+    interruptions = iter([1])
+
+    def reached(here: str) -> None:
+        if here == "firing: decided":
+            for _ in interruptions:  # somebody is faster
+                [entry] = shop.ledger()
+                for command in cancel("BY_HAND", entry.follow_up_id):
+                    shop.do(command)
+
+    begun = counted(monkeypatch, Shared, "forget")
+    monkeypatch.setattr(points, "reached", reached)
+    shop.worker.run()
+    assert not completed(shop)
+    assert begun == []
+
+
+# What is due.
+
+
+def test_what_was_decided_about_a_customer_is_known_to_the_next_decision_of_the_batch(
+    house: House, tmp_path: Path
+) -> None:
+    policy = Policy("numbering", version=1, memory=Counts)
+
+    @policy.remember(FollowUpCompleted)
+    def kept(known: Counts, event: FollowUpCompleted, at: Recorded) -> None:
+        known.kept += 1
+
+    @policy.trigger(OrderPlaced)
+    def promise(placed: OrderPlaced, at: Recorded, known: Counts) -> Iterator[Command]:
+        yield policy.promise(at, "number", ACT, at.occurred_at)
+
+    @policy.due
+    def keep(due: Due, now: datetime, known: Counts) -> Iterator[Command]:
+        yield done(due, f"NUMBER_{known.kept}")
+
+    shop = opened(house, tmp_path, policy)
+    one, other = shop.customer(), shop.customer()
+    for customer in (one, other, one, one):
+        shop.order(customer, "2026-01-01 12:00")
+    shop.worker.run()
+    outcomes = sorted(event.outcome for event, _ in shop.events() if isinstance(event, FollowUpCompleted))
+    assert outcomes == ["NUMBER_0", "NUMBER_0", "NUMBER_1", "NUMBER_2"]
+
+
+def test_of_many_that_are_due_two_hands_keep_each_once(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(firing, "FOLLOW_UPS_PER_BATCH", 3)
+    shop = opened(house, tmp_path, policy_named("acting"))
+    customers = [shop.customer() for _ in range(20)]
+    for customer in [*customers, *customers]:
+        shop.order(customer, "2026-01-01 12:00")
+    shop.worker.runner.react_all()
+    hands: Counter[str] = Counter()
+
+    def reached(here: str) -> None:
+        if here == "firing: committed, not flushed":
+            hands[current_thread().name] += 1
+
+    monkeypatch.setattr(points, "reached", reached)
+    assert shop.worker.runner.fire(shop.now) == 40
+    assert len(completed(shop)) == 40
+    assert set(completed(shop).values()) == {1}
+    assert len([name for name in hands if name.startswith("firing")]) == 2
+
+
+def test_what_is_shared_is_for_one_hand_alone(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(firing, "FOLLOW_UPS_PER_BATCH", 2)
+    shop = opened(house, tmp_path, policy_named("sharing", sharing=True))
+    for _ in range(9):
+        shop.order(shop.customer(), "2026-01-01 12:00")
+    shop.worker.runner.react_all()
+    hands: set[str] = set()
+
+    def reached(here: str) -> None:
+        if here == "firing: committed, not flushed":
+            hands.add(current_thread().name)
+
+    monkeypatch.setattr(points, "reached", reached)
+    assert shop.worker.runner.fire(shop.now) == 9
+    assert hands == {current_thread().name}
+
+
+def test_a_failure_of_one_hand_is_told_and_nothing_is_lost(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(firing, "FOLLOW_UPS_PER_BATCH", 2)
+    shop = opened(house, tmp_path, policy_named("acting"))
+    for _ in range(12):
+        shop.order(shop.customer(), "2026-01-01 12:00")
+    shop.worker.runner.react_all()
+
+    def reached(here: str) -> None:
+        if here == "firing: decided" and current_thread().name.startswith("firing"):
+            raise RuntimeError("a hand slipped")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(points, "reached", reached)
+        with pytest.raises(RuntimeError, match="a hand slipped"):
+            shop.worker.runner.fire(shop.now)
+    shop.worker.run()
+    assert len(completed(shop)) == 12
+    assert set(completed(shop).values()) == {1}
+
+
+# Whether each trigger has its row.
+
+
+def test_it_is_looked_once_for_all_policies_whether_rows_are_missing(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policies = [policy_named(f"p{n}") for n in range(5)]
+    shop = opened(house, tmp_path, *policies)
+    for _ in range(3):
+        shop.order(shop.customer(), "2026-01-01 12:00")
+    shop.worker.runner.react_all()
+    shop.engine.catch_up()
+    lost = [entry for entry in shop.ledger() if entry.policy in ("p1", "p3")]
+    with shop.log.pool.connection() as db:
+        db.execute("delete from views.follow_ups where policy = any(%s)", [["p1", "p3"]])
+    monkeypatch.setattr(completeness, "EVENTS_PER_CHECK", 4)
+    looks = Completeness(shop.log, shop.engine, policies)
+    found = looked = 0
+    while (pages := counted(monkeypatch, Reader, "page")) is not None and looked < 10:
+        found += looks.go_on()
+        assert sum(OrderPlaced.stored_as in words["types"] for _, words in pages) <= 1
+        looked += 1
+    assert found == 6
+    assert {(gap.policy, gap.position) for gap in completeness.gaps(shop.log)} == {
+        (entry.policy, entry.trigger_position) for entry in lost
+    }
