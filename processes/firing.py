@@ -64,13 +64,14 @@ class Firing:
     def fire(self, now: datetime, only: Collection[str] | None = None) -> int:
         """Decides about every follow-up that is due, until none is left; returns how many events that came to.
 
-        `only` names the policies that may decide: those that have reacted to all there is. If there are many, several
-        hands are at it, each for customers of its own: while one waits for the database, another one decides.
+        `only` names the policies that may decide: those that have reacted to all there is. If there are many, and none
+        of a policy whose memories share something, two hands are at it, each for customers of its own: while one waits
+        for the database, the other one decides. About each customer it is decided in the order of the due times.
         """
         appended, hand = 0, Hand()
         while (batch := self._next(now, only, hand)) is not None:
             appended += batch.appended
-            if batch.claimed == FOLLOW_UPS_PER_BATCH:
+            if batch.claimed == FOLLOW_UPS_PER_BATCH and not self._is_due(now, self._at_work(only, sharing=True)):
                 with ThreadPoolExecutor(HANDS, "firing") as pool:
                     hands = [Hand(number, HANDS) for number in range(HANDS)]
                     appended += sum(pool.map(lambda each: self._all_of(now, only, each), hands))
@@ -93,8 +94,8 @@ class Firing:
                 with self._writing:
                     self.engine.catch_up([due.view])
                 self.lives.refresh()
-                names = self._at_work(only, hand)
-                if not names or not self._is_due(now):
+                names = self._at_work(only) if hand.of == 1 else self._at_work(only, sharing=False)
+                if not self._is_due(now, names):
                     return None
                 self._count(now, names)
                 try:
@@ -107,16 +108,21 @@ class Firing:
             return hand.went_on(batch) if batch.claimed else None
         return None
 
-    def _at_work(self, only: Collection[str] | None, hand: "Hand") -> list[str]:
-        """Which policies keep their promises now. Those whose memories share something are not for several hands."""
-        names = [name for name in self.lives.named(PolicyStatus.ACTIVE) if only is None or name in only]
-        return names if hand.of == 1 else [name for name in names if self.lives[name].policy.shared is None]
+    def _at_work(self, only: Collection[str] | None, *, sharing: bool | None = None) -> list[str]:
+        """Which policies keep their promises now: all, or those whose memories share something, or those that do not."""
+        return [
+            name
+            for name in self.lives.named(PolicyStatus.ACTIVE)
+            if (only is None or name in only) and sharing in (None, self.lives[name].policy.shared is not None)
+        ]
 
-    def _is_due(self, now: datetime) -> bool:
-        """Whether anything at all is due."""
-        query = sql.SQL("select exists (select from {} where status = 'SCHEDULED' and due_at <= %s)")
+    def _is_due(self, now: datetime, names: Sequence[str]) -> bool:
+        """Whether anything at all is due of these policies."""
+        query = sql.SQL(
+            "select exists (select from {} where status = 'SCHEDULED' and due_at <= %s and policy = any(%s))"
+        ).format(self._sheet.identifier)
         with self.log.pool.connection() as db:
-            row = db.execute(query.format(self._sheet.identifier), [now]).fetchone()
+            row = db.execute(query, [now, list(names)]).fetchone()
         return row is not None and bool(row[0])
 
     def _fire(self, db: Connection, now: datetime, names: Sequence[str], hand: "Hand") -> "Batch":

@@ -327,21 +327,25 @@ def test_of_many_that_are_due_two_hands_keep_each_once(
     assert len([name for name in hands if name.startswith("firing")]) == 2
 
 
-def test_what_is_shared_is_for_one_hand_alone(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_as_long_as_something_is_due_of_a_policy_that_shares_there_is_one_hand_and_one_order(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(firing, "FOLLOW_UPS_PER_BATCH", 2)
-    shop = opened(house, tmp_path, policy_named("sharing", sharing=True))
-    for _ in range(9):
+    shop = opened(house, tmp_path, policy_named("alone"), policy_named("sharing", sharing=True))
+    for _ in range(5):
         shop.order(shop.customer(), "2026-01-01 12:00")
     shop.worker.runner.react_all()
-    hands: set[str] = set()
+    hands: list[str] = []
 
     def reached(here: str) -> None:
         if here == "firing: committed, not flushed":
-            hands.add(current_thread().name)
+            hands.append(current_thread().name)
 
     monkeypatch.setattr(points, "reached", reached)
-    assert shop.worker.runner.fire(shop.now) == 9
-    assert hands == {current_thread().name}
+    assert shop.worker.runner.fire(shop.now) == 10
+    assert hands == [current_thread().name] * 5
+    kept = [(at.because, at.actor) for event, at in shop.events() if isinstance(event, FollowUpCompleted)]
+    assert [because for because, _ in kept] == sorted(because for because, _ in kept)
 
 
 def test_a_failure_of_one_hand_is_told_and_nothing_is_lost(
