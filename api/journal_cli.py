@@ -7,6 +7,7 @@ from uuid import UUID
 
 import orjson
 import typer
+from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
@@ -21,6 +22,8 @@ from eventstore.journal import MAX_CHAIN_DEPTH, Chain, Journal, Link, Node, Sear
 SHOWN = 20
 LATE = timedelta(days=1)
 """From how much later on it is said when something was recorded."""
+MAX_WIDTH = 400
+"""Columns of a line that goes to no terminal."""
 WIDE = 140
 """Columns of a terminal on which there is room for what an event means."""
 LINKS = {None: "", Link.CAUSED: "", Link.KEPT: "as promised: ", Link.CONTINUED: "then: "}
@@ -101,7 +104,8 @@ def why(
     if json:
         show({"older": chain.older, "causes": [_plain(node) for node in chain.causes], "event": _plain(chain.event)})
     else:
-        console.print(drawn(chain), soft_wrap=True)
+        wide = console if console.is_terminal else Console(width=MAX_WIDTH, highlight=False)
+        wide.print(drawn(chain))
 
 
 def drawn(chain: Chain) -> Tree:

@@ -15,6 +15,7 @@ MODULES = (
     "keys",
     "sealing",
     "evidence",
+    "journal",
     "erasure",
 )
 
