@@ -38,7 +38,7 @@ from eventstore.sealing.sealer import Elsewhere
 from processes.certificates import certificate, digest_of
 from processes.clock import wall_clock
 from processes.erasing import Eraser
-from processes.erasure_ledger import LedgerError, apply_again, settle_terms
+from processes.erasure_ledger import LedgerError, apply_again
 from processes.scrubbing import scrub_all
 from projections.customers import erasures as view
 from projections.customers.erasures import ErasureEntry
@@ -157,8 +157,11 @@ def erase(
             )
         if _state(opened, id).certificate is None:
             _do(opened, DecideErasureBlock(erasure_id=id, until=wall_clock(), legal_basis=legal_basis))
+        eraser.look_again()
         _run(opened, id, eraser)
         _tell(opened, id, as_json)
+        if _state(opened, id).certificate is None:
+            fail("It is not at its end yet: something is held, or waits for the sealer. bitacora work goes on with it.")
 
 
 @app.command("status")
@@ -211,7 +214,7 @@ def certify(which: Which) -> None:
         found = opened.log.reader.stream(id)
         completed = next(((event, at) for event, at in found if isinstance(event, ErasureCompleted)), None)
         if completed is None:
-            fail(f"This request is {_state(opened, id).status or 'unknown'}: there is no certificate yet.")
+            fail(f"This request is {(_state(opened, id).status or 'unknown').lower()}: there is no certificate yet.")
         event, at = completed
         said = certificate(id, found, event.checks)
         if digest_of(said) != event.certificate:
@@ -233,8 +236,6 @@ def reapply(as_json: Json = False) -> None:
         try:
             asked = apply_again(opened.log, eraser.ledger, wall_clock())
             known = len(eraser.ledger.entries())
-            _run(opened, None, eraser)
-            settle_terms(opened.log, eraser.ledger, wall_clock())
         except LedgerError as error:
             fail(str(error))
         _run(opened, None, eraser)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
+from domain.blanks import must_be_fillable
 from domain.consent import Purpose
 from domain.kernel import Refused, Text
 from domain.predicate import FieldKind, Predicate, TestOperator, must_be_predicate, tests_of
@@ -83,7 +84,12 @@ class Delay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
-    """A message in a language: its subject and its text, as they are."""
+    """A message in a language: its subject and its text.
+
+    {{customer.tier}} is what is known of the customer then (a fact that conditions may ask, or the name), and
+    {{event.total.base}} what the event told, {{event.number|of yours}} with what is said if nobody knows; without that,
+    the message is not sent then.
+    """
 
     language: str
     subject: str
@@ -202,6 +208,10 @@ def must_make_sense(rules: Rules, built_in: bool) -> None:
         must_be_predicate(rules.conditions, "conditions", FACTS)
     must_delay(rules.delay, "delay", built_in)
     must_be_doable(rules.action, built_in)
+    events = [what_is_told(event) for each in rules.triggers if (event := event_called(each.event)) is not None]
+    for words in rules.action.words:
+        for text in (words.subject, words.text):
+            must_be_fillable(text, FACTS, events, "action.words")
     if rules.action.kind is RuleActionKind.OTHER and rules.note is None:
         raise Refused("Say here what is done.", "note")
     purpose = Purpose.SURVEY if rules.action.kind is RuleActionKind.SEND_SURVEY else rules.action.purpose

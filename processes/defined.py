@@ -1,29 +1,47 @@
 """Defined policies: what somebody wrote down as rules becomes a policy like those that are written as code."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from domain import survey as surveys
 from domain.activity import ActivityKind
+from domain.blanks import CUSTOMER, NAME, Blank, blanks_in
 from domain.consent import Purpose
-from domain.follow_up import Action, ActionKind, CancelFollowUp, FollowUpStatus
-from domain.invitation import SendInvitation
+from domain.follow_up import (
+    Action,
+    ActionKind,
+    CancelFollowUp,
+    DispatchFollowUp,
+    FollowUpStatus,
+    PostponeFollowUp,
+)
+from domain.invitation import RemindInvitation, SendInvitation
 from domain.kernel import Command, Event, derived
 from domain.policy import PolicyDefined
 from domain.predicate import fields_of, holds
-from domain.rules import DelayUnit, Occurrence, RuleAction, RuleActionKind, Rules, TaskFor
-from domain.survey import SurveyPublished, SurveyRetired, survey_id
+from domain.rules import DelayUnit, Occurrence, RuleAction, RuleActionKind, Rules, TaskFor, Words
+from domain.survey import survey_id
 from domain.told import event_called, told_by
 from domain.values import Channel
 from eventstore.codec import Codec
 from eventstore.envelope import Recorded
+from processes.blank_filling import filled, unknown_in
 from processes.company import learns_company
-from processes.contact import LANGUAGES, ON_ITS_WAY, OTHER_LANGUAGE, keep, remembers, unreached
+from processes.contact import (
+    LANGUAGES,
+    ON_ITS_WAY,
+    OTHER_LANGUAGE,
+    TOO_LATE_AFTER,
+    grounds,
+    keep,
+    remembers,
+    unreached,
+)
 from processes.customer_facts import besides, facts_of, remembers_facts
 from processes.defined_memory import Around, Known, Seen, concerns, later, seen
+from processes.defined_survey import ANSWERS, ended_as, expire, first_position, follow_invitation, remembers_survey
 from processes.office import learns_office
 from processes.owners import task
 from processes.policy import Letter, Policy, cancel, done, occasion
@@ -35,9 +53,13 @@ CONDITIONS = "CONDITIONS"
 CAPPED = "CAPPED"
 NO_CUSTOMER = "NO_CUSTOMER"
 NO_SURVEY = "NO_SURVEY"
+NO_VALUE = "NO_VALUE"
+"""Why a message is not sent: it would have to say what nobody knows."""
 RESERVED = frozenset({"company", "name", "link", "decline", "scores"})
 """What templates are given by whoever sends, so that no event can put something else in its place."""
 OPEN = frozenset({FollowUpStatus.SCHEDULED, FollowUpStatus.DISPATCHED})
+AFTERWARDS = frozenset({ActionKind.REMIND_SURVEY, ActionKind.EXPIRE_SURVEY})
+"""What comes of a survey, and is none of its own."""
 SENDS = frozenset({RuleActionKind.SEND_MESSAGE, RuleActionKind.SEND_SURVEY})
 ACTIVITIES: Mapping[RuleActionKind, ActivityKind] = {
     RuleActionKind.CREATE_TASK: ActivityKind.TASK,
@@ -62,6 +84,8 @@ class Defined(Policy[Known]):
         """What is asked for because of an event, which may both take promises back and be a trigger."""
         if occurs(self.cancelling.get(type(event), ()), event):
             yield from take_back(self, seen(event, at), known)
+        if _rules(self).action.kind is RuleActionKind.SEND_SURVEY:
+            yield from follow_invitation(self, event, at, known)
         yield from super().react(event, at, known)
 
 
@@ -89,7 +113,8 @@ def interpret(defined: PolicyDefined, codec: Codec) -> Defined:
         learns_company(policy)
     for event, occurrences in triggers.items():
         policy.trigger(event, when=_when(occurrences))(lambda event, at, known: promise(policy, at, known))
-    policy.on(*(event for event in cancelling if event not in triggers))(lambda event, at, known: iter(()))
+    besides_triggers = {*cancelling, *(ANSWERS if rules.action.kind is RuleActionKind.SEND_SURVEY else ())}
+    policy.on(*(besides_triggers - triggers.keys()))(lambda event, at, known: iter(()))
     policy.due(lambda due, now, known: keep_promise(policy, due, now, known))
     if rules.action.kind in SENDS:
         policy.unless(lambda due, now, known: objection(due, now, known))
@@ -101,13 +126,12 @@ def _remembers(policy: Defined, rules: Rules) -> None:
     remembers(policy)
     asked = frozenset[str]() if rules.conditions is None else fields_of(rules.conditions)
     owned = {"account_manager"} if rules.action.kind in ACTIVITIES else set()
-    remembers_facts(policy, asked | owned)
+    said = {
+        each.name for words in rules.action.words for text in (words.subject, words.text) for each in blanks_in(text)
+    }
+    remembers_facts(policy, asked | owned | said)
     if rules.action.survey is not None:
-        besides(policy, (SurveyPublished, SurveyRetired), _note_survey)
-
-
-def _note_survey(known: Known, event: SurveyPublished | SurveyRetired, at: Recorded) -> None:
-    known.survey = surveys.evolve(known.survey, event)
+        remembers_survey(policy)
 
 
 def _note_trigger(triggers: Mapping[type[Event], list[Occurrence]]) -> Any:
@@ -199,18 +223,62 @@ def keep_promise(policy: Defined, due: Due, now: datetime, known: Known) -> Iter
     """Does what was promised, unless something speaks against it by now."""
     rules = _rules(policy)
     reason = no_longer(due, known)
-    if reason is not None:
+    if due.action is ActionKind.EXPIRE_SURVEY:
+        yield from expire(due, known)
+    elif reason is not None:
         yield from cancel(reason, due.follow_up_id)
+    elif due.action is ActionKind.REMIND_SURVEY:
+        yield from remind(policy, due, now, known)
     elif rules.conditions is not None and not holds(rules.conditions, facts_of(known.facts, known.contact, now), now):
         yield policy.suppress(due, CONDITIONS)
     elif is_capped(policy, due, now, known):
         yield policy.suppress(due, CAPPED)
     elif rules.action.kind is RuleActionKind.SEND_SURVEY and (known.survey.retired or not known.survey.version):
         yield policy.suppress(due, NO_SURVEY)
+    elif lacks(policy, due, now, known):
+        yield policy.suppress(due, NO_VALUE)
     elif rules.action.kind in SENDS:
         yield from keep(policy, due, now, known.contact, None, quiet=rules.delay.quiet_hours)
     else:
         yield from act(policy, due, now, known)
+
+
+def remind(policy: Defined, due: Due, now: datetime, known: Known) -> Iterator[Command]:
+    """Asks once more; that is not to ask anew, so it counts against no cap."""
+    assert due.due_at is not None
+    if now - due.due_at > TOO_LATE_AFTER:
+        yield policy.suppress(due, "TOO_LATE")
+    elif reason := unreached(now, known.contact, due.purpose, Channel.EMAIL):
+        yield policy.suppress(due, reason)
+    elif (later := known.contact.calendar.allowed(now)) > now:
+        yield PostponeFollowUp(follow_up_id=due.follow_up_id, due_at=later, reason="QUIET_HOURS")
+    else:
+        basis, relied_on = grounds(known.contact, Purpose.SURVEY, Channel.EMAIL, due.trigger_position)
+        yield DispatchFollowUp(follow_up_id=due.follow_up_id, basis=basis, relied_on=relied_on)
+
+
+def lacks(policy: Defined, due: Due, now: datetime, known: Known) -> bool:
+    """Whether the message would have to say what nobody knows."""
+    if (chosen := chosen_words(_rules(policy).action, known)) is None:
+        return False
+    knows = knowing(due, now, known)
+    return any(True for text in (chosen.subject, chosen.text) for _ in unknown_in(text, knows))
+
+
+def chosen_words(action: RuleAction, known: Known) -> Words | None:
+    """The words in the customer's language, or else the first that there are."""
+    if not action.words:
+        return None
+    words = {each.language.partition("-")[0]: each for each in reversed(action.words)}
+    return words.get(known.contact.written_in, action.words[0])
+
+
+def knowing(due: Due, now: datetime, known: Known) -> Callable[[Blank], object]:
+    """What is known for a blank: of the customer by now, and of what set the policy off."""
+    trigger = known.triggers.get(due.trigger_position)
+    facts = {**facts_of(known.facts, known.contact, now), NAME: known.contact.name}
+    told = {} if trigger is None else trigger.told
+    return lambda asked: facts.get(asked.name) if asked.source == CUSTOMER else told.get(asked.name)
 
 
 def act(policy: Defined, due: Due, now: datetime, known: Known) -> Iterator[Command]:
@@ -238,7 +306,9 @@ def whose(action: RuleAction, known: Known) -> UUID | None:
 
 def no_longer(due: Due, known: Known) -> str | None:
     """What happened since that takes the promise back, as a code."""
-    trigger = known.triggers.get(due.trigger_position)
+    if (ended := ended_as(due, known)) is not None:
+        return ended
+    trigger = known.triggers.get(first_position(due, known))
     if trigger is None:
         return None
     found = (each for each in known.cancels if each.position > trigger.position and concerns(trigger, each))
@@ -256,7 +326,7 @@ def is_capped(policy: Defined, due: Due, now: datetime, known: Known) -> bool:
     when = [
         moment
         for id, each in known.contact.promises.items()
-        if id != due.follow_up_id and each.policy == policy.name
+        if id != due.follow_up_id and each.policy == policy.name and each.action.kind not in AFTERWARDS
         if (moment := each.dispatched_at if each.status in ON_ITS_WAY else each.done_at) is not None
     ]
     caps = _rules(policy).caps
@@ -276,16 +346,19 @@ def write(policy: Defined, due: Due, known: Known) -> Letter:
     }
     language, then = contact.written_in, tuple[Command, ...]()
     template = due.template or "message"
-    if rules.action.words:
-        words = {each.language.partition("-")[0]: each for each in reversed(rules.action.words)}
-        chosen = words.get(language, rules.action.words[0])
+    if (chosen := chosen_words(rules.action, known)) is not None:
+        assert due.due_at is not None
         language = chosen.language.partition("-")[0]
         language = language if language in LANGUAGES else OTHER_LANGUAGE
-        values |= {"subject": chosen.subject, "text": chosen.text}
-    if due.invitation_id is not None and due.customer_id is not None:
+        knows = knowing(due, due.due_at, known)
+        texts = {"subject": chosen.subject, "text": chosen.text}
+        values |= {name: filled(text, language, contact.calendar, knows) for name, text in texts.items()}
+    if due.action is ActionKind.REMIND_SURVEY and due.invitation_id is not None:
+        template, then = "questions_reminder", (RemindInvitation(invitation_id=due.invitation_id),)
+        values |= {"scores": "", "title": title_of(known, language)}
+    elif due.invitation_id is not None and due.customer_id is not None:
         template = "questions"
-        values["scores"] = ""
-        values["title"] = known.survey.title.get(language) or next(iter(known.survey.title.values()), "")
+        values |= {"scores": "", "title": title_of(known, language)}
         invite = SendInvitation(
             invitation_id=due.invitation_id,
             customer_id=due.customer_id,
@@ -307,6 +380,11 @@ def write(policy: Defined, due: Due, known: Known) -> Letter:
         values=values,
         then=then,
     )
+
+
+def title_of(known: Known, language: str) -> str:
+    """What the survey is called in a language, or else in the first that there is."""
+    return known.survey.title.get(language) or next(iter(known.survey.title.values()), "")
 
 
 def occurs(occurrences: list[Occurrence] | tuple[Occurrence, ...], event: Event) -> bool:

@@ -16,6 +16,7 @@ from processes.contact import Contact
 from processes.customer_facts import Facts
 from processes.office import Office
 from processes.policy import occasion
+from processes.survey_memory import Invited
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Known:
     triggers: dict[int, Seen] = field(default_factory=dict)
     cancels: list[Seen] = field(default_factory=list)
     survey: surveys.Survey = field(default_factory=surveys.Survey)
+    invitations: dict[UUID, Invited] = field(default_factory=dict)
 
 
 def later(delay: Delay, moment: datetime, known: Known) -> datetime:

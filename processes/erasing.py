@@ -150,12 +150,22 @@ class Eraser:
             if state.status is ErasureStatus.VERIFIED:
                 went_on |= self._tried(id, lambda: self._block(id, state, now)) is not None  # noqa: B023  # called at once
         purging = [id for id, state in standing.items() if state.status is ErasureStatus.BLOCKED]
-        if purging:
-            went_on |= self._tried(purging[0], lambda: self._purge(purging, now)) is not None
+        if purging and not self._together(purging, now):
+            for id in purging:
+                went_on |= self._tried(id, lambda: self._purge([id], now)) is not None  # noqa: B023  # called at once
+        else:
+            went_on |= bool(purging)
         for id, state in standing.items():
             if state.status in (ErasureStatus.PURGED, ErasureStatus.DESTROYING):
                 went_on |= self._tried(id, lambda: self._destroy(id, state, now)) is not None  # noqa: B023  # called at once
         return went_on
+
+    def _together(self, ids: Sequence[UUID], now: datetime) -> bool:
+        """Whether all of them could be purged in one go."""
+        try:
+            return self._purge(ids, now)
+        except (Waits, Behind, Refused):
+            return False
 
     def _tried(self, id: UUID, do: Callable[[], T]) -> T | None:
         """What came of it; None if it cannot go on now. One that cannot holds up no other one."""
@@ -192,11 +202,12 @@ class Eraser:
                 )
             words = words_of(self.log, customers)
             remove(self.papers.posted((), words))
+            before = self.ledger.entries().get(id)  # who was blocked before a backup was restored is blocked as before
             asked = BlockSubject(
                 erasure_id=id,
                 subjects=(*customers, *sorted(quoting(self.log, words))),
-                until=now + BLOCK_TERM,
-                legal_basis=BLOCK_BASIS,
+                until=now + BLOCK_TERM if before is None else before.until,
+                legal_basis=BLOCK_BASIS if before is None else before.legal_basis,
             )
             try:
                 self._record(id, "block", asked, now, known=head)

@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 
 from domain import erasure
-from domain.erasure import DecideErasureBlock, RequestErasure, VerifyErasureIdentity
+from domain.erasure import RequestErasure, VerifyErasureIdentity
 from domain.erasure_events import ErasureBasis, ErasureKind, ErasureStatus
 from domain.kernel import Refused, derived
 from eventstore.envelope import Request
@@ -101,15 +101,6 @@ def apply_again(log: Log, ledger: Ledger, now: datetime) -> list[UUID]:
         log.do(verify, _by_ledger(entry, "verify", now))
         asked.append(entry.erasure_id)
     return asked
-
-
-def settle_terms(log: Log, ledger: Ledger, now: datetime) -> None:
-    """Says again until when who is blocked is blocked, where the ledger says another term."""
-    for entry in ledger.entries().values():
-        state, _ = log.state(erasure.decider, entry.erasure_id)
-        if state.subjects and (state.until, state.legal_basis) != (entry.until, entry.legal_basis):
-            asked = DecideErasureBlock(erasure_id=entry.erasure_id, until=entry.until, legal_basis=entry.legal_basis)
-            log.do(asked, _by_ledger(entry, f"term {entry.until}", now))
 
 
 def _by_ledger(entry: Entry, step: str, at: datetime) -> Request:

@@ -15,6 +15,7 @@ from api.schema.problems import away, camel_path
 from api.schema.scalars import Position, Ref
 from api.schema.shapes import REQUIRED, Argument, Shapes, answered, output, sentence_of
 from domain.case_sla import BreachSla, SetSlaTarget, WarnSla
+from domain.erasure import BlockSubject, CompleteErasure, RecordKeysDestroyed, RecordProjectionsPurged
 from domain.follow_up import (
     AttemptFollowUp,
     CompleteFollowUp,
@@ -59,6 +60,10 @@ INTERNAL: tuple[type[Command], ...] = (
     SetSlaTarget,
     WarnSla,
     BreachSla,
+    BlockSubject,
+    RecordProjectionsPurged,
+    RecordKeysDestroyed,
+    CompleteErasure,
 )
 """Commands that only our own processes give: said by anybody else they would be untrue."""
 

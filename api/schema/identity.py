@@ -20,6 +20,7 @@ from projections.customers import (
     consents,
     data_quality,
     entitlements,
+    erasures,
     profiles,
     relationships,
     suspicions,
@@ -64,6 +65,7 @@ NOUNS = (
     Noun(profiles.lifecycle_moves, "LifecycleMove", order=(Order("position", True),), fields=_whose),
     _versions(profiles.view, "CustomerProfileVersion"),
     Noun(relationships.view, "RelationshipEntry", order=(Order("established_at", True),), fields=_both),
+    Noun(erasures.view, "Erasure", order=(Order("deadline_at"),), fields=_whose),
     Noun(entitlements.view, "EntitlementEntry", order=(Order("ends_on"),), fields=_whose),
     Noun(suspicions.view, "Suspicion", order=(Order("score", True),), fields=_both),
     Noun(

@@ -4,8 +4,20 @@ import sys
 from importlib import import_module
 
 MODULES = (
-    "append", "bulk", "kpi", "views", "reading", "cube", "pipeline", "policies", "keys", "sealing", "evidence", "journal",
-)  # fmt: skip
+    "append",
+    "bulk",
+    "kpi",
+    "views",
+    "reading",
+    "cube",
+    "pipeline",
+    "policies",
+    "keys",
+    "sealing",
+    "evidence",
+    "journal",
+    "erasure",
+)
 
 
 def main(names: list[str]) -> None:

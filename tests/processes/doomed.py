@@ -123,7 +123,7 @@ class Hasty:
             ).fetchone() or (0, 0)
             db.execute("update es.checkpoint set position = %s where name = %s", [head, policy.actor])
             found, endless, _ = ours._triggers(db, policy, start, head)
-            decisions = ours._decide(db, policy, found, endless, head)
+            decisions = ours._decide(db, policy, found, dict.fromkeys(endless, "LOOP"), head)
             points.reached("reaction: decided")
             if decisions.drafts:
                 with db.transaction():

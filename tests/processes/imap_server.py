@@ -2,10 +2,12 @@
 
 import re
 import socketserver
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Thread
+from typing import Any
 
 UID_FETCH = re.compile(r"UID FETCH (\d+) \((RFC822\.SIZE|BODY\.PEEK\[\])\)", re.IGNORECASE)
 UID_STORE = re.compile(r"UID STORE (\d+) \+FLAGS\.SILENT \((.*)\)", re.IGNORECASE)
@@ -14,7 +16,10 @@ ARGUMENT = re.compile(r'"((?:[^"\\]|\\.)*)"|(\S+)')
 
 @dataclass
 class Box:
-    """The mails by their UIDs, and the flags of each. `says_no` are commands that are refused; `hangs_up_at` ends it all."""
+    """The mails by their UIDs, and the flags of each. `says_no` are commands that are refused; `hangs_up_at` ends it all.
+
+    With `tls` it offers STARTTLS, or speaks nothing else `from_the_start`; `in_the_clear` is what it was asked before.
+    """
 
     user: str = "crm@firm.test"
     password: str = 'p "w" !'
@@ -25,6 +30,9 @@ class Box:
     says_no: str = ""
     hangs_up_at: str = ""
     port: int = 0
+    tls: ssl.SSLContext | None = None
+    from_the_start: bool = False
+    in_the_clear: list[str] = field(default_factory=list)
 
     def deliver(self, *raws: bytes) -> None:
         for raw in raws:
@@ -41,11 +49,30 @@ class Conversation(socketserver.StreamRequestHandler):
 
     box: Box
     within = "nobody"
+    secret = False
+
+    def setup(self) -> None:
+        super().setup()
+        if self.box.from_the_start:
+            self.begin_tls()
+
+    def begin_tls(self) -> None:
+        assert self.box.tls is not None
+        self.request = self.box.tls.wrap_socket(self.request, server_side=True)
+        self.secret = True
+        super().setup()
+
+    def finish(self) -> None:
+        super().finish()
+        if self.secret:
+            self.request.close()
 
     def handle(self) -> None:
         self.say("* OK ready")
         while line := self.rfile.readline().decode().strip():
             tag, _, command = line.partition(" ")
+            if not self.secret:
+                self.box.in_the_clear.append(command)
             self.box.asked.append(command.partition(" ")[0] if not command.startswith("UID") else command[:10].strip())
             if self.box.hangs_up_at and command.upper().startswith(self.box.hangs_up_at):
                 return
@@ -53,6 +80,8 @@ class Conversation(socketserver.StreamRequestHandler):
                 self.say(f"{tag} NO not now")
             else:
                 self.say(f"{tag} {self.answer(command)}")
+                if command.upper() == "STARTTLS":
+                    self.begin_tls()
             if command.upper() == "LOGOUT":
                 return
 
@@ -61,7 +90,10 @@ class Conversation(socketserver.StreamRequestHandler):
         told = [(quoted or plain).replace('\\"', '"') for quoted, plain in ARGUMENT.findall(rest)]
         match word.upper():
             case "CAPABILITY":
-                self.say("* CAPABILITY IMAP4rev1")
+                offered = self.box.tls is not None and not self.secret
+                self.say(f"* CAPABILITY IMAP4rev1{' STARTTLS' if offered else ''}")
+            case "STARTTLS" if self.box.tls is not None and not self.secret:
+                return "OK begin"
             case "LOGIN":
                 if told != [self.box.user, self.box.password]:
                     return "NO [AUTHENTICATIONFAILED] who are you?"
@@ -100,12 +132,18 @@ class Conversation(socketserver.StreamRequestHandler):
         self.wfile.write(f"{line}\r\n".encode())
 
 
+class Server(socketserver.ThreadingTCPServer):
+    """Whoever does not trust it hangs up in the middle of a handshake, which is no fault of its own."""
+
+    def handle_error(self, request: object, client_address: object) -> None: ...
+
+
 @contextmanager
-def serving() -> Iterator[Box]:
+def serving(host: str = "127.0.0.1", **said: Any) -> Iterator[Box]:
     """A server on loopback, as long as it is needed."""
-    box = Box()
+    box = Box(**said)
     handler = type("Handler", (Conversation,), {"box": box})
-    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler)
+    server = Server((host, 0), handler)
     server.daemon_threads = True
     box.port = server.server_address[1]
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})

@@ -31,13 +31,16 @@ SOME = {"erasures", "due", "follow_ups", "customers", "identities", "staff", "ti
 class Office:
     """Requests on a log, an officer, an eraser and a clock that stands until it is moved."""
 
-    def __init__(self, log: Log, dsn: str, home: Path, *, inbox: Path | None = None) -> None:
+    def __init__(
+        self, log: Log, dsn: str, home: Path, *, inbox: Path | None = None, now: datetime | None = None
+    ) -> None:
         self.log, self.dsn, self.home = log, dsn, home
-        self.now = moment("2026-06-01 12:00")
+        self.now = now or moment("2026-06-01 12:00")
         self.engine = Engine(log, log.pool, [view for view in VIEWS if view.name in SOME])
         self.custodian = Custodian(dsn, log.keys)
         self.officer = Officer.new()
-        self.custodian.name_officer(self.officer.public)
+        if self.custodian.officer() is None:
+            self.custodian.name_officer(self.officer.public)
         self.papers = Papers.of(home, str(inbox) if inbox else None)
         self.ledger = Ledger(home / "privacy" / "erasures.jsonl")
         self.eraser = self.hire()

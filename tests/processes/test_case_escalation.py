@@ -318,6 +318,7 @@ def test_the_digest_lists_the_cases_in_the_language_of_whoever_reads_it(shop: Sh
     at(shop, OpenCase(case_id=numbered, number="C-7", **told), "2026-03-10 10:00")
     nameless = open_case(shop, "2026-03-10 11:00", CasePriority.LOW)
     at(shop, OpenCase(case_id=derived("case", "young"), number="C-9", **told), "2026-03-12 11:00")
+    open_case(shop, "2026-03-12 12:00", CasePriority.LOW, origin=Origin.IMPORT)
     for case in (numbered, nameless):
         respond(shop, case)
     shop.until("2026-03-18 09:00")
@@ -326,12 +327,15 @@ def test_the_digest_lists_the_cases_in_the_language_of_whoever_reads_it(shop: Sh
         f"2 casos sin resolver desde hace más de 5 días hábiles, 18/03/2026: C-7, {name}"
     ]
     assert digests(shop, other) == [f"2 cases unresolved for more than 5 business days, 18 March 2026: C-7, {name}"]
-    resolve(shop, nameless, "2026-03-18 12:00")
+    resolve(shop, numbered, "2026-03-18 12:00")
     shop.until("2026-03-19 09:00")
-    assert digests(shop, DIRECTOR)[1] == "1 caso sin resolver desde hace más de 5 días hábiles, 19/03/2026: C-7"
-    reopen(shop, nameless, "2026-03-19 12:00")
+    said = "caso sin resolver desde hace más de 5 días hábiles"
+    assert digests(shop, DIRECTOR)[1] == f"1 {said}, 19/03/2026: {name}"
+    reopen(shop, numbered, "2026-03-19 12:00")
     shop.until("2026-03-20 09:00")
-    assert digests(shop, other)[2] == "2 cases unresolved for more than 5 business days, 20 March 2026: C-7, C-9"
+    assert digests(shop, other)[2] == f"2 cases unresolved for more than 5 business days, 20 March 2026: {name}, C-9"
+    shop.until("2026-03-30 09:00")
+    assert str(digests(shop, other)[-1]).endswith(f": {name}, C-9, C-7")
 
 
 def test_many_cases_are_listed_as_far_as_there_is_room(shop: Shop) -> None:
@@ -347,19 +351,25 @@ def test_many_cases_are_listed_as_far_as_there_is_room(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(
-    ("languages", "words"), [(("es",), "Caso C-7: no se cumplió la primera respuesta"), ((), None)]
+    ("languages", "number", "words"),
+    [
+        (("es",), "C-7", "Caso C-7: no se cumplió la primera respuesta"),
+        (("es",), None, "Un caso: no se cumplió la primera respuesta"),
+        ((), "C-7", "Case C-7: the first response was missed"),
+        ((), None, "A case: the first response was missed"),
+    ],
 )
 def test_whoever_a_case_climbs_to_is_told_in_their_language(
-    shop: Shop, languages: tuple[str, ...], words: str | None
+    shop: Shop, languages: tuple[str, ...], number: str | None, words: str
 ) -> None:
     shop.do(ChangeStaff(staff_id=LEAD, languages=languages))
     case = derived("case", "numbered")
-    asked = OpenCase(case_id=case, number="C-7", type=CaseType.INCIDENT, priority=HIGH, channel=Channel.EMAIL)
+    asked = OpenCase(case_id=case, number=number, type=CaseType.INCIDENT, priority=HIGH, channel=Channel.EMAIL)
     at(shop, asked, "2026-03-10 10:00")
     at(shop, AssignCase(case_id=case, staff_id=AGENT, team_id=TEAM))
     shop.until("2026-03-10 11:00")
     told = [e.subject for e, _ in shop.events() if isinstance(e, ActivityScheduled) and e.staff_id == LEAD]
-    assert told == [words or "Case C-7: the first response was missed"]
+    assert told == [words]
 
 
 def test_holidays_are_no_business_days(shop: Shop) -> None:

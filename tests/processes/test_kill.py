@@ -17,7 +17,7 @@ from tests.processes.doomed import Postbox, begin, transport_in
 from tests.processes.shop import Shop, moment
 
 DAYS = [moment("2026-01-20 12:00"), moment("2026-02-10 10:00"), moment("2026-02-17 10:00")]
-POINTS = [point for point in get_args(points.Point) if not point.startswith(("outbox", "inbox"))]
+POINTS = [point for point in get_args(points.Point) if not point.startswith(("outbox", "inbox", "erasing"))]
 SETTLED_WITHIN_S = 20.0
 OPEN = {FollowUpStatus.SCHEDULED, FollowUpStatus.DISPATCHED, FollowUpStatus.SENDING}
 

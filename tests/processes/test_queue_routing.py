@@ -20,6 +20,8 @@ from domain.work_item import (
 )
 from eventstore.envelope import Origin
 from processes import queue_routing
+from processes.matching import Centre
+from projections.touchpoints.due import Due
 from tests.conftest import House
 from tests.processes.centre import (
     ANA,
@@ -129,6 +131,12 @@ def test_who_wants_to_be_called_back_is_called_then_and_not_before(shop: Shop) -
     later(shop, minutes=1)
     assert offers(shop) == [(call, ANA)]
     assert outcomes(shop, "callback") == [("CANCELLED", "CALLBACK_REQUESTED")]
+
+
+def test_nothing_is_said_in_a_call_that_is_not_there_any_more(shop: Shop) -> None:
+    """What the telephone is about to say is looked at once more, right before."""
+    gone = Due(follow_up_id=derived("follow-up", 1), about=derived("work_item", "gone"))
+    assert queue_routing.policy.objects(gone, shop.now, queue_routing.Known(Centre())) == "ENDED"
 
 
 # The cases behind it.

@@ -113,7 +113,7 @@ def test_who_left_gets_none_and_none_is_promised(shop: Shop) -> None:
 
 def test_without_an_address_the_ledger_says_so_each_time(shop: Shop) -> None:
     ana = derived("staff", "ana")
-    shop.do(AddStaff(staff_id=ana, name="Ana", role=StaffRole.REP, timezone="Europe/Madrid"))
+    shop.do(AddStaff(staff_id=ana, name="Ana", role=StaffRole.SALES_MANAGER, timezone="Europe/Madrid"))
     schedule(shop, recipients=(ana,))
     shop.until(MONDAY)
     assert rows(shop) == [("SUPPRESSED", "NO_ADDRESS", "2026-03-02 08:30"), ("SCHEDULED", None, "2026-03-09 08:30")]
@@ -182,7 +182,7 @@ def tasks(shop: Shop) -> list[str | None]:
         (StaffRole.AUDITOR, "wonAndLost", True),
         (StaffRole.OPERATOR, "campaignSteps", False),
         (StaffRole.REP, "customerContacts", True),
-        (StaffRole.DIRECTOR, "customerContacts", False),
+        (StaffRole.OTHER, "customerContacts", False),
     ],
 )
 def test_a_report_is_for_those_roles_that_may_see_it(role: StaffRole, base: str, sees: bool) -> None:

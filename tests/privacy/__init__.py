@@ -1,0 +1,1 @@
+"""Whether what is forgotten is gone: from the files, not only from the answers."""
