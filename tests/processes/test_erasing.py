@@ -21,6 +21,7 @@ from eventstore.bulk import Bulk
 from eventstore.envelope import Request
 from processes.certificates import certificate, digest_of
 from processes.erasing import BLOCK_TERM
+from projections.forgetting import Behind, forget
 from projections.rebuild import alone
 from tests.conftest import House
 from tests.processes.privacy import Office
@@ -237,6 +238,7 @@ def test_an_identifier_is_free_again_and_whoever_holds_it_too_owns_it(office: Of
     assert office.log.owner("EMAIL", "both@shop.test") == ana
     office.erased(ana)
     assert office.log.holders("EMAIL", "both@shop.test") == [bea]
+    assert office.query("select owner, firm from es.claim where holder = %s and until is null", bea) == [(True, False)]
     shop.do(VerifyIdentifier(customer_id=bea, type=IdentifierType.EMAIL, value="both@shop.test", method="link"))
     assert office.log.owner("EMAIL", "both@shop.test") == bea
     before = sorted(office.query("select kind, key, holder, owner, firm from es.claim where until is null"), key=str)
@@ -357,6 +359,13 @@ def test_what_a_follower_read_before_somebody_was_blocked_is_not_written_back(of
     assert line(office, ana) == NOBODY
 
 
+def test_a_view_that_is_behind_does_not_forget_yet(office: Office, shop: Shop) -> None:
+    ana = shop.customer()
+    with pytest.raises(Behind, match="is not where it has to be"):
+        forget(office.engine, [ana], office.log.reader.head() + 1)
+    assert line(office, ana)[0] == "Ana"
+
+
 def test_nobody_forgets_while_a_view_is_rebuilt_from_what_was_read_before(office: Office, shop: Shop) -> None:
     ana = shop.customer()
     id = office.verified(ana)
@@ -378,3 +387,21 @@ def test_a_row_that_is_parked_is_forgotten_as_well(office: Office, shop: Shop) -
     office.erased(ana)
     assert line(office, ana) == NOBODY
     assert office.query("select * from views.parked") == []
+
+
+def test_a_term_that_was_lengthened_counts_for_what_is_still_there(office: Office, shop: Shop) -> None:
+    ana = shop.customer()
+    id = office.verified(ana)
+    office.do(SetErasureHold(erasure_id=id, scope=HoldScope.TEXT, legal_basis="A court"))
+    office.run()
+    office.at_once(id)
+    office.run()
+    assert office.state(id).status is ErasureStatus.DESTROYING
+    longer = office.now + timedelta(days=1000)
+    office.do(DecideErasureBlock(erasure_id=id, until=longer, legal_basis="A court"))
+    office.do(LiftErasureHold(erasure_id=id, scope=HoldScope.TEXT))
+    office.run(office.hire())
+    assert {key.key_class for key in office.custodian.of([ana]) if key.state != "DESTROYED"} == {"text"}
+    office.now = longer
+    office.run(office.hire())
+    assert office.state(id).status is ErasureStatus.COMPLETED
