@@ -64,6 +64,8 @@ ON_ITS_WAY = frozenset(
 )
 LANGUAGES = ("es", "en")
 OTHER_LANGUAGE = "en"
+SAID_NOTHING = consents.Consent()
+UNRESTRICTED = restrictions.Restriction()
 
 
 @dataclass(slots=True)
@@ -94,9 +96,9 @@ class Contact:
     told_by_itself: bool = False
     blocked: bool = False
     addresses: dict[tuple[UUID, int], tuple[IdentifierType, str | None]] = field(default_factory=dict)
-    consent: consents.Consent = field(default_factory=consents.Consent)
+    consent: consents.Consent = SAID_NOTHING
     granted_at: dict[Matter, int] = field(default_factory=dict)
-    restriction: restrictions.Restriction = field(default_factory=restrictions.Restriction)
+    restriction: restrictions.Restriction = UNRESTRICTED
     promises: dict[UUID, Promise] = field(default_factory=dict)
 
     @property

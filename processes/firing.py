@@ -162,7 +162,7 @@ class Firing:
             "select holder from es.claim where holder = any(%s::uuid[]) and kind = %s", [id_array(customers), SAME_AS]
         ).fetchall()
         survivors = {row[0] for row in found}
-        return [row for row in rows if row.version and row.customer_id not in survivors]
+        return [row for row in rows if row.version and not (survivors and row.customer_id in survivors)]
 
     def _count(self, now: datetime, names: Collection[str]) -> None:
         """Brings up what policies count from of which something is due: before a row is locked, so that nobody waits."""
@@ -214,7 +214,8 @@ class Firing:
         decisions = Decisions(self.log, set(already))
         for row in known:
             decisions.know(row.follow_up_id, as_promised(row), row.version)
-        decisions.learn({row.follow_up_id: follow_up.decider for row in rows})
+        if len(known) < len(rows):
+            decisions.learn({row.follow_up_id: follow_up.decider for row in rows})
         decisions.learn({row.invitation_id: invitation.decider for row in rows if row.invitation_id is not None})
         turns, memories = self._turns(rows, head)
         correlations = correlations_of(db, rows)

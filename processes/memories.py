@@ -129,8 +129,8 @@ class Memories(Generic[M]):
             self._read(position, imagined)
         also = [each for each in reader.streams(policy.also) if each.at.position <= position] if policy.also else []
         self._also = sorted(also, key=_position)
-        self._waiting: dict[UUID | None, list[Happened]] = {}
-        self._known: dict[UUID | None, M] = {}
+        self._minds: dict[UUID | None, tuple[M, list[Happened]]] = {}
+        """What is remembered of each, and what is still to be remembered, the next one last."""
         self._noted: dict[UUID | None, int] = {}
 
     @property
@@ -142,29 +142,28 @@ class Memories(Generic[M]):
         """What is remembered of a subject, and of whoever is taken to be the same, up to a position."""
         subject = self.whom(subject)
         shared = () if self._shared is None else (self._shared.at(position),)
-        if subject not in self._known:
-            self._known[subject] = self._policy.memory(*shared)
+        if (mind := self._minds.get(subject)) is None:
             own = self._own.get(subject, [])
-            self._waiting[subject] = (list(merge(own, self._also, key=_position)) if self._also else own)[::-1]
-        waiting = self._waiting[subject]
+            waiting = list(merge(own, self._also, key=_position)) if self._also else own
+            mind = self._minds[subject] = self._policy.memory(*shared), waiting[::-1]
+        known, waiting = mind
         while waiting and waiting[-1].at.position <= position:
             event, at = waiting.pop()
             if at.position not in self._without:
-                self._remember(subject, event, at)
-        return self._known[subject]
+                self._remember(known, event, at)
+        return known
 
     def foreseen(self, subject: UUID | None, position: int) -> M:
         """What may be remembered by then, with what all share as it is now: good enough to guess what will be asked."""
         known = self._policy.memory(*(() if self._shared is None else (self._shared.known,)))
         for event, at in merge(self._own.get(self.whom(subject), ()), self._also, key=_position):
-            handler = self._policy.remembering.get(type(event))
-            if handler is not None and at.position <= position and at.position not in self._without:
-                handler(known, event, at)
+            if at.position <= position and at.position not in self._without:
+                self._remember(known, event, at)
         return known
 
     def changes(self, subject: UUID | None) -> int:
         """How often something was noted that changed what is remembered of a subject, or what all share."""
-        return self._noted.get(self.whom(subject), 0) + self._noted.get(ALL, 0)
+        return self._noted.get(self.whom(subject), 0) + self._noted.get(ALL, 0) if self._noted else 0
 
     def note(self, event: Event, at: Recorded, position: int) -> None:
         """Something that was decided just now on what stands at a position, to be remembered as the log will tell it."""
@@ -178,8 +177,7 @@ class Memories(Generic[M]):
             subject = self.whom(at.customer_id)
             subjects = [] if subject is None or subject not in self._wanted else [subject]
         for each in subjects:
-            self.of(each, position)
-            self._remember(each, event, at)
+            self._remember(self.of(each, position), event, at)
             self._noted[each] = self._noted.get(each, 0) + 1
         if self._shared is not None and type(event) in self._policy.learning:
             self._shared.note(event, at)
@@ -273,13 +271,13 @@ class Memories(Generic[M]):
             return at.stream_id in self._nouns
         return self.whom(at.customer_id) in self._wanted
 
-    def _remember(self, subject: UUID | None, event: Event, at: Recorded) -> None:
+    def _remember(self, known: M, event: Event, at: Recorded) -> None:
         if (handler := self._policy.remembering.get(type(event))) is not None:
-            handler(self._known[subject], event, at)
+            handler(known, event, at)
 
     def whom(self, subject: UUID | None) -> UUID | None:
         """Whom a subject is taken to be."""
-        return None if subject is None else self._same_as.get(subject, subject)
+        return self._same_as.get(subject, subject) if self._same_as and subject is not None else subject
 
 
 def _position(happened: Happened) -> int:

@@ -35,10 +35,11 @@ def placed(place: Place, told: Told) -> Place:
             return place  # it is forgotten
         country = country_code(address.country)
         return replace(place, country=country, region=address.region, postal_code=address.postal_code)
-    return replace(
-        place,
+    return Place(
         territory=told.territory or place.territory,
         country=country_code(told.country) if told.country else place.country,
+        region=place.region,
+        postal_code=place.postal_code,
         sector=(told.sector if isinstance(told, CustomerProfileChanged) else None) or place.sector,
     )
 
