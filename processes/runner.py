@@ -12,7 +12,6 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.errors import UniqueViolation
 
-from domain.follow_up import FollowUpScheduled, FollowUpSuppressed
 from domain.kernel import Command, Refused, derived
 from eventstore.blocked import blocked, goes_on
 from eventstore.database import Unavailable, reachable
@@ -20,7 +19,7 @@ from eventstore.envelope import Draft, Happened, Origin, Recorded, Request
 from eventstore.log import Conflict, Log, Outdated
 from processes import points
 from processes.clock import wall_clock
-from processes.decisions import Decisions, as_recorded, pause
+from processes.decisions import Decisions, as_recorded, is_row, pause
 from processes.firing import Firing
 from processes.lives import Lives, activated, lives_of
 from processes.memories import Memories
@@ -395,8 +394,3 @@ def _turns(policy: Policy[Any], memories: Memories[Any], triggers: Sequence[Happ
 def _ids(policy: Policy[Any], at: Recorded, commands: Sequence[Command]) -> list[UUID]:
     """The ids of what a policy asks for because of an event: the one of a row that nothing else makes, and the others."""
     return [reaction_id(policy, at.position, step) for step in ("row", *range(len(commands)))]
-
-
-def is_row(draft: Draft) -> bool:
-    """Whether this is a row in the ledger for what set the policy off."""
-    return isinstance(draft.event, FollowUpScheduled | FollowUpSuppressed)

@@ -38,13 +38,14 @@ from domain.kernel import Command, Event, derived
 from domain.values import EMPTY
 from eventstore.envelope import Draft, Happened, Origin, Recorded, Request
 from eventstore.log import Log
+from processes.decisions import is_row
 from processes.delivery import ACTOR as DELIVERY
 from processes.firing import as_it_came, done_last, in_time
 from processes.imagined import Imagined, ImaginedMemories
 from processes.lives import activated
 from processes.past import Past
 from processes.policy import ALREADY_PROMISED, Policy
-from processes.runner import because_of, is_row
+from processes.runner import because_of
 from processes.simulated import Outcome, Simulation
 from processes.triggers import ends_of_long_chains, is_reaction, may_set_off
 from projections.fold import Fold
