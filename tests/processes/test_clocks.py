@@ -157,11 +157,17 @@ def rules(tmp_path: Path):  # type: ignore[no-untyped-def]
     def publish(rule: str) -> None:
         (folder / "Sao_Paulo").write_bytes(tzif(rule))
         reset_tzpath([folder.parent])
-        ZoneInfo.clear_cache()
+        read_anew()
 
     yield publish
     reset_tzpath()
+    read_anew()
+
+
+def read_anew() -> None:
+    """As a worker that is started again reads them."""
     ZoneInfo.clear_cache()
+    Calendar.allowed.cache_clear()
 
 
 SUMMER = "<-03>3<-02>,M11.1.0/0,M2.3.0/0"
