@@ -247,7 +247,7 @@ def filled(keeping: Keeping, keys: int) -> None:
 def test_a_rotation_that_was_killed_is_gone_on_with(keeping: Keeping) -> None:
     filled(keeping, 3_000)
     before = keys_of(keeping)
-    assert killed_and_gone_on(keeping, 5, seed=1) >= 2
+    assert killed_and_gone_on(keeping, 5, seed=1) >= 1
     done = gone_on(keeping)
     assert keys_of(keeping) == before
     assert keeping.rows("select distinct epoch from keys.subject_key") == [(done.epoch,)]
