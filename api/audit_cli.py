@@ -1,10 +1,11 @@
 """The auditor's commands: whether the log is what was sealed, proofs of single events, and evidence to take away."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
+from uuid import UUID
 
 import psycopg
 import typer
@@ -12,6 +13,7 @@ from psycopg import Connection
 
 from api import looking_back
 from api.house import House
+from api.operator import note_read
 from api.terminal import Json, fail, house, progress, say, show
 from domain.kernel import Refused
 from eventstore import corrections
@@ -118,6 +120,7 @@ def export(
         before = None if previous is None else kept_in(previous)
         with auditing(opened) as db, progress("Writing the bundle", "events") as tell:
             positions, asked = _positions(opened, db, customer, first, last)
+            note_read(opened, subjects_of(db, disclose or ()), "audit export: disclosed")
             log = sealed_log(db)
             made = write_bundle(
                 db, file, positions=positions, asked=asked, disclose=disclose or (),
@@ -138,6 +141,12 @@ def export(
     if made.disclosed:
         say(f"The personal values of {len(made.disclosed):,} events are in it in the clear. Hand it over accordingly.")
     say(f"Whoever gets it checks it with: python verify.py {made.file.name} --checkpoint WHAT_THEY_KEPT")
+
+
+def subjects_of(db: Connection, positions: Sequence[int]) -> list[UUID]:
+    """Whose personal values these events hold."""
+    rows = db.execute("select distinct subject_id from es.personal where position = any(%s)", [list(positions)])
+    return [row[0] for row in rows]
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from api import (
     subject_cli,
 )
 from api import doctor as checks
+from api.operator import note_read
 from api.terminal import Json, catch_up, fail, generated, house, progress, say, show, table
 from domain import DECIDERS
 from eventstore.catalogue import as_markdown, catalogue, sentence
@@ -114,6 +115,7 @@ def replay(
     """Look back: what was known of a customer at some moment, from the events alone."""
     with house() as opened:
         whom = looking_back.customer_id(opened, customer)
+        note_read(opened, [whom], "replay")
         if diff is not None:
             found = looking_back.changes(opened, whom, *map(looking_back.moment, diff))
             if as_json:

@@ -14,15 +14,15 @@ from uuid import UUID
 
 from psycopg.errors import UniqueViolation
 
-from api.demo_story import Asking, answer, story
+from api.demo_story import Asking, answer, settled, story
 from api.house import House
 from domain import DECIDERS
+from domain.case_events import CaseOpened
 from domain.follow_up import (
     FollowUpDispatched,
     FollowUpPostponed,
     FollowUpScheduled,
     FollowUpSuppressed,
-    ScheduleFollowUp,
 )
 from domain.invitation import SurveyInvitationSent
 from domain.kernel import Event, Refused, derived
@@ -49,7 +49,9 @@ UNSAFE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"
 LOCK = 7305811
 """The lock of the log (eventstore/schema/060_append.sql): while it is held, nobody else appends."""
 
-FOLLOWED = (FollowUpScheduled, FollowUpPostponed, SurveyInvitationSent)
+PACE = timedelta(hours=2)
+"""How often the worker of the story comes by at most."""
+FOLLOWED = (FollowUpScheduled, FollowUpPostponed, SurveyInvitationSent, CaseOpened)
 MARK = "product:C01-250"
 """The key of the command by which a log is known to hold the demo: the first product is introduced."""
 
@@ -124,13 +126,13 @@ def simulated(
             ports={Channel.SMS: Nowhere(), Channel.PHONE: Nowhere()}, now=clock,
         )  # fmt: skip
         waiting = story(seed, since, until, customers)[::-1]
-        said: list[tuple[datetime, int, Asking]] = []  # what customers will have said to surveys
+        said: list[tuple[datetime, int, Asking]] = []  # what will have been said to surveys, and done about cases
         agenda: list[datetime] = []  # when a follow-up is due
         bulk, seen = Bulk(log), 0
         _do(bulk, [Asking(since, "survey", POST_PURCHASE)])
         worker.run()  # from here on it reacts
         while clock.now < until:
-            clock.now = min(until, clock.now + DAY, *agenda[:1])
+            clock.now = min(until, clock.now + DAY, *(max(due_at, clock.now + PACE) for due_at in agenda[:1]))
             now: list[Asking] = []
             while waiting and waiting[-1].at <= clock.now:
                 now.append(waiting.pop())
@@ -149,14 +151,16 @@ def simulated(
                     reply = answer(seed, at.stream_id, event.language, at.occurred_at)
                     if reply is not None:
                         heappush(said, (reply[0], seen, Asking(reply[0], f"answer:{at.stream_id}", reply[1])))
+                elif isinstance(event, CaseOpened):
+                    done_at, resolve = settled(seed, at.stream_id, at.occurred_at)
+                    heappush(said, (done_at, seen, Asking(done_at, f"settled:{at.stream_id}", resolve)))
             progress((clock.now - since) // DAY, (until - since) // DAY)
         return [each for page in _pages(log) for each in page]
 
 
 def _on_stage(policy: Policy[Any]) -> Policy[Any]:
     """A policy as it plays: what it does by night, whatever happened, is left to the house that takes the story in."""
-    needs = tuple(command for command in policy.needs if not isinstance(command, ScheduleFollowUp))
-    return replace(policy, include_imported=True, rules=None, needs=needs)
+    return replace(policy, include_imported=True, rules=None, begins=None)
 
 
 class _Clock:

@@ -14,6 +14,7 @@ from faker import Faker
 from stdnum.es import cif
 
 from api.demo_words import COMMENTS, CONVERSATIONS, NOTES, REASONS, TERRITORIES, Conversation, products
+from domain.case import ResolveCase
 from domain.consent import GrantConsent, Purpose, WithdrawConsent
 from domain.customer import ChangeAddress, ChangeCustomerProfile, CustomerKind, RegisterCustomer, StatePreference
 from domain.identifiers import AddIdentifier, IdentifierType, VerifyIdentifier
@@ -99,6 +100,13 @@ def answer(seed: int, invitation_id: UUID, language: str, asked_at: datetime) ->
     nps = min(10, max(0, 2 * csat + chance.choice((-2, -1, 0, 0, 1))))
     comment = chance.choice(COMMENTS[language][csat]) if chance.random() < 0.5 else None
     return at, AnswerSurvey(invitation_id=invitation_id, csat=csat, nps=nps, comment=comment)
+
+
+def settled(seed: int, case_id: UUID, opened_at: datetime) -> tuple[datetime, Command]:
+    """When somebody has dealt with a case, and how: within four days. The seed and the case decide."""
+    chance = Random(f"{seed}:{case_id}")  # noqa: S311  # a story, no secret
+    at = opened_at + timedelta(hours=chance.uniform(2, 96))
+    return at, ResolveCase(case_id=case_id, code=chance.choice(("EXPLAINED", "REPLACED", "REFUNDED")))
 
 
 class _Company:

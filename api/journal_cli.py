@@ -13,6 +13,7 @@ from rich.tree import Tree
 
 from api import looking_back
 from api.house import House
+from api.operator import note_read
 from api.terminal import Json, as_json, console, house, say, show
 from domain.kernel import sealed_fields
 from eventstore.catalogue import sentence
@@ -77,6 +78,8 @@ def journal(
         page = Journal(opened.log.reader).page(
             search, first=first, after=after, last=last, before=before, disclose=personal
         )
+        if personal:
+            note_read(opened, [each.at.customer_id or each.at.stream_id for each in page.found], "audit journal")
         found = [told(opened, happened, personal) for happened in page.found]
     if json:
         show({"events": found, "has_next": page.has_next, "has_previous": page.has_previous})

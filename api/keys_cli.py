@@ -11,6 +11,7 @@ import typer
 
 from api.house import House
 from api.looking_back import customer_id
+from api.operator import note_read
 from api.terminal import Json, fail, house, progress, say, show, table
 from domain.kernel import sealed_fields
 from eventstore.custody import eraser
@@ -107,6 +108,7 @@ def read(customer: Customer, key: OfficersFile, passphrase_file: PassphraseFile 
     """Read what is blocked of a customer, for a judge, a prosecutor or an authority; it stays blocked."""
     with house() as opened:
         officer = Officer.read(key, _passphrase(passphrase_file))
+        note_read(opened, [customer_id(opened, customer)], "keys read: what is blocked")
         found = _blocked(opened, officer, customer)
     if as_json:
         show(found)

@@ -268,7 +268,9 @@ class WebhookDoor:
                 if (found := log.turned_down(decisions.drafts, error)) is None:
                     raise
                 draft, refused = found
-                event = next(each.event for each in asked if each.request.command_id == draft.command_id)
+                event = next(
+                    each.event for each in asked if draft.command_id in (each.request.command_id, each.noted.command_id)
+                )
                 raise self._refused(system, event, within_data(refused), now) from None
             log.flush(db)
         return last

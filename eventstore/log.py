@@ -73,12 +73,19 @@ class Log:
                     self.settle()
                     return earlier
                 state, version = self.state(decider, stream_id)
-                if request.expected_version is not None and request.expected_version != version:
-                    raise Conflict(
-                        f"It has changed since: it is at version {version} now, not {request.expected_version}."
-                    )
-                drafts, _ = decide(decider, command, state, version, request, command_id)
+                try:
+                    if request.expected_version is not None and request.expected_version != version:
+                        raise Conflict(
+                            f"It has changed since: it is at version {version} now, not {request.expected_version}."
+                        )
+                    drafts, _ = decide(decider, command, state, version, request, command_id)
+                except Refused:
+                    if self._meanwhile(request):
+                        continue
+                    raise
                 if not drafts:
+                    if self._meanwhile(request):
+                        continue
                     self.settle()
                     return Receipt(command_id, stream_id, 0, ())
                 try:
@@ -90,6 +97,10 @@ class Log:
                         raise
                     time.sleep(random.uniform(0, min(MAX_BACKOFF_S, 0.002 * 2**attempt)))  # noqa: S311  # only to spread out
         raise Conflict("Too many others change this at the same moment. Try again.")
+
+    def _meanwhile(self, request: Request) -> bool:
+        """Whether the same command was done by another attempt, after it was looked for: the state is what it led to."""
+        return request.command_id is not None and bool(self.done([request.command_id]))
 
     def turned_down(self, drafts: Sequence[Draft], error: psycopg.DatabaseError) -> tuple[Draft, Refused] | None:
         """Which of these events the database turned down, and the refusal, if it did so because of what is claimed."""

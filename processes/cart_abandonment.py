@@ -157,6 +157,8 @@ def abandon(due: Due, known: Known) -> Iterator[Command]:
     assert cart.started is not None
     if not cart.identified:
         yield policy.suppress(message, "NOT_IDENTIFIED")
+    elif known.ordered_at is not None and known.ordered_at >= last:
+        yield policy.suppress(message, "ORDERED")
     elif carts.worth(cart, cart.started).base < LEAST_WORTH:
         yield policy.suppress(message, "TOO_LITTLE")
     else:

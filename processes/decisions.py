@@ -8,6 +8,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
+from domain.follow_up import FollowUpScheduled, FollowUpSuppressed
 from domain.kernel import Command, Decider, Refused
 from eventstore.blocked import NOTHING_MORE, blocked, goes_on
 from eventstore.corrections import id_array
@@ -131,3 +132,8 @@ def as_recorded(draft: Draft, position: int) -> Recorded:
 def pause() -> float:
     """How long to wait before trying again, in seconds; not the same for everyone who tries."""
     return random.uniform(0, MAX_BACKOFF_S)  # noqa: S311  # no secret
+
+
+def is_row(draft: Draft) -> bool:
+    """Whether this is a row in the ledger for what set the policy off."""
+    return isinstance(draft.event, FollowUpScheduled | FollowUpSuppressed)

@@ -43,8 +43,7 @@ AT = time(4)
 SWEPT_AT_ONCE = 1_000
 """New pairs that one decision tells of, the surest first; the next ones follow at once."""
 COMPARE, SWEEP = "compare", "sweep 1"
-BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
-"""The first night is always over."""
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 class Company:
@@ -65,7 +64,7 @@ class Company:
 
     def may_be_compared(self, customer_id: UUID, now: datetime) -> bool:
         """Whether nobody objected to a customer's being compared with strangers."""
-        until = self.unprofiled.get(customer_id, BEGINNING)
+        until = self.unprofiled.get(customer_id, LONG_AGO)
         return until is not None and until <= now
 
 
@@ -94,19 +93,24 @@ RULES = Rules(
 )
 
 NAME = "duplicate-detection"
-FIRST_SWEEP = ScheduleFollowUp(
-    follow_up_id=derived("follow-up", NAME, policy_id(NAME), SWEEP),
-    customer_id=None,
-    policy=NAME,
-    policy_version=1,
-    step=SWEEP,
-    trigger=policy_id(NAME),
-    trigger_position=0,
-    action=Action(kind=ActionKind.ACT),
-    due_at=BEGINNING,
-    wanted_at=BEGINNING,
-)
-"""With it the sweeps begin; each promises the next one."""
+
+
+def first_sweep(now: datetime) -> ScheduleFollowUp:
+    """With it the sweeps begin, on the night after the policy is activated; each promises the next one."""
+    night = next_night(now, AT)
+    return ScheduleFollowUp(
+        follow_up_id=derived("follow-up", NAME, policy_id(NAME), SWEEP),
+        customer_id=None,
+        policy=NAME,
+        policy_version=1,
+        step=SWEEP,
+        trigger=policy_id(NAME),
+        trigger_position=0,
+        action=Action(kind=ActionKind.ACT),
+        due_at=night,
+        wanted_at=night,
+    )
+
 
 policy = Policy(
     NAME,
@@ -114,7 +118,7 @@ policy = Policy(
     memory=Known,
     shared=Company,
     views=(identities.view, suspicions.view),
-    needs=(FIRST_SWEEP,),
+    begins=first_sweep,
     rules=RULES,
 )
 

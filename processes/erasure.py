@@ -31,6 +31,7 @@ from processes.calendar import HOME_ZONE
 from processes.company import Company, learns_company
 from processes.contact import Contact, keep, remembers
 from processes.policy import Letter, Policy, cancel, done
+from processes.staff_words import told
 from processes.telling import AT_ONCE, any_of, mail
 from projections.customers.erasures import deadline
 from projections.touchpoints.due import Due
@@ -241,12 +242,13 @@ def to_answer(due: Due, request: Request, company: Company) -> ScheduleActivity:
     """A task that tells nothing of the customer: who is blocked meanwhile is in nobody's agenda."""
     roles = IN_CHARGE if due.step == WARN else tuple(reversed(IN_CHARGE))
     day = request.deadline_at.astimezone(ZoneInfo(HOME_ZONE)).date()
-    what = "is due by" if due.step == WARN else "was due by"
+    staff_id = next(iter(company.with_role(*roles)), None)
+    words = "erasure_due" if due.step == WARN else "erasure_overdue"
     return ScheduleActivity(
         activity_id=derived("activity", due.follow_up_id),
         kind=ActivityKind.TASK,
-        subject=f"The answer to a request for erasure {what} {day}: bitacora privacy status {due.about}",
-        staff_id=next(iter(company.with_role(*roles)), None),
+        subject=told(company, staff_id, words, day=str(day), request=str(due.about)),
+        staff_id=staff_id,
         due_at=request.deadline_at,
         related_noun="erasure",
         related_id=due.about,

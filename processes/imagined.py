@@ -37,6 +37,10 @@ class Imagined(Decisions):
                 if at.position <= self.position and at.position not in self._without:
                     self.happened(event, at)
 
+    def keeps(self, stream_id: UUID) -> bool:
+        """Whether the state of a stream is kept."""
+        return stream_id in self._states
+
     def happened(self, event: Event, at: Recorded) -> None:
         """Something that did happen to a stream whose state is kept."""
         if (found := self._states.get(at.stream_id)) is not None:
@@ -71,7 +75,7 @@ class ImaginedMemories:
         self._policy = policy
         self._reader = log.reader
         self._without = without
-        self._shared = Shared(policy, log.reader, lists, without) if policy.shared is not None else None
+        self._shared = Shared(policy, log.reader, lists, without, end) if policy.shared is not None else None
         if self._shared is not None:
             self._shared.counted = end
         self._imagined: dict[UUID | None, list[Happened]] = {}

@@ -24,15 +24,22 @@ class Shared:
     """What all memories of a policy share, kept from one batch to the next: only what is new is read.
 
     `counted` is the position up to which the views have come that the policy counts from. `without` are the positions of
-    events that do not count; they may become more. `unsure`: it was learnt of a decision that may not come to be.
+    events that do not count; they may become more. Up to the position `there` it may be read at once: all of it is there.
+    `unsure`: it was learnt of a decision that may not come to be.
     """
 
     def __init__(
-        self, policy: Policy[Any], reader: Reader, lists: Lists | None = None, without: Container[int] = ()
+        self,
+        policy: Policy[Any],
+        reader: Reader,
+        lists: Lists | None = None,
+        without: Container[int] = (),
+        there: int = 0,
     ) -> None:
         self._policy = policy
         self._lists = lists
         self.counted = 0
+        self._there = there
         self._reader = reader
         self._without = without
         self._types = reader.codec.names(policy.learning)
@@ -64,7 +71,7 @@ class Shared:
                 return self.known
             page = self._reader.page(self._read, PAGE_EVENTS, types=self._types) if self._types else []
             last = page[-1].at.position if page else 0
-            self._read = last if len(page) == PAGE_EVENTS else max(last, position)
+            self._read = last if len(page) == PAGE_EVENTS else max(last, position, self._there)
             self._coming = page[::-1]
 
     @property

@@ -74,8 +74,9 @@ class Policy(Generic[M]):
     are brought up to a position before it decides about what is due, and `shared` is given the lists, to be asked as of
     that position and no other, which it finds in its own `position`. `streams_of` says which streams tell of a noun,
     besides its own; the events `with_customer` tell of it, too, if they are of its customer, as soon as it is known whose
-    it is. `needs` are commands that are done once, when the policy is activated. Unless `include_imported`, only what
-    happens live sets it off. `rules` show to people what the policy does.
+    it is. `needs` are commands that are done once, when the policy is activated, and `begins` says with which promise it
+    begins at that moment, if it goes on by itself. Unless `include_imported`, only what happens live sets it off. `rules`
+    show to people what the policy does.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Policy(Generic[M]):
     with_customer: tuple[type[Event], ...] = ()
     include_imported: bool = False
     needs: tuple[Command, ...] = ()
+    begins: Callable[[datetime], ScheduleFollowUp] | None = None
     also: tuple[UUID, ...] = ()
     rules: Rules | None = None
     remembering: dict[type[Event], Remember] = field(default_factory=dict)

@@ -4,9 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
-from domain.follow_up import FollowUpScheduled, FollowUpSuppressed
 from domain.kernel import Command
-from eventstore.envelope import Draft, Happened, Origin, Recorded, Request
+from eventstore.envelope import Happened, Origin, Recorded, Request
 from processes.memories import Memories
 from processes.policy import Policy
 from processes.triggers import reaction_id
@@ -44,8 +43,3 @@ def turns_of(policy: Policy[Any], memories: Memories[Any], triggers: Sequence[Ha
 def ids_of(policy: Policy[Any], at: Recorded, commands: Sequence[Command]) -> list[UUID]:
     """The ids of what a policy asks for because of an event: the one of a row that nothing else makes, and the others."""
     return [reaction_id(policy, at.position, step) for step in ("row", *range(len(commands)))]
-
-
-def is_row(draft: Draft) -> bool:
-    """Whether this is a row in the ledger for what set the policy off."""
-    return isinstance(draft.event, FollowUpScheduled | FollowUpSuppressed)

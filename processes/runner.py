@@ -19,12 +19,13 @@ from eventstore.database import Unavailable, reachable
 from eventstore.envelope import Draft, Happened, Request
 from eventstore.log import Conflict, Log, Outdated
 from processes import points
-from processes.decisions import Decisions, as_recorded, pause
+from processes.clock import wall_clock
+from processes.decisions import Decisions, as_recorded, is_row, pause
 from processes.firing import Firing
 from processes.lives import Lives, activated, lives_of
 from processes.memories import Memories
 from processes.policy import ALREADY_PROMISED, LEFT_ALONE, LOOP, Policy
-from processes.reactions import because_of, ids_of, is_row, turns_of
+from processes.reactions import because_of, ids_of, turns_of
 from processes.retiring import Retiring
 from processes.sharing import Sharing, learn_together
 from processes.triggers import Stretch, apart, corrected_between, next_of
@@ -100,7 +101,8 @@ class Runner:
                 )
         for policy in self.policies:
             self._register(policy, now)
-            for command in policy.needs:
+            begins = () if policy.begins is None else (policy.begins(now or wall_clock()),)
+            for command in (*policy.needs, *begins):
                 stream_id = self.log.deciders[type(command)].stream_of(command)
                 request = Request(
                     actor=policy.actor,

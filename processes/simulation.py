@@ -38,12 +38,14 @@ from domain.kernel import Command, Event, derived
 from domain.values import EMPTY
 from eventstore.envelope import Draft, Happened, Origin, Recorded, Request
 from eventstore.log import Log
+from processes.decisions import is_row
 from processes.delivery import ACTOR as DELIVERY
 from processes.firing import as_it_came, done_last, in_time
 from processes.imagined import Imagined, ImaginedMemories
 from processes.lives import activated
+from processes.past import Past
 from processes.policy import ALREADY_PROMISED, Policy
-from processes.reactions import because_of, is_row
+from processes.reactions import because_of
 from processes.simulated import Outcome, Simulation
 from processes.triggers import ends_of_long_chains, is_reaction, may_set_off
 from projections.fold import Fold
@@ -51,7 +53,6 @@ from projections.lists import Lists
 from projections.touchpoints import due as sheet
 from projections.touchpoints.due import Due
 
-PAGE_EVENTS = 2_000
 SIMULATED = "simulated"
 """What a provider would have called what was not sent."""
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -117,6 +118,9 @@ class _Play:
     ) -> None:
         self.log, self.policy, self.start, self.end, self.until = log, policy, start, end, until
         self.progress = progress
+        self.past = Past(log.reader)
+        self.setting_off = frozenset(log.codec.names(policy.reactions))
+        self.of_follow_ups = frozenset(log.codec.names(follow_ups.events))
         self.without: set[int] = set()
         self.ours: set[UUID] = set()
         self.decisions = Imagined(log, self.without, self.ours)
@@ -149,9 +153,9 @@ class _Play:
         self.memories.expect({self.policy.subject_of_due(row) for row in waiting})
         position = self.start
         while position < self.end:
-            page = [each for each in self.log.reader.page(position, PAGE_EVENTS) if each.at.position <= self.end]
+            page = self.past.page(position, self.end)
             self._go_through(page)
-            position = page[-1].at.position
+            position = page[-1].position
             self.progress(position - self.start, self.end - self.start)
         last = self.now if self.until is None else max(self.now, self.until)
         self._keep_until(lambda due_at: due_at <= last)
@@ -176,13 +180,8 @@ class _Play:
                 [self.start, self.end, self.policy.actor],
             ).fetchall()
         self.without.update(row[0] for row in rows)
-        types, position = self.log.codec.names(follow_ups.events), 0
-        while page := self.log.reader.page(position, PAGE_EVENTS, types=types):
-            for happened in page:
-                if happened.at.position > self.end:
-                    return
-                self._look_at(happened)
-            position = page[-1].at.position
+        for happened in self.past.begun_by(self.policy.actor, self.of_follow_ups, self.end):
+            self._look_at(happened)
 
     def _look_at(self, happened: Happened) -> None:
         event, at = happened
@@ -208,42 +207,44 @@ class _Play:
         if isinstance(event, FollowUpDispatched):
             self.dispatched.add(id)
 
-    def _go_through(self, page: Sequence[Happened]) -> None:
-        reactions = self.policy.reactions
-        found = [each for each in page if type(each.event) in reactions and may_set_off(self.policy, each.at)]
+    def _go_through(self, page: Sequence[Recorded]) -> None:
+        found = {
+            at.position: Happened(self.past.event(at), at)
+            for at in page
+            if at.type in self.setting_off and may_set_off(self.policy, at)
+        }
         with self.log.pool.connection() as db:
-            endless = ends_of_long_chains(db, found)
-        setting_off = {each.at.position for each in found}
-        self.endless |= endless
-        self.memories.expect({self.policy.subject_of(*each) for each in found if each.at.position in setting_off})
-        for each in page:
-            self._go_on(each, each.at.position in setting_off)
+            self.endless |= ends_of_long_chains(db, found.values())
+        self.memories.expect({self.policy.subject_of(*each) for each in found.values()})
+        for at in page:
+            self._go_on(at, found.get(at.position))
 
-    def _go_on(self, happened: Happened, sets_off: bool) -> None:
-        event, at = happened
+    def _go_on(self, at: Recorded, sets_off: Happened | None) -> None:
         self.memories.go_on(at.position)
         counts = at.origin != Origin.IMPORT or self.policy.include_imported
         if counts and at.occurred_at > self.now:
             self._keep_until(lambda due_at: due_at < at.occurred_at)
             self.now = at.occurred_at
         if at.position not in self.without:
-            if self._did_happen(event, at):
-                self._happens(happened, sets_off)
+            if self._did_happen(at):
+                self._happens(at, sets_off)
             else:
                 self.without.add(at.position)
         if (promise := self.then.get(at.position)) is not None:
             self._as_the_worker(*promise, at)
         self._keep_until(lambda due_at: due_at <= self.now)
 
-    def _happens(self, happened: Happened, sets_off: bool) -> None:
-        event, at = happened
+    def _happens(self, at: Recorded, sets_off: Happened | None) -> None:
         self.place = self.decisions.position = at.position
-        self.decisions.happened(event, at)
-        if at.stream_id in self.promised:
-            self.sheet.apply([happened])
-            self.outcome.happened(happened)
-        if sets_off:
-            self._react(event, at)
+        promised = at.stream_id in self.promised
+        if promised or self.decisions.keeps(at.stream_id):
+            happened = sets_off or Happened(self.past.event(at), at)
+            self.decisions.happened(*happened)
+            if promised:
+                self.sheet.apply([happened])
+                self.outcome.happened(happened)
+        if sets_off is not None:
+            self._react(*sets_off)
 
     def _as_the_worker(self, id: UUID, due_at: datetime, at: Recorded) -> None:
         """A worker decided about a promise here, or would have found it open had it not ended otherwise."""
@@ -252,9 +253,9 @@ class _Play:
         elif self.ended.pop((id, due_at), None) is not None and due_at <= self.now:
             self._keep(id, due_at, self.now)
 
-    def _did_happen(self, event: Event, at: Recorded) -> bool:
+    def _did_happen(self, at: Recorded) -> bool:
         """Whether something that happened to the policy's promises, or came of sending them, would have happened, too."""
-        if not isinstance(event, follow_ups.events):
+        if at.type not in self.of_follow_ups:
             sending = at.actor == DELIVERY and self.delivered is not None and self.delivered[0] == at.recorded_at
             return self.delivered[1] if sending and self.delivered is not None else True
         self.delivered = None

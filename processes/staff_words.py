@@ -55,6 +55,14 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "en": "Two customers may be one ({score}: {features}): merge or dismiss them.",
         "es": "Dos clientes pueden ser el mismo ({score}: {features}): únalos o descártelo.",
     },
+    "erasure_due": {
+        "en": "The answer to a request for erasure is due by {day}: bitacora privacy status {request}",
+        "es": "La respuesta a una solicitud de supresión vence el {day}: bitacora privacy status {request}",
+    },
+    "erasure_overdue": {
+        "en": "The answer to a request for erasure was due by {day}: bitacora privacy status {request}",
+        "es": "La respuesta a una solicitud de supresión venció el {day}: bitacora privacy status {request}",
+    },
     "first_visit": {
         "en": "First visit: they answered to {campaign}.",
         "es": "Primera visita: respondieron a {campaign}.",

@@ -32,3 +32,15 @@ def test_whether_a_person_may_be_contacted_is_the_exit_code(shop: Run) -> None: 
     found = json.loads(shop("privacy", "may-contact", "shop:ana", "SERVICE", "EMAIL", "--json").stdout)
     assert (found["allowed"], found["reason"]) == (True, None)
     assert shop("privacy", "may-contact", "shop:nobody", "SERVICE", "EMAIL").exit_code == 1
+
+
+def test_whatever_the_command_line_shows_of_a_person_is_noted(shop: Run, tmp_path: Path) -> None:  # noqa: F811
+    shop(
+        "query",
+        'mutation { registerCustomer(input: {customerId: "shop:ana", email: "ana@example.com"}) { __typename } }',
+    )
+    shop("replay", "shop:ana")
+    shop("audit", "journal", "--customer", "shop:ana", "--personal")
+    shop("audit", "journal", "--customer", "shop:ana")
+    noted = json.loads(shop("privacy", "reads", "shop:ana", "--json").stdout)
+    assert [each["purpose"] for each in noted] == ["replay", "audit journal"]

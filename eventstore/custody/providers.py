@@ -155,17 +155,19 @@ class Files(Keks):
     def destroy(self, epoch: int) -> None:
         """Overwrites the file and removes it. What the disk or its snapshots keep of it is the operator's to end."""
         file = self._file(epoch)
-        try:
-            with open(file, "r+b") as old:
-                old.write(os.urandom(KEY_BYTES))
-                old.flush()
-                os.fsync(old.fileno())
-            file.unlink()
-            self._settle()
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            self._unusable(file, error)
+        left = self.folder.glob(f".kek-{epoch}.*")  # by somebody who was killed while making it
+        for each in (*left, file):
+            try:
+                with each.open("r+b") as old:
+                    old.write(os.urandom(KEY_BYTES))
+                    old.flush()
+                    os.fsync(old.fileno())
+                each.unlink()
+                self._settle()
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                self._unusable(each, error)
 
     def _settle(self) -> None:
         folder = os.open(self.folder, os.O_RDONLY)

@@ -58,11 +58,15 @@ class Page(NamedTuple):
 
 
 class Forgotten(NamedTuple):
-    """Of a personal value at a position only the digest is left; the event `because` should name its key."""
+    """Of a personal value at a position only the digest is left.
+
+    The event `because` should name its key as destroyed, or be a later one of the same stream, which corrected it.
+    """
 
     position: int
     because: int
     key_id: int
+    stream: bytes
 
 
 def examine(
@@ -102,7 +106,8 @@ class Examination:
         (self.last,) = db.execute("select coalesce(max(position), 0) from es.event").fetchone() or (0,)
         self.findings: list[Finding] = []
         self.forgotten: list[Forgotten] = []
-        self.named: set[tuple[int, int]] = set()
+        self.named: set[tuple[int, int | bytes]] = set()
+        self.awaited: set[int] = set()
         self.good = self.reached = 0
         self.above = Frontier()
         self.roots: list[bytes] = []
@@ -158,9 +163,12 @@ class Examination:
             past_us = here.recorded_us
             if here.type.startswith(DESTROYED) and here.position <= self.sealed:
                 self.named |= {(here.position, key_id) for key_id in destroyed_by(here.body)}
+            if here.position in self.awaited and here.position <= self.sealed:
+                self.named.add((here.position, here.stream))
             for value in here.kept:
                 if value.because is not None:
-                    self.forgotten.append(Forgotten(here.position, value.because, value.key_id))
+                    self.awaited.add(value.because)
+                    self.forgotten.append(Forgotten(here.position, value.because, value.key_id, here.stream))
         return leaves, past_us
 
     def _changed(self, here: Standing, leaf: bytes, known: Mapping[int, bytes]) -> str:
@@ -211,9 +219,9 @@ class Examination:
             roots = [perfect(roots[at : at + WIDTH]) for at in range(0, len(roots) - WIDTH + 1, WIDTH)]
 
     def _must_be_named(self) -> None:
-        """Every key under which something was forgotten is named by the event that it was forgotten by."""
+        """Of all that was forgotten the event says so by which it was: it names the key, or corrects the same stream later."""
         for each in self.forgotten:
-            if (each.because, each.key_id) not in self.named:
+            if not self.named & {(each.because, each.key_id), (each.because, each.stream)}:
                 self._find(each.position, each.position, UNSAID, indirect=True)
 
     def _look_outside(self) -> None:

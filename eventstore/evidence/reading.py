@@ -50,6 +50,7 @@ class Standing:
     entry: bytes = b""
     recorded_us: int = 0
     type: str = ""
+    stream: bytes = b""
     body: bytes = b""
     kept: tuple[Kept, ...] = ()
     wrong: str = ""
@@ -132,6 +133,6 @@ def _standing(row: tuple[Any, ...], kept: tuple[Kept, ...]) -> Standing:
     try:
         entry = event_entry((*row[:12], sha256(body).digest(), personal))
     except (Unsealable, TypeError):  # nobody gets there but a superuser who takes constraints away
-        return Standing(position, b"", row[1] or 0, type, body, kept, UNREADABLE)
+        return Standing(position, b"", row[1] or 0, type, row[2] or b"", body, kept, UNREADABLE)
     wrong = "" if digest_of(kept) == personal else PERSONAL
-    return Standing(position, entry, row[1], type, body, kept, wrong)
+    return Standing(position, entry, row[1], type, row[2], body, kept, wrong)

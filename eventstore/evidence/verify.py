@@ -2,14 +2,12 @@
 
 It needs Python 3.11 and `cryptography`, opens the files that are named and no connection. The last line is the verdict:
     OK                     every event is the one that was sealed.
-    ERASED-OK              the same; personal values were erased, and a sealed event says so of the key of each.
+    ERASED-OK              the same; personal values were erased, and a sealed event names the key of each, or corrects it.
     TAMPERED(n) or (n-m)   the event at position n, or at least one from n to m, is not the one that was sealed. Exit code 1.
     UNSEALED(n)            nothing was changed; the event at position n is not in the signed tree yet. Exit code 3.
     UNREADABLE             this is no bundle, or what you kept cannot be compared with it. Exit code 2.
-FILE of --checkpoint is what you kept before the bundle was made: checkpoints, or an older bundle, which tells to the event
-what was changed. That of --policy has the keys that you trust, instead of those in the bundle. Formats: RFC 6962; C2SP
-signed-note, tlog-checkpoint, -cosignature, -policy, -tiles and -proof; and docs/evidence.md. It is meant to be read: 200 lines.
-"""
+FILE of --checkpoint is what you kept before the bundle was made: checkpoints, or an older bundle. That of --policy has the
+keys that you trust, not those in the bundle. Formats: RFC 6962, C2SP tlog-*, docs/evidence.md. To be read: 200 lines."""
 import argparse
 import json
 import re
@@ -118,8 +116,8 @@ def leaves(bundle: ZipFile) -> Iterator[tuple[int, bytes, list[bytes] | None]]:
         _, extra, index, *path = bundle.read(name).decode().split("\n\n")[0].split("\n")
         yield int(index[6:]), b64decode(extra[6:]), [b64decode(step) for step in path]
 
-def check(position: int, entry: bytes, line: dict[str, Any]) -> tuple[bytes, bytes]:
-    """When an event was recorded, and its type. Raises `ValueError` if the line is not what the leaf says."""
+def check(position: int, entry: bytes, line: dict[str, Any]) -> list[bytes]:
+    """The fields of an event's leaf. Raises `ValueError` if the line is not what the leaf says."""
     fields, rows, whole = list(split(entry)), dict[int, tuple[bytes, str]](), b"bitacora-personal/1\0"
     must(len(fields) == 15 and fields[0] == b"bitacora-leaf/1", "it is not there")
     must(int.from_bytes(fields[1]) == position == line["position"], "another event stands in its place")
@@ -133,27 +131,29 @@ def check(position: int, entry: bytes, line: dict[str, Any]) -> tuple[bytes, byt
         place = b"bitacora-personal/1\0" + fields[3] + fields[4] + rows[value["slot"]][0] + fields[5]
         must(digest(nonce, ciphertext).hex() == rows[value["slot"]][1], "what is disclosed is not what was sealed")
         must(json.loads(AESGCM(data_key).decrypt(nonce, ciphertext, place)) == value["value"], "what is disclosed is not it")
-    return fields[2], fields[5]
+    return fields
 
 def problems(bundle: ZipFile, policy: str, kept: list[Head], older: dict[int, bytes], erased: list[Any]) -> Iterator[Any]:
     """The first and the last position where something may be wrong, and what it is; what was erased is put into `erased`."""
     (size, root, text, _), *more = heads = notes((bundle.read("checkpoint") + bundle.read("checkpoints")).decode(), True)
     ours = [each for each in kept if each[2].split("\n")[0] == text.split("\n")[0]]  # other logs may be in the same file
-    past, levels, path, named = b"", [list[bytes]()], None, set[tuple[int, int]]()
+    past, levels, path, named, awaited = b"", [list[bytes]()], None, set[Any](), set[int]()
     for (index, entry, path), raw in zip(leaves(bundle), bundle.open("bodies.jsonl"), strict=True):
         levels[0].append(leaf := digest(b"\0", entry))
         try:
-            recorded, kind = check(index + 1, entry, line := json.loads(raw))
+            _, _, recorded, stream, _, kind, *_ = check(index + 1, entry, line := json.loads(raw))
             must(past <= recorded, "it was recorded before the one that stands before it")
             must(older.get(index, leaf) == leaf, "it is not the one that you kept")
             must(path is None or included(index, size, leaf, path) == root, "it is not in the tree")
             if kind.startswith((b"erasure.keys_destroyed.", b"retention.keys_destroyed.")):
                 named |= {(index + 1, key) for key in json.loads(line["body"].encode(errors="surrogateescape"))["key_ids"]}
-            erased += [(index + 1, because, key) for _, _, key, _, because in line["personal"] if because]
+            named |= {(index + 1, stream)} if index + 1 in awaited else set()
+            erased += [(index + 1, (by, key), (by, stream)) for _, _, key, _, by in line["personal"] if by]
+            awaited |= {by for *_, by in line["personal"] if by}
             past = recorded
         except Exception as error:
             yield index + 1, index + 1, str(error) or type(error).__name__
-    yield from ((at, at, "no sealed event says that its key was destroyed") for at, *why in erased if tuple(why) not in named)
+    yield from ((at, at, "no sealed event says that its key was destroyed") for at, *why in erased if not named & set(why))
     roots, good, last = {size: root}, 0, 0
     if path is None:
         while len(levels[-1]) > 1:

@@ -13,6 +13,7 @@ from api import terminal
 from api.cli import app
 from api.house import House
 from tests.api.conftest import ORDER, Ask
+from tests.conftest import KEK
 
 Run = Callable[..., Result]
 
@@ -34,7 +35,7 @@ def run(dsn: str, house: House, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv("BITACORA_DSN", dsn)
     monkeypatch.setattr(terminal.console, "width", 200)
     key = house.settings.key_file
-    key.write_bytes(bytes(range(32)))
+    key.write_bytes(KEK)
     return lambda *words: CliRunner().invoke(app, ["audit", *words], catch_exceptions=False)
 
 

@@ -5,6 +5,7 @@ from uuid import UUID
 import pytest
 
 from api.house import House
+from api.operator import operator
 from api.schema import execute
 from domain.kernel import reference
 from projections.selling import orders
@@ -24,7 +25,7 @@ def test_an_event_is_shown_as_it_is_stored(ana: UUID, ask: Ask):
     first = found["nodes"][0]
     assert (first["position"], first["version"], first["type"]) == ("1", 1, "customer.registered.v1")
     assert first["streamId"] == first["customerId"] == str(ana)
-    assert (first["actor"], first["origin"], first["because"]) == ("user:anonymous", "live", None)
+    assert (first["actor"], first["origin"], first["because"]) == (operator(), "live", None)
     assert first["commandId"] == first["correlationId"]
     assert "name" not in first["body"]
     assert first["disclosed"] == {"name": "Ana Núñez"}

@@ -16,12 +16,13 @@ from api.house import House
 from domain import DECIDERS
 from domain.customer import RegisterCustomer
 from domain.customer import decider as customer
+from domain.erasure import decider as erasure
 from domain.kernel import Command, Decider, Event, Refused
 from eventstore.codec import Codec
 from eventstore.commands import Commands, camel
 from tests.api.conftest import Ask
 from tests.api.test_naughty_strings import OWN, PUBLIC, SCENES, WITH_TEXTS, inside, stored
-from tests.domain.strategies import POOLS, TWO
+from tests.domain.strategies import ONE, POOLS, TWO
 
 LIVES = 2_000
 LONGEST = 8
@@ -145,8 +146,10 @@ def test_every_text_of_a_mutation_gives_back_what_was_written(name: str, house: 
         assert set(said.values()) <= given_back(happened), said
     start = Random(name).randrange(len(strings))
     said = {path: strings[(start + n) % len(strings)] for n, path in enumerate(paths)}
-    survivor = [RegisterCustomer(customer_id=TWO)] if noun is customer else []  # who others are merged into
-    for each in (*survivor, *before):
+    known = {customer.noun: [TWO], erasure.noun: [ONE, TWO]}.get(
+        noun.noun, []
+    )  # who others are merged into, or who may be erased
+    for each in (*(RegisterCustomer(customer_id=who) for who in known), *before):
         house.log.do(each)
     query = f"mutation($input: {kind.__name__}Input!) {{ {name}(input: $input) {{ ...R }} }}"
     found = ask(query, input=with_text(raw, said))[name]

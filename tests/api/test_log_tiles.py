@@ -126,10 +126,17 @@ def test_before_the_first_head_there_is_nothing(get: Get):
         assert (answer.status_code, CHECKPOINT_HEADER in answer.headers) == (404, False)
 
 
-def test_without_the_database_it_says_so(sealed: House, get: Get):
-    sealed.log.pool.close()
-    for url in ("/checkpoint", "/tile/0/000", "/tile/entries/000"):
-        assert get(url).status_code in (500, 503)
+def test_without_the_database_it_says_so_and_when_to_come_again(sealed: House):
+    async def visit() -> list[httpx.Response]:
+        app = create_app(sealed)
+        async with app.router.lifespan_context(app):
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
+                sealed.log.pool.close()
+                return [await client.get(url) for url in ("/checkpoint", "/tile/0/000", "/tile/entries/000")]
+
+    for answer in asyncio.run(visit()):
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+        assert answer.headers["cache-control"] == "no-store"
 
 
 def test_every_answer_says_the_short_checkpoint(sealed: House):

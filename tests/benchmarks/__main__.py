@@ -14,6 +14,7 @@ MODULES = (
     "cube",
     "pipeline",
     "policies",
+    "simulating",
     "keys",
     "sealing",
     "evidence",

@@ -16,6 +16,16 @@ from domain.allocation import allocation_id
 from domain.article import DraftArticle, ReviseArticle
 from domain.campaign_plan import CampaignKind, PlanCampaign, SegmentVersion
 from domain.customer import ChangeCustomerProfile, RegisterCustomer
+from domain.erasure import (
+    BlockSubject,
+    CompleteErasure,
+    DecideErasureBlock,
+    RecordKeysDestroyed,
+    RecordProjectionsPurged,
+    RequestErasure,
+    VerifyErasureIdentity,
+)
+from domain.erasure_events import Check, ErasureBasis, Purged
 from domain.follow_up import Action, ActionKind, AttemptFollowUp, DispatchFollowUp, ScheduleFollowUp
 from domain.identifiers import AddIdentifier, IdentifierType, RemoveIdentifier, VerifyIdentifier
 from domain.import_batch import CompleteImport, StartImport
@@ -47,7 +57,7 @@ POOL_SIZE = 400
 """How many different commands of a noun there are to choose from."""
 DIGEST = "1" * 64
 JANUARY = datetime(2026, 1, 1, tzinfo=UTC)
-ONE, TWO = UUID(int=1), UUID(int=2)
+ONE, TWO, REQUEST = UUID(int=1), UUID(int=2), UUID(int=8)
 
 VALUES: Mapping[type, tuple[Any, ...]] = {
     UUID: (ONE, TWO),
@@ -84,6 +94,7 @@ NAMED: Mapping[str, tuple[Any, ...]] = {
     "policy": (None, "survey"),
     "step": ("ask",),
     "trigger": (UUID(int=7),),
+    "erasure_id": (REQUEST, REQUEST, UUID(int=9)),
     "attempt": (1, 1, 1, 2),
     "basis": ("CONSENT",),
     "reason": (None, "CAPPED", "CAPPED", "other", " "),
@@ -217,6 +228,13 @@ VALID: tuple[Command, ...] = (
     FOLLOW_UP,
     DispatchFollowUp(follow_up_id=ONE, basis="CONSENT", relied_on=1),
     AttemptFollowUp(follow_up_id=ONE, attempt=1),
+    RequestErasure(erasure_id=REQUEST, customer_id=ONE, basis=ErasureBasis.OBJECTED, note="a"),
+    VerifyErasureIdentity(erasure_id=REQUEST, method="a"),
+    BlockSubject(erasure_id=REQUEST, subjects=(ONE,), until=JANUARY, legal_basis="a"),
+    DecideErasureBlock(erasure_id=REQUEST, until=datetime(2026, 1, 2, tzinfo=UTC), legal_basis="B"),
+    RecordProjectionsPurged(erasure_id=REQUEST, purged=(Purged(name="a", rows=1),)),
+    RecordKeysDestroyed(erasure_id=REQUEST, key_ids=(1,)),
+    CompleteErasure(erasure_id=REQUEST, certificate=DIGEST, checks=(Check(name="a", looked_at=1, found=0),)),
     StartImport(import_batch_id=ONE, source="a", file="a", digest=DIGEST),
     CompleteImport(import_batch_id=ONE, read=1, imported=1, unchanged=0, rejected=0, first_position=1, last_position=1),
 )

@@ -47,7 +47,7 @@ def answer(noun: Decider[Any], command: Command, state: Any) -> list[Event] | st
         refusal = error
     assert refusal.reason[0].isupper()
     assert refusal.reason.endswith(".")
-    assert refusal.field is None or hasattr(command, refusal.field)
+    assert refusal.field is None or hasattr(command, refusal.field.partition(".")[0])
     return refusal.reason
 
 

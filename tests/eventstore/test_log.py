@@ -12,7 +12,7 @@ import pytest
 
 from domain.customer import RegisterCustomer
 from domain.kernel import Refused, derived
-from domain.order import OrderLine, PlaceOrder
+from domain.order import CancelOrder, OrderLine, PlaceOrder
 from eventstore.bulk import Bulk
 from eventstore.database import open_pool
 from eventstore.envelope import Draft, Origin, Request
@@ -63,6 +63,26 @@ def test_the_envelope_says_who_when_and_why(log: Accounts) -> None:
     assert at[:6] == (2, account, 1, "account.deposited.v1", account, then)
     assert at[7:12] == ("import:shop", "import", command_id, correlation_id, 1)
     assert abs(at.recorded_at - datetime.now(UTC)) < timedelta(minutes=5)
+
+
+def test_attempts_at_the_same_moment_are_answered_alike(house: House) -> None:
+    """Also where what was asked is so already by the time that the slower one looks, or may not be any more."""
+    with ThreadPoolExecutor(WRITERS) as attempts:
+        for n in range(20):
+            order = PlaceOrder(
+                order_id=derived("order", n),
+                customer_id=derived("customer", n),
+                lines=(OrderLine(sku="A", quantity=1, unit_price=Decimal(1)),),
+            )
+            for command in (
+                RegisterCustomer(customer_id=derived("customer", n)),
+                order,
+                CancelOrder(order_id=order.order_id),
+            ):
+                request = Request(command_id=uuid4())
+                told = list(attempts.map(lambda _, asked=command, of=request: house.log.do(asked, of), range(WRITERS)))
+                assert {each.position for each in told} == {house.log.reader.head()}
+                assert sum(not each.duplicate for each in told) == 1
 
 
 def test_the_same_command_id_is_answered_alike_and_appends_nothing(log: Accounts) -> None:

@@ -21,6 +21,7 @@ from api.exporters.xes import export
 from api.importers import xes as importer
 from api.importers.importing import Rejected
 from api.importers.lines import Source
+from api.settings import Settings
 from domain import DECIDERS
 from domain.customer import RegisterCustomer
 from domain.kernel import Refused, derived
@@ -111,6 +112,9 @@ def test_a_slice_has_what_was_asked_for_and_nothing_personal(house: House) -> No
 
 @pytest.fixture
 def run(dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    key = Settings(home=tmp_path / "home").key_file
+    key.parent.mkdir(parents=True)
+    key.write_bytes(KEK)
     monkeypatch.setenv("BITACORA_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("BITACORA_DSN", dsn)
     return lambda *words: CliRunner().invoke(app, ["audit", *words], catch_exceptions=False)

@@ -1,5 +1,6 @@
 """Batches: a file is taken in once, can be taken back, and be taken in again."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,9 @@ def seen(house: House) -> dict[str, Any]:
     engine = Engine(house.log, house.pool, VIEWS)
     engine.prepare()
     engine.catch_up()
-    return {view.name: held(house.pool, view) for view in VIEWS if view.name not in ("imports", "timeline")}
+    rows = {view.name: held(house.pool, view) for view in VIEWS if view.name not in ("imports", "timeline")}
+    lines = rows["customers"].items()
+    return {**rows, "customers": {key: replace(row, name_position=None) for key, row in lines}}  # positions are others
 
 
 def revert(house: House, report: Report, **more: Any) -> int:

@@ -46,6 +46,11 @@ def by_policy(report: importing.Report) -> dict[str, Foreseen]:
     return {each.policy: each for each in report.foreseen}
 
 
+def set_off(shop: Shop) -> Counter[str]:
+    """How many events set off which policy. What is done every night, whatever happened, is set off by none."""
+    return Counter(policy for policy, at in {(row.policy, row.trigger_position) for row in shop.ledger()} if at)
+
+
 @pytest.mark.parametrize("count", [2_000, pytest.param(100_000, marks=pytest.mark.long)])
 def test_an_import_of_historic_orders_sets_nothing_off_and_the_dry_run_said_so_before(
     house: House, load: Import, tmp_path: Path, count: int
@@ -67,7 +72,7 @@ def test_an_import_of_historic_orders_sets_nothing_off_and_the_dry_run_said_so_b
     assert house.log.reader.head() > head + count
     shop.worker.run()
     shop.until(NOW + timedelta(days=40))
-    assert shop.ledger() == []
+    assert set_off(shop) == {}
     assert shop.mails() == []
 
 
@@ -78,10 +83,10 @@ def test_what_is_imported_as_live_is_said_to_set_off_what_it_does(house: House, 
     load("commands", file, origin=Origin.LIVE)
     for policy in shop.worker.runner.policies:
         shop.worker.runner.react(policy)
-    set_off = Counter(policy for policy, _ in {(row.policy, row.trigger_position) for row in shop.ledger()})
-    assert set_off == {name: each.sets_off for name, each in by_policy(said).items()}
+    found = set_off(shop)
+    assert found == {name: each.sets_off for name, each in by_policy(said).items()}
     told = "\n".join(said.lines())
-    assert f"sets off follow-ups: {len(set_off)} policies are set off {set_off.total():,} times." in told
+    assert f"sets off follow-ups: {len(found)} policies are set off {found.total():,} times." in told
     assert "  churn-risk: 100 events set it off." in told
 
 

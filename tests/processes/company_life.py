@@ -18,6 +18,8 @@ from domain.case import OpenCase, ReopenCase, ResolveCase, ResumeCase, WaitOnCus
 from domain.case_events import CasePriority, CaseType
 from domain.consent import GrantConsent, Purpose, WithdrawConsent
 from domain.customer import CustomerKind, RegisterCustomer
+from domain.erasure import RequestErasure
+from domain.erasure_events import ErasureBasis
 from domain.identifiers import AddIdentifier, IdentifierType
 from domain.interaction import Direction, LogInteraction
 from domain.invitation import AnswerSurvey, SendInvitation
@@ -274,13 +276,19 @@ class CompanyLife:
         )  # fmt: skip
         yield AnswerSurvey(invitation_id=invited, csat=self.chance.randrange(1, 6))
 
+    def object(self, at: datetime) -> Iterator[Command]:
+        """Somebody wants to be forgotten, and nobody has made sure yet who they are."""
+        yield RequestErasure(
+            erasure_id=self.new("erasure"), customer_id=self.who(), basis=ErasureBasis.NO_LONGER_NEEDED
+        )
+
 
 WHAT: tuple[Callable[[CompanyLife, datetime], Iterator[Command]], ...] = (
     CompanyLife.come, CompanyLife.buy, CompanyLife.buy, CompanyLife.buy, CompanyLife.go_on, CompanyLife.go_on,
     CompanyLife.go_on, CompanyLife.give_back, CompanyLife.fill, CompanyLife.complain, CompanyLife.settle,
     CompanyLife.settle, CompanyLife.work, CompanyLife.sell, CompanyLife.close, CompanyLife.quote,
     CompanyLife.campaign, CompanyLife.reward, CompanyLife.consent, CompanyLife.same, CompanyLife.talk,
-    CompanyLife.judge,
+    CompanyLife.judge, CompanyLife.object,
 )  # fmt: skip
 
 

@@ -23,6 +23,7 @@ LATER = DAY / 8
 """How long after something was asked the worker comes by."""
 GONE_WITHIN_S = 20.0
 
+MAX_SHOWN = 200
 OF_QUEUES = ("policy", "step", "about", "customer_id", "status", "due_at")
 """What is compared of queues: of two that are served at one moment, whoever comes first offers what waits in both."""
 
@@ -118,4 +119,4 @@ def differences(ours: Company, theirs: Company) -> Iterator[str]:
 def must_be_the_same(ours: Company, theirs: Company) -> None:
     """0 missing, 0 doubled."""
     found = list(differences(ours, theirs))
-    assert not found, "\n".join([f"{len(found)} differences", *found[:20]])
+    assert not found, "\n".join([f"{len(found)} differences", *found[:MAX_SHOWN]])

@@ -315,3 +315,12 @@ def test_imported_carts_set_nothing_off(shop: Shop) -> None:
     fill(shop, customer(shop), "2026-03-03 12:00", origin=Origin.IMPORT)
     shop.until("2026-03-04 12:00")
     assert shop.ledger() == []
+
+
+def test_who_orders_before_the_cart_is_left_is_not_promised_a_message(shop: Shop) -> None:
+    whose = customer(shop)
+    fill(shop, whose, "2026-03-03 12:00")
+    shop.order(whose, "2026-03-03 12:30")
+    shop.until("2026-03-03 13:00")
+    assert rows(shop, "abandon") == [("DONE", "ABANDONED")]
+    assert rows(shop, "message") == [("SUPPRESSED", "ORDERED")]

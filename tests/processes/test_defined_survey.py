@@ -70,9 +70,20 @@ def test_who_does_not_answer_is_reminded_after_a_week_and_the_question_expires_a
 def test_who_answers_is_left_alone(shop: Shop, answer: Command, reason: str) -> None:
     _, invitation = asked(shop)
     shop.do(replace(answer, invitation_id=invitation), "2026-01-15 10:00")  # type: ignore[type-var]
+    shop.until("2026-01-15 10:00")
+    assert {rows(shop)[step][:2] for step in ("reminder", "expiry")} == {("CANCELLED", reason)}
     shop.until("2026-03-15 10:00")
     assert len(shop.mails()) == 1
     assert {rows(shop)[step][:2] for step in ("reminder", "expiry")} == {("CANCELLED", reason)}
+
+
+def test_each_policy_reminds_of_its_own_question(shop: Shop) -> None:
+    define(shop, replace(ASK, triggers=(Occurrence(event="order.shipped.v1"),)), "another")
+    asked(shop)
+    for on in ("2026-01-20 10:00", "2026-02-12 10:00", "2026-03-15 10:00"):
+        shop.until(on)
+    assert len(shop.mails()) == 2
+    assert [row for row in shop.ledger() if row.policy == "another"] == []
 
 
 def test_who_wants_no_surveys_any_more_is_not_reminded(shop: Shop) -> None:

@@ -236,6 +236,7 @@ def test_an_identifier_is_free_again_and_whoever_holds_it_too_owns_it(office: Of
     assert office.log.owner("EMAIL", "both@shop.test") == ana
     office.erased(ana)
     assert office.log.holders("EMAIL", "both@shop.test") == [bea]
+    assert office.query("select owner, firm from es.claim where holder = %s and until is null", bea) == [(True, False)]
     shop.do(VerifyIdentifier(customer_id=bea, type=IdentifierType.EMAIL, value="both@shop.test", method="link"))
     assert office.log.owner("EMAIL", "both@shop.test") == bea
     before = sorted(office.query("select kind, key, holder, owner, firm from es.claim where until is null"), key=str)
@@ -344,3 +345,21 @@ def test_who_was_erased_may_come_back_as_somebody_new(office: Office, shop: Shop
     id = derived("again")
     office.do(RequestErasure(erasure_id=id, customer_id=again, basis=ErasureBasis.OBJECTED))
     assert office.state(id).status is ErasureStatus.REQUESTED
+
+
+def test_a_term_that_was_lengthened_counts_for_what_is_still_there(office: Office, shop: Shop) -> None:
+    ana = shop.customer()
+    id = office.verified(ana)
+    office.do(SetErasureHold(erasure_id=id, scope=HoldScope.TEXT, legal_basis="A court"))
+    office.run()
+    office.at_once(id)
+    office.run()
+    assert office.state(id).status is ErasureStatus.DESTROYING
+    longer = office.now + timedelta(days=1000)
+    office.do(DecideErasureBlock(erasure_id=id, until=longer, legal_basis="A court"))
+    office.do(LiftErasureHold(erasure_id=id, scope=HoldScope.TEXT))
+    office.run(office.hire())
+    assert {key.key_class for key in office.custodian.of([ana]) if key.state != "DESTROYED"} == {"text"}
+    office.now = longer
+    office.run(office.hire())
+    assert office.state(id).status is ErasureStatus.COMPLETED

@@ -15,7 +15,7 @@ from tests.processes.conftest import Found
 from tests.processes.doomed import begin
 from tests.processes.following import Company, must_be_the_same
 
-POINTS = [point for point in get_args(points.Point) if not point.startswith(("outbox", "inbox"))]
+POINTS = [point for point in get_args(points.Point) if not point.startswith(("outbox", "inbox", "erasing"))]
 DONE_WITHIN_S = 60.0
 MAX_ARRIVALS = 6
 
@@ -119,7 +119,7 @@ def test_reactions_of_every_policy_that_are_repeated_change_nothing(house: House
     head = house.log.reader.head()
     company.read_again()
     company.shop.hire().run()
-    assert house.log.reader.head() == head
+    assert [(at.actor, event) for event, at in house.log.reader.page(head)] == []
 
 
 @pytest.mark.parametrize("count", [2, 4])

@@ -46,6 +46,7 @@ from processes import (
     churn_risk,
     cross_sell,
     detractor_recovery,
+    erasure,
     order_progress,
     post_purchase_survey,
     quote_follow_up,
@@ -181,6 +182,7 @@ def test_the_delays_are_those_of_the_code() -> None:
         (cart_abandonment.policy, cart_abandonment.reminding(ID)),
         (churn_risk.policy, churn_risk.writing(ID)),
         (cross_sell.policy, cross_sell.offering(ID)),
+        (erasure.policy, erasure.telling(erasure.RECEIVED, ID)),
         (order_progress.policy, order_progress.telling(order_progress.SHIPPED, ID)),
         (report_delivery.policy, report_delivery.sending(ID)),
         (tier_at_risk.policy, tier_at_risk.offering(ID)),
@@ -198,7 +200,8 @@ def test_what_is_sent_is_what_the_code_sends(policy: Policy[Any], action: Action
 def test_every_message_of_the_rules_is_compared_with_the_code() -> None:
     sending = {each.name for each in POLICIES if rules_of(each).action.kind is RuleActionKind.SEND_MESSAGE}
     assert sending == {
-        "cart-abandonment", "churn-risk", "cross-sell", "order-progress", "report-delivery", "tier-at-risk", "tier-nudge",
+        "cart-abandonment", "churn-risk", "cross-sell", "erasure", "order-progress", "report-delivery", "tier-at-risk",
+        "tier-nudge",
     }  # fmt: skip
     surveys = {each.name: rules_of(each).action.survey for each in POLICIES if rules_of(each).action.survey}
     assert surveys == {

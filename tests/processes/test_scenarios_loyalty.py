@@ -169,7 +169,12 @@ def test_scenario_3_a_benefit_is_authorised_from_the_screen_and_the_screen_can_b
         assert verdict is (ReplayVerdict.SAME if "name_position" in wrong else ReplayVerdict.DIFFERENT)
     with shop.log.pool.connection() as db:
         db.execute("set role none")
-        db.execute("delete from es.personal where subject_id = any(%s)", [[ana, eva, eldest]])
+        db.execute(  # as es.erase does, whose law is tested elsewhere
+            "insert into es.erased select position, slot, subject_id, key_id, sha256(nonce || ciphertext), 'ERASED', 1 "
+            "  from es.personal where subject_id = any(%(who)s)",
+            {"who": [ana, eva, eldest]},
+        )
+        db.execute("delete from es.personal where subject_id = any(%(who)s)", {"who": [ana, eva, eldest]})
     replayed = decision_replay(desk.lists, at.position)
     assert (replayed.screen_verdict, replayed.inputs_verdict) == (ReplayVerdict.NAME_FORGOTTEN, ReplayVerdict.SAME)
     assert replayed.screen is not None

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Callable, Sequence
 from itertools import count
 from multiprocessing.process import BaseProcess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from eventstore.sealing import points
 from eventstore.sealing.notes import Signer
-from eventstore.sealing.sealer import Sealer
+from eventstore.sealing.sealer import Elsewhere, Sealer
 from tests.eventstore.sealing.conftest import sealer_in
 
 context = multiprocessing.get_context("forkserver")
@@ -35,7 +36,11 @@ def seal(dsn: str, home: Path, dies_at: str | None, arrivals: int) -> None:
     sealer = sealer_in(dsn, home)
     sealer._signers = witnessed(sealer, home)
     while True:
-        sealer.step()
+        try:
+            sealer.step()
+            (home / "at-work").touch()
+        except Elsewhere:  # the server has not noticed yet that the one before is dead
+            time.sleep(0.005)
 
 
 def witnessed(sealer: Sealer, home: Path) -> Callable[[str], Sequence[Signer]]:
