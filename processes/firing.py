@@ -118,12 +118,12 @@ class Firing:
 
     def _is_due(self, now: datetime, names: Sequence[str]) -> bool:
         """Whether anything at all is due of these policies."""
-        query = sql.SQL(
-            "select exists (select from {} where status = 'SCHEDULED' and due_at <= %s and policy = any(%s))"
+        query = sql.SQL(  # in the order of the index, or all that are not due are looked through
+            "select policy from {} where status = 'SCHEDULED' and due_at <= %s and policy = any(%s) "
+            "order by due_at, trigger_position limit 1"
         ).format(self._sheet.identifier)
         with self.log.pool.connection() as db:
-            row = db.execute(query, [now, list(names)]).fetchone()
-        return row is not None and bool(row[0])
+            return db.execute(query, [now, list(names)]).fetchone() is not None
 
     def _fire(self, db: Connection, now: datetime, names: Sequence[str], hand: "Hand") -> "Batch":
         """Decides about the next ones that are due."""
