@@ -12,6 +12,7 @@ from eventstore.database import Unavailable, reachable
 from eventstore.follower import Bell
 from eventstore.log import Log
 from processes.alone import alone
+from processes.calendar import Calendar
 from processes.clock import Clock, Now, wall_clock
 from processes.completeness import Completeness
 from processes.delivery import Delivery
@@ -77,6 +78,7 @@ class Worker:
         with self._busy:
             if not self._ready:
                 self.runner.activate(self._now())
+                Calendar().allowed(self._now())  # the holidays of a country take a while, the first time
                 self._ready = True
             decided = self._decide()
             went_on, failures = decided.went_on, decided.failures
