@@ -60,10 +60,10 @@ class Reads:
         digest = None if document is None else sha256(document.encode()).digest()
         texts = [text and text[:MAX_CODE] for text in (actor, door, purpose, operation)]
         whole, position = sorted(subjects), 0
-        with self._pool.connection() as db, db.transaction():
+        with self._pool.connection() as db:
             for start in range(0, len(whole), MAX_SUBJECTS):
                 row = db.execute(
-                    "select es.append_read(%s, %s, %s, %s, %s, %s::uuid[])",
+                    "call es.note_read(%s, %s, %s, %s, %s, %s::uuid[], null)",
                     [*texts, digest, id_array(whole[start : start + MAX_SUBJECTS])],
                 ).fetchone()
                 assert row is not None
