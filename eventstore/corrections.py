@@ -72,9 +72,10 @@ def kin(db: Connection, ids: Collection[UUID], position: int) -> dict[UUID, UUID
     """The same, each with whom it was taken to be."""
     return dict(
         db.execute(
-            "select m.id, m.canonical from es.members(array("
-            "  select coalesce(c.canonical, i.id) from unnest(%(ids)s::uuid[]) i (id) "
-            "    left join es.canonical(%(ids)s::uuid[], %(at)s) c using (id)), %(at)s) m",
+            "select m.id, m.canonical from ("  # not as an argument: a function of a subquery is planned at each call
+            "  select array_agg(coalesce(c.canonical, i.id)) as ids from unnest(%(ids)s::uuid[]) i (id) "
+            "    left join es.canonical(%(ids)s::uuid[], %(at)s) c using (id)) k "
+            "  cross join lateral es.members(k.ids, %(at)s) m",
             {"ids": id_array(ids), "at": position},
         ).fetchall()
     )

@@ -100,9 +100,10 @@ class Table(Generic[R]):
     @cached_property
     def _load(self) -> sql.SQL:
         arrays = sql.SQL(", ").join(sql.SQL("%s::{}[]").format(sql.SQL(cast(Any, kind))) for kind in self._key_types)
+        wanted = "{} = any({})" if len(self.key) == 1 else "({}) in (select * from unnest({}))"
         return fixed(
-            sql.SQL("select {} from {} where ({}) in (select * from unnest({}))").format(
-                self._all, self.identifier, self._key_list, arrays
+            sql.SQL("select {} from {} where {}").format(
+                self._all, self.identifier, sql.SQL(wanted).format(self._key_list, arrays)
             )
         )
 
