@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 
 from domain.kernel import Command
@@ -18,6 +19,8 @@ from tests.eventstore.conftest import Accounts
 Asked = list[tuple[Command, Request]]
 
 STREAMS = 5
+EVENTS_OF_A_RANGE = 1_500
+"""More than are on the pages that the index sums up together."""
 THEN = datetime(2011, 1, 1, 12, tzinfo=UTC)
 
 
@@ -144,3 +147,26 @@ def test_bulk_and_live_writers_on_the_same_streams_lose_nothing(log: Accounts) -
     for _, at in log.reader.page(0):
         versions.setdefault(at.stream_id, []).append(at.version)
     assert all(found == list(range(1, len(found) + 1)) for found in versions.values())
+
+
+def test_what_was_imported_is_summed_up_for_the_search_of_the_log(log: Accounts) -> None:
+    account = uuid4()
+    deposits = ((Deposit(account_id=account, customer_id=account), Request()) for _ in range(3 * EVENTS_OF_A_RANGE))
+    for _ in Bulk(log).do_all(in_batches(deposits)):
+        pass
+    with log.pool.connection() as db:
+        db.execute("set enable_seqscan = off")
+        plan = db.execute(
+            "explain (analyze, format json) select from es.event where actor = 'user:nobody'", prepare=False
+        ).fetchone()
+        db.execute("reset enable_seqscan")
+    assert plan is not None
+    assert plan[0][0]["Plan"]["Node Type"] == "Bitmap Heap Scan"
+    assert plan[0][0]["Plan"].get("Rows Removed by Index Recheck", 0) < 2 * EVENTS_OF_A_RANGE
+
+
+def test_summing_up_waits_for_nobody(log: Accounts, dsn: str) -> None:
+    with psycopg.connect(dsn) as db:
+        db.execute("lock table es.event in share update exclusive mode")
+        (outcomes,) = Bulk(log).do_all([[(Deposit(account_id=(one := uuid4()), customer_id=one), Request())]])
+    assert [each.events for each in outcomes] == [1]
