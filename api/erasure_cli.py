@@ -31,7 +31,7 @@ from domain.erasure_events import (
     ErasureStatus,
     HoldScope,
 )
-from domain.kernel import Command
+from domain.kernel import Command, derived
 from eventstore.commands import identify
 from eventstore.envelope import Request
 from eventstore.sealing.sealer import Elsewhere
@@ -75,7 +75,7 @@ def request(
     with house() as opened:
         catch_up(opened)
         whom = looking_back.customer_id(opened, customer)
-        erasure_id = identify("erasure", id or f"{whom}:{opened.log.reader.head()}", "id")
+        erasure_id = identify("erasure", id, "id") if id else derived("erasure", whom, opened.log.reader.head())
         _do(opened, RequestErasure(erasure_id=erasure_id, customer_id=whom, basis=basis, kind=kind, note=note))
         _tell(opened, erasure_id, as_json)
 
