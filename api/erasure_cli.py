@@ -182,23 +182,8 @@ def status(
     if as_json:
         show([_shown(entry) for entry in found])
     else:
-        rows = [
-            [
-                e.erasure_id,
-                e.customer_id,
-                e.kind,
-                e.status,
-                _day(e.deadline_at),
-                _day(e.blocked_until),
-                ", ".join(e.holds),
-            ]
-            for e in found
-        ]
-        table(
-            "Requests for erasure",
-            ["request", "customer", "kind", "status", "answer by", "blocked until", "held"],
-            rows,
-        )
+        rows = [[e.erasure_id, e.status, _day(e.deadline_at), _day(e.blocked_until), ", ".join(e.holds)] for e in found]
+        table("Requests for erasure", ["request", "status", "answer by", "blocked until", "held"], rows)
     now = wall_clock()
     late = [e for e in found if e.answered_at is None and e.deadline_at is not None and e.deadline_at < now]
     if late:
