@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from psycopg import Connection
 
 from domain.kernel import Refused
+from eventstore.evidence.correcting import UNSAID, accounted, forgotten
 from eventstore.evidence.reading import Standing, fetch, standing
 from eventstore.evidence.verdict import Finding, Report, in_order
 from eventstore.sealing.heads import HEAD, Head, cosigned, newest
@@ -103,21 +104,33 @@ def prove(db: Connection, first: int, last: int) -> Report:
         raise Refused(f"Ask for 1 to {MAX_PROVEN:,} positions at once, the first one first.", "from")
     head = newest(db, EVENTS)
     size = 0 if head is None else head.size
-    findings, proofs, erased = [], dict[int, Proof](), 0
     events = [here for here in standing(fetch(db, range(first, last + 1))) if here.position <= size or here.entry]
-    if head is not None:
-        try:
-            proofs = inclusion_proofs(db, head, events)
-        except ValueError as error:
-            findings.append(Finding(first, min(last, size), str(error)))
-    for here in events:
-        erased += sum(value.because is not None for value in here.kept)
-        if here.wrong:
-            findings.append(Finding(here.position, here.position, here.wrong))
-        elif head is not None and (proof := proofs.get(here.position)) is not None:
-            try:
-                verify_inclusion(proof.index, size, leaf_hash(here.entry), proof.hashes, head.root)
-            except NotProven as error:
-                findings.append(Finding(here.position, here.position, str(error)))
+    gone = [each for here in events for each in forgotten(here)]
+    said = {each.because for each in gone if 0 < each.because <= size}
+    reasons = list(standing(fetch(db, sorted(said))))
+    wrong = _not_proven(db, head, events)
+    sound = said - _not_proven(db, head, reasons).keys()
+    by = {here.position: here for here in reasons if here.position in sound}
+    unsaid = {each.position: UNSAID for each in gone if not accounted(by.get(each.because), each)}
+    findings = [Finding(at, at, what) for at, what in wrong.items()]
+    findings += [Finding(at, at, what, indirect=True) for at, what in unsaid.items()]
     unsealed = sum(here.position > size for here in events)
-    return Report(len(events), len(events) - unsealed, 1 if head else 0, 0, erased, unsealed, in_order(findings))
+    return Report(len(events), len(events) - unsealed, 1 if head else 0, 0, len(gone), unsealed, in_order(findings))
+
+
+def _not_proven(db: Connection, head: Head | None, events: Sequence[Standing]) -> dict[int, str]:
+    """Those of these events that are not in the tree as they stand, and why, by their positions."""
+    found = {here.position: here.wrong for here in events if here.wrong}
+    if head is None:
+        return found
+    try:
+        proofs = inclusion_proofs(db, head, events)
+    except ValueError as error:
+        return found | {here.position: str(error) for here in events if here.position <= head.size}
+    for here in events:
+        if not here.wrong and (proof := proofs.get(here.position)) is not None:
+            try:
+                verify_inclusion(proof.index, head.size, leaf_hash(here.entry), proof.hashes, head.root)
+            except NotProven as error:
+                found[here.position] = str(error)
+    return found
