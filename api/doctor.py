@@ -21,11 +21,14 @@ from eventstore.sealing.heads import newest
 from eventstore.sealing.sources import EVENTS
 from processes.completeness import gaps
 from processes.mailboxes import mailbox_of
+from processes.retention import outdated
+from processes.retention_nights import counted, last_look
 
 MIN_FREE_BYTES = 1_000_000_000
 MAX_CALM_LAG_EVENTS = 10_000
 MAX_GAPS_TOLD = 3
 MAX_EPOCH_AGE = timedelta(days=32)
+MAX_NIGHTS = timedelta(days=2)
 MAX_CALM_SEALING_LAG = timedelta(seconds=30)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -130,6 +133,7 @@ def _inside(house: House) -> list[Finding]:
         *_waiting_for_somebody(house),
         reading(house, datetime.now(UTC)),
         *_keys(house),
+        _retention(house, datetime.now(UTC)),
     ]
 
 
@@ -194,6 +198,27 @@ def _keys(house: House) -> list[Finding]:
             else "Nobody can block personal values yet. The data protection officer needs a key: bitacora keys dpo.",
         ),
     ]
+
+
+def _retention(house: House, now: datetime) -> Finding:
+    """Whether personal values are older than their law allows, and whether somebody looks."""
+    keys, people = counted(outdated(house.log, house.engine, house.custodian, now.date()))
+    with house.log.pool.connection() as db:
+        last = last_look(db)
+    by_itself = house.settings.retention
+    late = by_itself != "off" and last is not None and last < now.date() - MAX_NIGHTS
+    says = (
+        f"{keys:,} keys of {people:,} people are older than their law allows. To see them: bitacora privacy retention."
+        if keys
+        else "Nothing is older than its law allows."
+    )
+    if late:
+        says += f" It was looked by night on {last} last. Is bitacora work running?"
+    elif keys and by_itself == "destroy":
+        says += " They are destroyed tonight."
+    elif keys:
+        says += " To destroy them for good: bitacora privacy retention --apply."
+    return Finding("retention", not late and (not keys or by_itself == "destroy"), says)
 
 
 def _sealing(house: House) -> Finding:

@@ -39,6 +39,7 @@ from processes.outbox import Outbox
 from processes.papers import Papers
 from processes.ports import folder_ports
 from processes.rectification import Rectification
+from processes.retention_nights import Nightly
 from processes.rotation import Rotation, now_and_then
 from processes.transports import MaildirTransport, SmtpTransport, Transport
 from processes.worker import Worker, keep_on
@@ -118,6 +119,12 @@ def rectification(house: House) -> Rectification:
     return Rectification(house.log, house.custodian, house.eraser, partial(forget, house.engine))
 
 
+def retention(house: House) -> Nightly:
+    """What looks each night what is older than its law allows."""
+    apply = house.settings.retention == "destroy"
+    return Nightly(house.log, house.engine, house.custodian, house.dsn, apply=apply)
+
+
 def inbox(house: House) -> Inbox | None:
     """What reads the mail that comes in, if it comes in anywhere."""
     settings = house.settings
@@ -170,6 +177,7 @@ def working(house: House) -> Iterator[None]:
     ]
     care = [Rotation(house.epochs).step] if house.settings.keys_rotation == "monthly" else []
     care += [rectification(house).step] if house.settings.corrected_values == "block" else []
+    care += [retention(house).step] if house.settings.retention != "off" else []
     tasks.append(("keys", lambda: now_and_then(stop, *care)))
     if (anchors := anchoring(house)) is not None:
         tasks.append(("anchors", lambda: anchors.follow(stop)))
