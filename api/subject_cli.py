@@ -125,4 +125,6 @@ def retention(
         erased, waiting = Executor(opened.log, opened.engine, opened.custodian, opened.dsn).run()
     say(f"{keys:,} keys are destroyed, and {erased:,} values erased.")
     if waiting:
-        say("The rest is erased once the log is sealed up to here: by bitacora work at night, or by this command again.")
+        say(
+            "The rest is erased once the log is sealed up to here: by bitacora work at night, or by this command again."
+        )
