@@ -179,6 +179,11 @@ class Custodian:
             self.ring.evict(key_id)
         return done
 
+    def count_on_after(self, key_id: int) -> None:
+        """No key that is made from now on has this number or a lower one."""
+        with self._connected() as db:
+            db.execute("select keys.count_on_after(%s)", [key_id])
+
     def _block(self, db: Connection, ids: Sequence[int], until: date, basis: str) -> int:
         db.execute("select pg_advisory_xact_lock(%s)", [CHANGING])
         officer = _officer(db)
