@@ -29,6 +29,7 @@ MAX_CALM_LAG_EVENTS = 10_000
 MAX_GAPS_TOLD = 3
 MAX_EPOCH_AGE = timedelta(days=32)
 MAX_NIGHTS = timedelta(days=2)
+MAX_CALM_PATROL = timedelta(days=2)
 MAX_CALM_SEALING_LAG = timedelta(seconds=30)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -123,6 +124,7 @@ def _inside(house: House) -> list[Finding]:
     return [
         *found,
         _sealing(house),
+        _patrol(house, datetime.now(UTC)),
         Finding("follow-ups", not late, says),
         Finding(
             "ledger",
@@ -219,6 +221,19 @@ def _retention(house: House, now: datetime) -> Finding:
     elif keys:
         says += " To destroy them for good: bitacora privacy retention --apply."
     return Finding("retention", not late and (not keys or by_itself == "destroy"), says)
+
+
+def _patrol(house: House, now: datetime) -> Finding:
+    """Whether the log that was sealed is read again, and is what was sealed."""
+    known = running.patrol(house).known()
+    if known is None:
+        return Finding("patrol", True, "What was sealed has not been read again yet; bitacora work does it.")
+    if known.wrong is not None:
+        return Finding("patrol", False, known.wrong)
+    ended = f" The last whole round ended {known.ended_at:%Y-%m-%d %H:%M} UTC." if known.ended_at else ""
+    says = f"Read again up to {known.position:,} since {known.began_at:%Y-%m-%d %H:%M} UTC, and nothing was changed.{ended}"
+    ok = known.looked_at > now - MAX_CALM_PATROL
+    return Finding("patrol", ok, says if ok else f"{says} Nobody has gone on with it since. Is bitacora work running?")
 
 
 def _sealing(house: House) -> Finding:

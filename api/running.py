@@ -19,6 +19,7 @@ from api.schema import schema
 from api.settings import Settings
 from api.terminal import progress, say
 from domain.kernel import Refused
+from eventstore.evidence.patrol import Patrol
 from eventstore.garbage import collect_seldom
 from eventstore.sealing.anchors import Anchor, Anchoring, TimeStamping, Witness
 from eventstore.sealing.checkpoint_file import CheckpointFile
@@ -137,11 +138,23 @@ def inbox(house: House) -> Inbox | None:
 def sealer(house: House, source: Source = EVENTS) -> Sealer:
     """What seals the log of a house."""
     settings = house.settings
-    checkpoints = CheckpointFile(settings.checkpoints or settings.home / "checkpoints" / f"{source.name}.txt")
+    checkpoints = checkpoint_file(settings, source)
     if settings.sealing_program is not None and settings.sealing_public is not None:
         program = SigningProgram(shlex.split(settings.sealing_program), settings.sealing_public)
         return Sealer(house.dsn, source, settings.sealing_folder, program.signers, checkpoints)
     return Sealer.with_key_file(house.dsn, source, settings.sealing_folder, key_file(settings), checkpoints)
+
+
+def patrol(house: House) -> Patrol:
+    """What reads the whole log again, slice by slice."""
+    settings = house.settings
+    file = settings.sealing_folder / f"{EVENTS.name}.patrol"
+    return Patrol(house.log.pool, file, checkpoint_file(settings))
+
+
+def checkpoint_file(settings: Settings, source: Source = EVENTS) -> CheckpointFile:
+    """The file of signed tree heads of a source."""
+    return CheckpointFile(settings.checkpoints or settings.home / "checkpoints" / f"{source.name}.txt")
 
 
 def key_file(settings: Settings) -> KeyFile:
@@ -174,6 +187,7 @@ def working(house: House) -> Iterator[None]:
         ("worker", lambda: worker(house).follow(house.dsn, stop)),
         ("sealer", lambda: sealer(house).follow(stop)),
         ("sealer of reads", lambda: sealer(house, READS).follow(stop)),
+        ("patrol", lambda: patrol(house).follow(stop)),
     ]
     care = [Rotation(house.epochs).step] if house.settings.keys_rotation == "monthly" else []
     care += [rectification(house).step] if house.settings.corrected_values == "block" else []

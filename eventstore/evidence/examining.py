@@ -9,7 +9,7 @@ from psycopg import Connection
 
 from domain.values import EMPTY
 from eventstore.evidence.correcting import UNSAID, Forgotten, corrects, forgotten
-from eventstore.evidence.reading import DESTROYED, Rows, Standing, destroyed_by, fetch, standing
+from eventstore.evidence.reading import CHANGED, DESTROYED, Rows, Standing, destroyed_by, fetch, standing
 from eventstore.evidence.tree import (
     NOTHING,
     Sealed,
@@ -33,7 +33,6 @@ SKEW = "5 minutes"
 LATE = "1 hour"
 """Events that were sealed so long after they say that they were recorded are mentioned."""
 
-CHANGED = "it is not the one that was sealed"
 REMOVED = "its hash was removed from the tree"
 BACKWARDS = "it was recorded before the one that stands before it"
 ANOTHER = "it is not the one that was kept"
