@@ -39,6 +39,7 @@ from processes.certificates import certificate, digest_of
 from processes.clock import wall_clock
 from processes.erasing import Eraser
 from processes.erasure_ledger import LedgerError, apply_again
+from processes.restored_keys import do_again
 from processes.scrubbing import scrub_all
 from projections.customers import erasures as view
 from projections.customers.erasures import ErasureEntry
@@ -215,7 +216,10 @@ def certify(which: Which) -> None:
 
 @app.command("reapply")
 def reapply(as_json: Json = False) -> None:
-    """After an older backup was restored: forget again, by the ledger in the home, whoever was forgotten since."""
+    """After an older backup was restored: forget again, by the ledger in the home, whoever was forgotten since.
+
+    If it was the keys' database, what the log says of keys is done again as well, as by bitacora keys destroy-again.
+    """
     with house() as opened:
         eraser = running.eraser(opened, patient=False)
         try:
@@ -223,11 +227,16 @@ def reapply(as_json: Json = False) -> None:
             known = len(eraser.ledger.entries())
         except LedgerError as error:
             fail(str(error))
+        with progress("Blocking again", "people") as tell:
+            keys = do_again(opened.log, opened.custodian, tell)
         _run(opened, None, eraser)
     if as_json:
-        show({"ledger": known, "asked_again": asked})
+        show({"ledger": known, "asked_again": asked, "destroyed_again": keys.destroyed, "blocked_again": keys.blocked})
     else:
         say(f"The ledger knows {known:,} requests; {len(asked):,} were asked again.")
+        say(
+            f"{keys.destroyed:,} keys that the log says were destroyed are so again, and {keys.blocked:,} are blocked again."
+        )
 
 
 @app.command("scrub")

@@ -103,7 +103,8 @@ def retention(
 ) -> None:
     """Say what personal values are older than their law allows, by class; with --apply they are destroyed for good.
 
-    Whoever is held by a law, or by a hold of an erasure request, is left alone. Run it each night, or each month.
+    Whoever is held by a law, or by a hold of an erasure request, is left alone. bitacora work looks each night as well, and
+    tells you or destroys it: see BITACORA_RETENTION.
     """
     with house() as opened:
         found = outdated(opened.log, opened.engine, opened.custodian, datetime.now(UTC).date())
@@ -130,7 +131,9 @@ def retention(
         erased, waiting = Executor(opened.log, opened.engine, opened.custodian, opened.dsn).run()
     say(f"{keys:,} keys are destroyed, and {erased:,} values erased.")
     if waiting:
-        say("The rest is erased once the log is sealed up to here, when this command is run again.")
+        say(
+            "The rest is erased once the log is sealed up to here: by bitacora work at night, or by this command again."
+        )
 
 
 def prune(
