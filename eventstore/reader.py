@@ -194,7 +194,7 @@ class Reader:
         position = self.counted_to(as_of)
         with self.pool.connection() as db:
             kin = corrections.kin(db, customer_ids, position) if kin is None else kin
-            rows = self._corrected(db, "customer_id = any(%s::uuid[])", id_array(kin), types, as_of, position, kin)
+            rows = self._corrected(db, "customer_id", id_array(kin), types, as_of, position, kin)
         return self._read(rows, disclose)
 
     def of_streams(
@@ -208,7 +208,7 @@ class Reader:
         """What happened to these streams, corrected as `customers` does, in the order in which it was recorded."""
         position = self.counted_to(as_of)
         with self.pool.connection() as db:
-            rows = self._corrected(db, "stream_id = any(%s::uuid[])", id_array(stream_ids), types, as_of, position)
+            rows = self._corrected(db, "stream_id", id_array(set(stream_ids)), types, as_of, position)
         return self._read(rows, disclose)
 
     def streams_of(self, customer_ids: Collection[UUID], position: int) -> set[UUID]:
@@ -334,7 +334,7 @@ class Reader:
     def _corrected(
         self,
         db: Connection,
-        whose: str,
+        column: str,
         ids: str,
         types: Sequence[str] | None,
         as_of: AsOf,
@@ -343,9 +343,10 @@ class Reader:
     ) -> Sequence[Row]:
         where, parameters = as_of.where()
         kind = "true" if types is None else "type = any(%s)"
-        rows = self._rows(
+        rows = self._rows(  # one look by the index for each, whatever the server knows of how much there is
             db,
-            f"select {WHOLE} from es.event where {whose} and {kind} and {where} order by position",
+            f"select {WHOLE} from unnest(%s::uuid[]) asked (id) cross join lateral ("
+            f"  select {WHOLE} from es.event where {column} = asked.id and {kind} and {where} offset 0) e order by position",
             [ids, *([] if types is None else [list(types)]), *parameters],
         )
         withdrawn = corrections.withdrawn(db, {row[10] for row in rows if row[8] == Origin.IMPORT}, position)

@@ -91,9 +91,10 @@ class Lives:
 
     def refresh(self, head: int | None = None) -> None:
         """Reads what was said of policies up to a position at least, or up to the end of the log."""
+        head = self._log.reader.head() if head is None else head
         with self._reading:
             marks: dict[str, int] = {}
-            while head is None or self._read < head:
+            while self._read < head:
                 page = self._log.reader.page(self._read, PAGE_EVENTS, types=self._types)
                 for event, at in page:
                     if isinstance(event, PolicyDefined):
@@ -104,7 +105,7 @@ class Lives:
                             marks.setdefault(name, at.position)
                 self._read = page[-1].at.position if page else self._read
                 if len(page) < PAGE_EVENTS:
-                    self._read = max(self._read, head or 0)
+                    self._read = max(self._read, head)
                     break
             if marks:
                 self._mark(marks)
