@@ -1,5 +1,6 @@
 """In bulk the same things happen as one by one, only faster."""
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,7 @@ import pytest
 
 from domain.kernel import Command
 from eventstore.bulk import BATCH_COMMANDS, Bulk, Outcome, in_batches
-from eventstore.database import open_pool
+from eventstore.database import LOCK_TIMEOUT_S, open_pool
 from eventstore.envelope import Origin, Request
 from eventstore.log import Conflict
 from tests.eventstore.accounts import Close, Deposit
@@ -168,5 +169,7 @@ def test_what_was_imported_is_summed_up_for_the_search_of_the_log(log: Accounts)
 def test_summing_up_waits_for_nobody(log: Accounts, dsn: str) -> None:
     with psycopg.connect(dsn) as db:
         db.execute("lock table es.event in share update exclusive mode")
+        began = time.monotonic()
         (outcomes,) = Bulk(log).do_all([[(Deposit(account_id=(one := uuid4()), customer_id=one), Request())]])
+        assert time.monotonic() - began < LOCK_TIMEOUT_S / 2
     assert [each.events for each in outcomes] == [1]

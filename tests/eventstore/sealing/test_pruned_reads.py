@@ -67,7 +67,7 @@ def examined(dsn: str) -> ReadsReport:
 
 def tampered(dsn: str, statement: LiteralString) -> None:
     with psycopg.connect(dsn, autocommit=True) as db:
-        for table in ("read", "tile"):
+        for table in ("read", "tile", "tile_part"):
             db.execute(f"alter table es.{table} disable trigger all")  # type: ignore[arg-type]
         db.execute(statement)
 
@@ -131,6 +131,7 @@ def test_what_is_not_sealed_is_not_dropped(reads: Reads, dsn: str) -> None:
         ("delete from es.read where position = 320", 320),
         ("update es.read set actor = 'user:eva' where position = 300", 300),
         ("update es.tile set hashes = sha256('x') || substring(hashes from 33) where level = 0 and number = 0", 320),
+        ("delete from es.tile_part", 257),
     ],
 )
 def test_what_is_missing_without_a_right_is_noticed(
