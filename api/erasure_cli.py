@@ -25,7 +25,6 @@ from domain.erasure import (
 )
 from domain.erasure_events import (
     ErasureBasis,
-    ErasureCompleted,
     ErasureKind,
     ErasureRefusal,
     ErasureStatus,
@@ -35,7 +34,6 @@ from domain.kernel import Command, derived
 from eventstore.commands import identify
 from eventstore.envelope import Request
 from eventstore.sealing.sealer import Elsewhere
-from processes.certificates import certificate, digest_of
 from processes.clock import wall_clock
 from processes.erasing import Eraser
 from processes.erasure_ledger import LedgerError, apply_again
@@ -190,28 +188,6 @@ def status(
     if late:
         say(f"{len(late)} are overdue: the law gives one month (GDPR art. 12.3).", style="red")
         raise typer.Exit(1)
-
-
-@app.command("certificate")
-def certify(which: Which) -> None:
-    """Print the certificate of an erasure as JSON: what was done and when, what was checked, and where the log proves it."""
-    with house() as opened:
-        id = identify("erasure", which, "which")
-        found = opened.log.reader.stream(id)
-        completed = next(((event, at) for event, at in found if isinstance(event, ErasureCompleted)), None)
-        if completed is None:
-            fail(f"This request is {(_state(opened, id).status or 'unknown').lower()}: there is no certificate yet.")
-        event, at = completed
-        said = certificate(id, found, event.checks)
-        if digest_of(said) != event.certificate:
-            fail("The log says another certificate than its events: something was changed. Run bitacora audit verify.")
-        with opened.log.pool.connection() as db:
-            head = db.execute(
-                "select size, encode(root, 'base64'), note from es.tree_head where size >= %s order by size limit 1",
-                [at.position],
-            ).fetchone()
-    tree = None if head is None else {"size": head[0], "root": head[1], "checkpoint": head[2]}
-    show({"certificate": said, "sha256": event.certificate, "completed_at_position": at.position, "tree_head": tree})
 
 
 @app.command("reapply")

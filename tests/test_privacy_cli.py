@@ -76,3 +76,27 @@ def test_the_doctor_says_what_is_older_than_its_law_allows(run: Run, monkeypatch
             db.execute("update es.checkpoint set position = position - 3 where name = %s", [NAME])
     ok, says = doctor()
     assert (ok, "Is bitacora work running?" in says) == (False, True)
+
+
+def test_a_certificate_is_checked_by_whoever_got_it(run: Run, tmp_path: Path) -> None:  # noqa: F811
+    run("query", 'mutation { registerCustomer(input: {customerId: "shop:ana", name: "Ana"}) { __typename } }')
+    told = run("privacy", "request", "shop:ana", "--basis", "OBJECTED", "--json")
+    assert told.exit_code == 0, told.output
+    asked = json.loads(told.stdout)
+    id = asked["erasure_id"]
+    assert run("privacy", "certificate", id).exit_code == 1
+    run("privacy", "verify-identity", id, "--method", "ID card")
+    assert run("privacy", "erase", id).exit_code == 0
+    run("sealing", "now")
+    file, policy = tmp_path / "certificate.json", tmp_path / "keys.txt"
+    file.write_text(run("privacy", "certificate", id).stdout)
+    policy.write_text("".join(f"log {key}\n" for key in run("sealing", "keys").stdout.split()) + "quorum none\n")
+    for words in ([], ["--policy", str(policy)]):
+        told = run("privacy", "verify-certificate", str(file), *words)
+        assert told.exit_code == 0, told.output
+        assert f"OK: request {id} was completed" in told.stdout
+    file.write_text(file.read_text().replace("shop:", "shop;").replace('"found": 0', '"found": 1'))
+    for words in ([], ["--policy", str(policy)]):
+        told = run("privacy", "verify-certificate", str(file), *words)
+        assert (told.exit_code, "not the one with this SHA-256" in told.stderr) == (1, True)
+    assert run("privacy", "verify-certificate", str(tmp_path / "none")).exit_code == 2

@@ -113,8 +113,11 @@ def prove(db: Connection, first: int, last: int) -> Report:
     return proven(db, newest(db, EVENTS), range(first, last + 1))
 
 
-def proven(db: Connection, head: Head | None, positions: range) -> Report:
-    """Whether the events at these positions are in the tree of a head, and what is gone of them is accounted for there."""
+def proven(db: Connection, head: Head | None, positions: Sequence[int]) -> Report:
+    """Whether the events at these positions are in the tree of a head, and what is gone of them is accounted for there.
+
+    The positions go upwards.
+    """
     size = 0 if head is None else head.size
     events = [here for here in standing(fetch(db, positions)) if here.position <= size or here.entry]
     gone = [each for here in events for each in forgotten(here)]
