@@ -16,9 +16,23 @@ def id_array(ids: Iterable[UUID]) -> str:
     return "{" + ",".join([id.hex for id in ids]) + "}"
 
 
+def names_array(names: Iterable[str]) -> str:
+    """An array of stored names, likewise."""
+    return "{" + ",".join([f'"{name}"' for name in names]) + "}"
+
+
 def bytes_array(values: Iterable[bytes]) -> str:
     """An array of bytes, likewise."""
     return "{" + ",".join([f'"\\\\x{value.hex()}"' for value in values]) + "}"
+
+
+_NEVER = f"origin <> 'import' or not (select exists (select from es.claim where kind = '{WITHDRAWN}'))"
+_CLAIMED = f"select from es.claim k where k.kind = '{WITHDRAWN}' and k.key = uuid_send(correlation_id)"
+
+STANDS = f"({_NEVER} or not exists ({_CLAIMED}))"
+"""The condition that an event still counts: only what was imported can be withdrawn."""
+STOOD = f"({_NEVER} or not exists ({_CLAIMED} and k.position <= %s))"
+"""The condition that it counted at a position."""
 
 
 class Changed(NamedTuple):

@@ -182,7 +182,9 @@ class Firing:
                     shared.counted = head
 
     def _claim(self, db: Connection, now: datetime, names: Sequence[str], hand: "Hand") -> list[Due]:
-        db.execute("set local enable_sort = off")  # in the order of the index, however little is known of how much is due
+        db.execute(
+            "set local enable_sort = off"
+        )  # in the order of the index, however little is known of how much is due
         query = sql.SQL(
             "select {} from {} where status = 'SCHEDULED' and due_at <= %s and policy = any(%s) "
             "   and follow_up_id <> all(%s::uuid[]) {} order by due_at, trigger_position, follow_up_id "
