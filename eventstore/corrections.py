@@ -84,14 +84,13 @@ def members(db: Connection, ids: Collection[UUID], position: int) -> set[UUID]:
 
 def kin(db: Connection, ids: Collection[UUID], position: int) -> dict[UUID, UUID]:
     """The same, each with whom it was taken to be."""
-    return dict(
-        db.execute(
-            "select m.id, m.canonical from es.members(array("
-            "  select coalesce(c.canonical, i.id) from unnest(%(ids)s::uuid[]) i (id) "
-            "    left join es.canonical(%(ids)s::uuid[], %(at)s) c using (id)), %(at)s) m",
-            {"ids": id_array(ids), "at": position},
-        ).fetchall()
-    )
+    rows = db.execute(  # who is just itself need not be told
+        "select m.id, m.canonical from es.members(array("
+        "  select coalesce(c.canonical, i.id) from unnest(%(ids)s::uuid[]) i (id) "
+        "    left join es.canonical(%(ids)s::uuid[], %(at)s) c using (id)), %(at)s) m where m.id <> m.canonical",
+        {"ids": id_array(ids), "at": position},
+    ).fetchall()
+    return {id: id for id in ids} | {whom: whom for _, whom in rows} | dict(rows)
 
 
 def others(kin: Mapping[UUID, UUID]) -> dict[UUID, UUID]:

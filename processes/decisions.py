@@ -125,10 +125,11 @@ def correlations_of(db: Connection, rows: Sequence[Due]) -> dict[UUID, UUID]:
     """The chain that each follow-up belongs to, as its first event says."""
     if not rows:
         return {}
-    found = db.execute(
-        "select stream_id, correlation_id from es.event where stream_id = any(%s::uuid[]) and version = 1",
-        [id_array(row.follow_up_id for row in rows)],
-    ).fetchall()
+    with db.cursor(binary=True) as cursor:
+        found = cursor.execute(
+            "select stream_id, correlation_id from es.event where stream_id = any(%s::uuid[]) and version = 1",
+            [id_array(row.follow_up_id for row in rows)],
+        ).fetchall()
     return dict(found)
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from domain.kernel import Event
 from eventstore.corrections import others
-from eventstore.envelope import Happened, Recorded
+from eventstore.envelope import Draft, Happened, Recorded
 from eventstore.reader import AsOf, Reader
 from processes.policy import Policy, Subject
 from processes.triggers import Histories, is_reaction
@@ -166,6 +166,13 @@ class Memories(Generic[M]):
     def changes(self, subject: UUID | None) -> int:
         """How often something was noted that changed what is remembered of a subject, or what all share."""
         return self._noted.get(self.whom(subject), 0) + self._noted.get(ALL, 0) if self._noted else 0
+
+    def listens_to(self, draft: Draft) -> bool:
+        """Whether it may make a difference that this was decided."""
+        policy = self._policy
+        if self._shared is not None and type(draft.event) in policy.learning:
+            return True
+        return policy.subject is Subject.NOUN or self.whom(draft.customer_id) in self._wanted
 
     def note(self, event: Event, at: Recorded, position: int) -> None:
         """Something that was decided just now on what stands at a position, to be remembered as the log will tell it."""
