@@ -16,9 +16,23 @@ def id_array(ids: Iterable[UUID]) -> str:
     return "{" + ",".join([id.hex for id in ids]) + "}"
 
 
+def names_array(names: Iterable[str]) -> str:
+    """An array of stored names, likewise."""
+    return "{" + ",".join([f'"{name}"' for name in names]) + "}"
+
+
 def bytes_array(values: Iterable[bytes]) -> str:
     """An array of bytes, likewise."""
     return "{" + ",".join([f'"\\\\x{value.hex()}"' for value in values]) + "}"
+
+
+_NEVER = f"origin <> 'import' or not (select exists (select from es.claim where kind = '{WITHDRAWN}'))"
+_CLAIMED = f"select from es.claim k where k.kind = '{WITHDRAWN}' and k.key = uuid_send(correlation_id)"
+
+STANDS = f"({_NEVER} or not exists ({_CLAIMED}))"
+"""The condition that an event still counts: only what was imported can be withdrawn."""
+STOOD = f"({_NEVER} or not exists ({_CLAIMED} and k.position <= %s))"
+"""The condition that it counted at a position."""
 
 
 class Changed(NamedTuple):
@@ -70,15 +84,14 @@ def members(db: Connection, ids: Collection[UUID], position: int) -> set[UUID]:
 
 def kin(db: Connection, ids: Collection[UUID], position: int) -> dict[UUID, UUID]:
     """The same, each with whom it was taken to be."""
-    return dict(
-        db.execute(
-            "select m.id, m.canonical from ("  # not as an argument: a function of a subquery is planned at each call
-            "  select array_agg(coalesce(c.canonical, i.id)) as ids from unnest(%(ids)s::uuid[]) i (id) "
-            "    left join es.canonical(%(ids)s::uuid[], %(at)s) c using (id)) k "
-            "  cross join lateral es.members(k.ids, %(at)s) m",
-            {"ids": id_array(ids), "at": position},
-        ).fetchall()
-    )
+    rows = db.execute(
+        "select m.id, m.canonical from ("  # not as an argument: a function of a subquery is planned at each call
+        "  select array_agg(coalesce(c.canonical, i.id)) as ids from unnest(%(ids)s::uuid[]) i (id) "
+        "    left join es.canonical(%(ids)s::uuid[], %(at)s) c using (id)) k "
+        "  cross join lateral es.members(k.ids, %(at)s) m where m.id <> m.canonical",  # who is just itself need not be told
+        {"ids": id_array(ids), "at": position},
+    ).fetchall()
+    return {id: id for id in ids} | {whom: whom for _, whom in rows} | dict(rows)
 
 
 def others(kin: Mapping[UUID, UUID]) -> dict[UUID, UUID]:

@@ -31,6 +31,7 @@ MAX_EVENTS_PER_COMMAND = 1_000
 
 APPENDING = 7305811
 """The lock under which positions are given out (schema/060_append.sql)."""
+DONE_BEFORE = "one of these commands has been done before"
 VERSION_GAP = "BT001"
 KNOWN_LESS = "BT002"
 CLAIMED = "BT003"
@@ -137,24 +138,16 @@ class Log:
 
     def state(self, decider: Decider[Any], stream_id: UUID) -> tuple[Any, int]:
         """What is remembered of a stream, and its version (0: nothing yet)."""
-        found = self.reader.stream(stream_id, disclose=decider.disclose)
-        withdrawn = self.reader.withdrawn(found)
-        state, version = decider.initial, 0
-        for event, at in found:
-            state = state if at.correlation_id in withdrawn else _evolved(decider, state, event)
-            version = at.version
-        return state, version
+        return self.states({stream_id: decider})[stream_id]
 
     def states(self, streams: Mapping[UUID, Decider[Any]]) -> dict[UUID, tuple[Any, int]]:
         """What is remembered of many streams, and their versions, in one query for each way of reading."""
         found: dict[UUID, tuple[Any, int]] = {stream: (decider.initial, 0) for stream, decider in streams.items()}
         for disclose in (False, True):
             wanted = [stream for stream, decider in streams.items() if decider.disclose is disclose]
-            read = self.reader.streams(wanted, disclose=disclose) if wanted else []
-            withdrawn = self.reader.withdrawn(read)
-            for event, at in read:
+            for event, at in self.reader.streams(wanted, disclose=disclose) if wanted else ():
                 state, _ = found[at.stream_id]
-                if at.correlation_id not in withdrawn:
+                if at.because is None:  # it counts
                     state = _evolved(streams[at.stream_id], state, event)
                 found[at.stream_id] = (state, at.version)
         return found
@@ -183,6 +176,12 @@ class Log:
         events = tuple(Appended(*row) for row in rows)
         return Receipt(command_id, stream_id or events[0].stream_id, events[-1].position, events, duplicate=True)
 
+    def append(self, drafts: Sequence[Draft]) -> None:
+        """Appends all of these or none, durably. Raises `UniqueViolation` as `append_within` does."""
+        *_, duplicate = self._call(self.seal(drafts))
+        if duplicate:
+            raise psycopg.errors.UniqueViolation(DONE_BEFORE)
+
     def append_within(
         self, db: Connection, drafts: Sequence[Draft], *, known: int | None = None, streams: Collection[UUID] = ()
     ) -> int:
@@ -210,7 +209,7 @@ class Log:
             raise
         assert row is not None
         if row[1]:
-            raise psycopg.errors.UniqueViolation("one of these commands has been done before")
+            raise psycopg.errors.UniqueViolation(DONE_BEFORE)
         return int(row[0])
 
     def flush(self, db: Connection) -> None:

@@ -16,7 +16,7 @@ from psycopg_pool import ConnectionPool
 from eventstore import corrections
 from eventstore.blocked import SEALED
 from eventstore.codec import Codec
-from eventstore.corrections import Changed, Corrections, id_array, others
+from eventstore.corrections import STANDS, STOOD, Changed, Corrections, id_array, names_array, others
 from eventstore.envelope import Happened, Origin, Recorded
 from eventstore.personal import KeyRing, context
 
@@ -35,9 +35,12 @@ WHOLE = (
 )
 MIDDLING = (
     "position, stream_id, version, type, customer_id, occurred_at, recorded_at, actor, origin, "
-    "null::uuid, correlation_id, null::bigint, body"
+    f"null::uuid, correlation_id, case when not {STANDS} then 0 end::bigint, body"
 )
-"""The columns of `Recorded`, in its order; SHORT is what a fold needs, MIDDLING what a state does."""
+"""The columns of `Recorded`, in its order; SHORT is what a fold needs, MIDDLING what a state does.
+
+In the latter `because` is 0 where the event counts no longer.
+"""
 
 Disclose = bool | Collection[str]
 """Whether personal values are deciphered: for no events, for all, or for those that are stored under these names."""
@@ -131,8 +134,8 @@ class Reader:
     ) -> list[Happened]:
         """The next events after a position. An unfiltered page has no gaps: raises `LogCorrupted` if it does."""
         if types is not None:
-            query = f"select {WHOLE} from es.event where position > %s and type = any(%s) order by position limit %s"
-            return self.ask(query, [after, list(types), limit], disclose)
+            query = f"select {WHOLE} from es.event where position > %s and type = any(%s::text[]) order by position limit %s"
+            return self.ask(query, [after, names_array(types), limit], disclose)
         with self.pool.connection() as db:
             rows = self._rows(
                 db, f"select {WHOLE} from es.event where position > %s order by position limit %s", [after, limit]
@@ -342,18 +345,17 @@ class Reader:
         kin: Mapping[UUID, UUID] | None = None,
     ) -> Sequence[Row]:
         where, parameters = as_of.where()
-        kind = "true" if types is None else "type = any(%s)"
+        kind = "true" if types is None else "type = any(%s::text[])"
         rows = self._rows(  # one look by the index for each, whatever the server knows of how much there is
             db,
             f"select {WHOLE} from unnest(%s::uuid[]) asked (id) cross join lateral ("
-            f"  select {WHOLE} from es.event where {column} = asked.id and {kind} and {where} offset 0) e order by position",
-            [ids, *([] if types is None else [list(types)]), *parameters],
+            f"  select {WHOLE} from es.event where {column} = asked.id and {kind} and {where} and {STOOD} offset 0) e "
+            "order by position",
+            [ids, *([] if types is None else [names_array(types)]), *parameters, position],
         )
-        withdrawn = corrections.withdrawn(db, {row[10] for row in rows if row[8] == Origin.IMPORT}, position)
-        kept = [row for row in rows if row[10] not in withdrawn] if withdrawn else rows
         if kin is None:
-            kin = corrections.canonical(db, {row[4] for row in kept if row[4] is not None}, position)
-        return Corrections(others(kin)).correct(kept)
+            kin = corrections.canonical(db, {row[4] for row in rows if row[4] is not None}, position)
+        return Corrections(others(kin)).correct(rows)
 
     def _rows(self, db: Connection, query: str, values: list[object], planned: bool | None = None) -> list[Row]:
         with db.cursor(binary=True) as cursor:

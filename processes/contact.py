@@ -63,7 +63,10 @@ ON_ITS_WAY = frozenset(
     {FollowUpStatus.DISPATCHED, FollowUpStatus.SENDING, FollowUpStatus.DELIVERED, FollowUpStatus.UNCERTAIN}
 )
 LANGUAGES = ("es", "en")
+HOME_LANGUAGE = "es"
+"""In which it is said what is for nobody in particular."""
 OTHER_LANGUAGE = "en"
+"""For whoever speaks none of ours."""
 SAID_NOTHING = consents.Consent()
 UNRESTRICTED = restrictions.Restriction()
 
@@ -89,7 +92,7 @@ class Contact:
 
     zone: str = HOME_ZONE
     country: str = HOME_COUNTRY
-    language: str = "es"
+    language: str = HOME_LANGUAGE
     kind: CustomerKind = CustomerKind.PERSON
     place: Place = NOWHERE
     name: str | None = None

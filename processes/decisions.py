@@ -61,6 +61,10 @@ class Decisions:
         """What is remembered of a stream that was learnt."""
         return self._states[stream_id][0]
 
+    def standing(self, stream_id: UUID) -> tuple[Any, int]:
+        """The same with the version of the stream."""
+        return self._states[stream_id]
+
     def take(self, command: Command, request: Request) -> list[Draft]:
         """Decides a command; its id must be given. A refusal is noted, told to the operator, and leads to nothing."""
         assert request.command_id is not None
@@ -91,22 +95,29 @@ class Decisions:
         """Those of the commands that led to something whose ids are in the log before it was appended."""
         return self.log.done({draft.command_id for draft in self.drafts})
 
-    def append(self, db: Connection, known: int | None = None, streams: Collection[UUID] = ()) -> int:
+    def append(
+        self,
+        db: Connection,
+        known: int | None = None,
+        streams: Collection[UUID] = (),
+        alone: Collection[UUID] | None = None,
+    ) -> int:
         """Appends what was decided, last in a transaction on `db`. Raises `Outdated` and `UniqueViolation`.
 
-        What concerns who is blocked is left out, as refused: nothing new is recorded of them.
+        What concerns who is blocked is left out, as refused: nothing new is recorded of them. `alone` are they as far as it
+        matters, for whoever knows it; more of them turn the append down as `Outdated`.
         """
-        self._leave_alone(db)
+        self._leave_alone(db, alone)
         if not self.drafts:
             return 0
         return self.log.append_within(db, self.drafts, known=known, streams=streams)
 
-    def _leave_alone(self, db: Connection) -> None:
+    def _leave_alone(self, db: Connection, alone: Collection[UUID] | None) -> None:
         new = [draft for draft in self.drafts if not goes_on(draft.event.stored_as)]
-        alone = blocked(db, {draft.customer_id for draft in new})
-        if alone:
-            left = {draft.stream_id for draft in new if draft.customer_id in alone}
-            logger.warning("Something was decided about %d customers and is left out. %s", len(alone), NOTHING_MORE)
+        if alone is None:
+            alone = blocked(db, {draft.customer_id for draft in new})
+        if left := {draft.stream_id for draft in new if draft.customer_id in alone}:
+            logger.warning("Something was decided about who is blocked and is left out. %s", NOTHING_MORE)
             self.drafts = [draft for draft in self.drafts if draft.stream_id not in left]
 
 
@@ -114,10 +125,11 @@ def correlations_of(db: Connection, rows: Sequence[Due]) -> dict[UUID, UUID]:
     """The chain that each follow-up belongs to, as its first event says."""
     if not rows:
         return {}
-    found = db.execute(
-        "select stream_id, correlation_id from es.event where stream_id = any(%s::uuid[]) and version = 1",
-        [id_array(row.follow_up_id for row in rows)],
-    ).fetchall()
+    with db.cursor(binary=True) as cursor:
+        found = cursor.execute(
+            "select stream_id, correlation_id from es.event where stream_id = any(%s::uuid[]) and version = 1",
+            [id_array(row.follow_up_id for row in rows)],
+        ).fetchall()
     return dict(found)
 
 

@@ -59,6 +59,9 @@ RECONCILE_EVERY = timedelta(minutes=10)
 MAX_TRIES = 20
 ACTOR = "delivery"
 
+Stands = tuple[FollowUp, int]
+"""How a follow-up stands, and the version of its stream."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -145,10 +148,10 @@ class Delivery:
             if isinstance(begun, bool):
                 return begun
             points.reached("delivery: attempt recorded")
-            attempt, letter = begun
+            attempt, letter, stands = begun
             answer = self._send(row, letter, now)
             points.reached("delivery: sent")
-            self._record(db, row, attempt, _outcome(row, attempt, answer, letter, now), letter.then, now)
+            self._record(db, row, attempt, _outcome(row, attempt, answer, letter, now), letter.then, now, stands)
             return True
 
     def _find_out(self, db: Connection, row: Due, state: FollowUp, sent: str | bool | None, now: datetime) -> bool:
@@ -179,14 +182,14 @@ class Delivery:
             shared.counted = position
         return policy, Memories(policy, self.log.reader, [subject], position, shared).of(subject, position)
 
-    def _attempt(self, db: Connection, row: Due, now: datetime) -> tuple[int, Letter] | bool:
+    def _attempt(self, db: Connection, row: Due, now: datetime) -> tuple[int, Letter, Stands] | bool:
         """Decides on all that is known of the customer at this moment, and writes down that an attempt begins.
 
-        False if nothing is to be done now; True if something was done that sends nothing.
+        Returns how the follow-up stands then. False if nothing is to be done now; True if something was done that sends nothing.
         """
         for _ in range(MAX_TRIES):
             position = self.log.reader.head()
-            state, _ = self.log.state(follow_up.decider, row.follow_up_id)
+            state, version = self.log.state(follow_up.decider, row.follow_up_id)
             retry = state.status is FollowUpStatus.FAILED and state.retry_at is not None and state.retry_at <= now
             if state.status is not FollowUpStatus.DISPATCHED and not retry:
                 return False  # the sheet is behind the log: the log counts
@@ -195,12 +198,12 @@ class Delivery:
             if life.status is PolicyStatus.PAUSED:
                 return False
             policy, known = self._known(row, position)
-            attempt = state.attempt + 1
+            attempt, stands = state.attempt + 1, (state, version)
             try:
                 reason = RETIRED if row.trigger_position <= life.retired_at else policy.objects(row, now, known)
                 if reason is not None:
                     cancel = CancelFollowUp(follow_up_id=row.follow_up_id, reason=reason)
-                    return self._append(db, row, attempt, [cancel], now, known=position)
+                    return self._append(db, row, attempt, [cancel], now, stands, known=position) is not None
                 letter = policy.write(row, known)
                 if letter.channel is not (row.channel or Channel.EMAIL):  # nobody looked whether that is allowed
                     raise ValueError(f"{row.policy} promised to write by {row.channel}, not by {letter.channel}.")
@@ -209,7 +212,8 @@ class Delivery:
                     return False
                 points.reached("delivery: decided")
                 asked = AttemptFollowUp(follow_up_id=row.follow_up_id, attempt=attempt)
-                return (attempt, letter) if self._append(db, row, attempt, [asked], now, known=position) else False
+                begun = self._append(db, row, attempt, [asked], now, stands, known=position)
+                return (attempt, letter, begun) if begun is not None else False
             except (Outdated, UniqueViolation):  # more is known of the customer than was: decide again
                 time.sleep(pause())
         self._rest(row, now + LOOK_AGAIN_AFTER)
@@ -232,13 +236,21 @@ class Delivery:
         return None if port is None else port.was_sent(row.follow_up_id)
 
     def _record(
-        self, db: Connection, row: Due, attempt: int, outcome: Command, then: Sequence[Command], now: datetime
+        self,
+        db: Connection,
+        row: Due,
+        attempt: int,
+        outcome: Command,
+        then: Sequence[Command],
+        now: datetime,
+        stands: Stands | None = None,
     ) -> None:
         """Writes down what became of an attempt, with what follows from it, in one append."""
         for _ in range(MAX_TRIES):
             try:
-                self._append(db, row, attempt, [outcome, *_following(outcome, then)], now)
+                self._append(db, row, attempt, [outcome, *_following(outcome, then)], now, stands)
             except UniqueViolation:
+                stands = None
                 time.sleep(pause())
                 continue
             points.reached("delivery: outcome recorded")
@@ -246,9 +258,20 @@ class Delivery:
         raise Unavailable("Others keep changing this follow-up. It is looked at again.")
 
     def _append(
-        self, db: Connection, row: Due, attempt: int, asked: Sequence[Command], now: datetime, known: int | None = None
-    ) -> bool:
-        """Decides and appends, durably. False if nothing came of it."""
+        self,
+        db: Connection,
+        row: Due,
+        attempt: int,
+        asked: Sequence[Command],
+        now: datetime,
+        stands: Stands | None,
+        known: int | None = None,
+    ) -> Stands | None:
+        """Decides and appends, durably; returns how the follow-up stands then, or None if nothing came of it.
+
+        `stands` is how it stands now. If that is not known, or was found to be wrong, the log is asked, and whether this
+        was done before.
+        """
         requests = [
             Request(
                 actor=ACTOR,
@@ -259,12 +282,16 @@ class Delivery:
             )
             for command in asked
         ]
-        decisions = Decisions(self.log, self.log.done([each.command_id for each in requests if each.command_id]))
+        decisions = Decisions(self.log)
+        if stands is None:
+            decisions.look_for([each.command_id for each in requests if each.command_id])
+        else:
+            decisions.know(row.follow_up_id, *stands)
         decisions.learn_for(asked)
         for command, request in zip(asked, requests, strict=True):
             decisions.take(command, request)
         if not decisions.drafts:
-            return False
+            return None
         attempting = isinstance(asked[0], AttemptFollowUp)
         with db.transaction():
             decisions.append(db, known)
@@ -274,7 +301,7 @@ class Delivery:
                 else "delivery: outcome appended, not committed"
             )
         self.log.flush(db)
-        return True
+        return decisions.standing(row.follow_up_id)
 
     def _rest(self, row: Due, until: datetime) -> None:
         self._resting[row.follow_up_id] = until

@@ -18,7 +18,7 @@ from domain.staff import StaffRole
 from domain.values import Channel
 from eventstore.envelope import Recorded
 from processes.company import Company, learns_company
-from processes.contact import OTHER_LANGUAGE
+from processes.contact import HOME_LANGUAGE
 from processes.office import Office, learns_office
 from processes.owners import task
 from processes.policy import Policy, done
@@ -135,7 +135,7 @@ def callers(now: datetime, known: Known) -> Iterator[UUID]:
     yield from found
 
 
-def said(answer: SurveyResponded | None, language: str = OTHER_LANGUAGE) -> str:
+def said(answer: SurveyResponded | None, language: str = HOME_LANGUAGE) -> str:
     """The figures of an answer, without its words, which are the customer's own."""
     figures = {} if answer is None else {"csat": answer.csat, "nps": answer.nps}
     return ", ".join(

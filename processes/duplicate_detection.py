@@ -22,7 +22,7 @@ from domain.policy import policy_id
 from domain.restriction import ContactRestrictionKind, ContactRestrictionLifted, ContactRestrictionSet
 from domain.rules import Delay, Rules
 from eventstore.envelope import Recorded
-from processes.contact import OTHER_LANGUAGE
+from processes.contact import HOME_LANGUAGE
 from processes.nights import following, next_night
 from processes.policy import Policy, done, occasion
 from processes.staff_words import said
@@ -88,7 +88,8 @@ RULES = Rules(
         "imported, or changed otherwise, is found then. Each pair that is new, or surer than before, with a score of "
         f"{SUSPECTED_FROM} or more is told, because of an identifier the {MAX_PAIRS} surest at most; from {MERGED_FROM} on, with "
         "an identifier in common that was verified, they are merged without a task if that is switched on, and it is "
-        f"{'on' if AUTO_MERGE else 'off'}."
+        f"{'on' if AUTO_MERGE else 'off'}. Who is like whom is taken from what is known when it is looked, of which no past is "
+        "kept: simulated over the past, it is today's customers that are compared."
     ),
 )
 
@@ -217,7 +218,7 @@ def tell(pair: DuplicateCandidate, now: datetime, shared: Company) -> Iterator[C
     yield ScheduleActivity(
         activity_id=derived("activity", id, str(pair.score)),
         kind=ActivityKind.TASK,
-        subject=said(OTHER_LANGUAGE, "duplicate", score=f"{pair.score:.0%}", features=", ".join(pair.features)),
+        subject=said(HOME_LANGUAGE, "duplicate", score=f"{pair.score:.0%}", features=", ".join(pair.features)),
         customer_id=pair.customer_id,
         due_at=now + TASK_WITHIN,
         related_noun="duplicate",

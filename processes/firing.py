@@ -182,7 +182,9 @@ class Firing:
                     shared.counted = head
 
     def _claim(self, db: Connection, now: datetime, names: Sequence[str], hand: "Hand") -> list[Due]:
-        db.execute("set local enable_sort = off")  # in the order of the index, however little is known of how much is due
+        db.execute(
+            "set local enable_sort = off"
+        )  # in the order of the index, however little is known of how much is due
         query = sql.SQL(
             "select {} from {} where status = 'SCHEDULED' and due_at <= %s and policy = any(%s) "
             "   and follow_up_id <> all(%s::uuid[]) {} order by due_at, trigger_position, follow_up_id "
@@ -243,9 +245,10 @@ class Firing:
             for step, command in done_last(commands):
                 command = as_it_came(command, decisions.refused[refused:])
                 for draft in decisions.take(command, in_time(policy, row, command, step, now, correlations)):
-                    at = as_recorded(draft, head + len(decisions.drafts))
-                    for each in memories:
-                        each.note(draft.event, at, head)
+                    if listening := [each for each in memories if each.listens_to(draft)]:
+                        at = as_recorded(draft, head + len(decisions.drafts))
+                        for each in listening:
+                            each.note(draft.event, at, head)
             if len(decisions.drafts) == before:
                 batch.waiting.add(row.follow_up_id)
         return decisions, memories
@@ -351,8 +354,10 @@ def as_promised(due: Due) -> FollowUp:
     return FollowUp(FollowUpStatus.SCHEDULED, due.customer_id, due.policy, due.step, due.trigger, due.what, due.due_at)
 
 
-def done_last(commands: Iterable[Command]) -> list[tuple[int, Command]]:
+def done_last(commands: Sequence[Command]) -> list[tuple[int, Command]]:
     """Commands with their numbers, so that whatever says that something is done comes after it."""
+    if len(commands) == 1:
+        return [(0, commands[0])]
     return sorted(enumerate(commands), key=lambda each: isinstance(each[1], CompleteFollowUp))
 
 

@@ -91,11 +91,11 @@ class Lives:
 
     def refresh(self, head: int | None = None) -> None:
         """Reads what was said of policies up to a position at least, or up to the end of the log."""
-        head = self._log.reader.head() if head is None else head
         with self._reading:
+            if (head is not None and self._read >= head) or not self._anything_new():
+                return
             marks: dict[str, int] = {}
-            while self._read < head:
-                page = self._log.reader.page(self._read, PAGE_EVENTS, types=self._types)
+            while page := self._log.reader.page(self._read, PAGE_EVENTS, types=self._types):
                 for event, at in page:
                     if isinstance(event, PolicyDefined):
                         self._define(event, at.stream_id, at.position)
@@ -103,12 +103,21 @@ class Lives:
                         self._lives[name].switch(event.status, at.position)
                         if event.status is PolicyStatus.ACTIVE and name not in self._built_in:
                             marks.setdefault(name, at.position)
-                self._read = page[-1].at.position if page else self._read
-                if len(page) < PAGE_EVENTS:
-                    self._read = max(self._read, head)
-                    break
+                self._read = page[-1].at.position
             if marks:
                 self._mark(marks)
+
+    def _anything_new(self) -> bool:
+        """Whether anything new was said of policies; if not, all that there is counts as read."""
+        with self._log.pool.connection() as db:
+            row = db.execute(
+                "select max(position), bool_or(type = any(%s)) from es.event where position > %s",
+                [self._types, self._read],
+            ).fetchone()
+        head, new = row or (None, None)
+        if head is not None and not new:
+            self._read = head
+        return bool(new)
 
     def _define(self, defined: PolicyDefined, stream_id: UUID, position: int) -> None:
         if defined.key in self._built_in:

@@ -7,10 +7,10 @@ from uuid import UUID
 
 from domain.kernel import Event
 from eventstore.corrections import others
-from eventstore.envelope import Happened, Recorded
+from eventstore.envelope import Draft, Happened, Recorded
 from eventstore.reader import AsOf, Reader
 from processes.policy import Policy, Subject
-from processes.triggers import is_reaction
+from processes.triggers import Histories, is_reaction
 from projections.lists import Lists
 
 M = TypeVar("M")
@@ -108,12 +108,14 @@ class Memories(Generic[M]):
         reacted: tuple[int, int] | None = None,
         without: Container[int] = (),
         imagined: Sequence[Happened] = (),
+        histories: Histories | None = None,
     ) -> None:
         """Reads the whole history of these subjects up to a position, in one query. `shared` is made if it is needed.
 
         `reacted` is for a policy that reacts to something of before: what it decided itself, reacting, between these two
         positions counts from the event that it reacted to, whenever that was. `without` are positions of events that do
-        not count, and may become more; `imagined` are events that count as if they were in the log.
+        not count, and may become more; `imagined` are events that count as if they were in the log. `histories` were read
+        for others as well.
         """
         self._policy = policy
         self._reader = reader
@@ -126,7 +128,7 @@ class Memories(Generic[M]):
         self._reacted = reacted
         self._without = without
         if self._wanted and policy.remembering:
-            self._read(position, imagined)
+            self._read(position, imagined, histories)
         also = [each for each in reader.streams(policy.also) if each.at.position <= position] if policy.also else []
         self._also = sorted(also, key=_position)
         self._minds: dict[UUID | None, tuple[M, list[Happened]]] = {}
@@ -165,6 +167,13 @@ class Memories(Generic[M]):
         """How often something was noted that changed what is remembered of a subject, or what all share."""
         return self._noted.get(self.whom(subject), 0) + self._noted.get(ALL, 0) if self._noted else 0
 
+    def listens_to(self, draft: Draft) -> bool:
+        """Whether it may make a difference that this was decided."""
+        policy = self._policy
+        if self._shared is not None and type(draft.event) in policy.learning:
+            return True
+        return policy.subject is Subject.NOUN or self.whom(draft.customer_id) in self._wanted
+
     def note(self, event: Event, at: Recorded, position: int) -> None:
         """Something that was decided just now on what stands at a position, to be remembered as the log will tell it."""
         if self._policy.subject is Subject.NOUN:
@@ -189,12 +198,20 @@ class Memories(Generic[M]):
         if (subject := self.whom(subject)) is not None:
             self._wanted.discard(subject)
 
-    def _read(self, position: int, imagined: Sequence[Happened]) -> None:
+    def _read(self, position: int, imagined: Sequence[Happened], histories: Histories | None) -> None:
         policy, reader, wanted = self._policy, self._reader, list(self._wanted)
-        names = reader.codec.names(policy.remembering)
-        disclosed = reader.codec.names(policy.disclosed) or False
+        names, told_of = reader.codec.names(policy.remembering), reader.codec.names(policy.disclosed)
+        by_customer = policy.subject is Subject.CUSTOMER
+        if by_customer and not imagined and histories is not None:
+            kinds = frozenset(names)
+            if histories.tell(wanted, position, kinds, frozenset(told_of)):
+                self._same_as = others(histories.kin)
+                self._wanted = {histories.kin[each] for each in wanted}
+                self._own = {each: self._counted(histories.of(each, kinds), position) for each in self._wanted}
+                return
+        disclosed = told_of or False
         as_of = AsOf(position=position)
-        if policy.subject is Subject.CUSTOMER:
+        if by_customer:
             told = {each.at.customer_id for each in imagined if each.at.customer_id is not None}
             kin = reader.kin([*wanted, *(told - self._wanted)], position)
             self._same_as = others(kin)

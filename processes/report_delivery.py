@@ -24,7 +24,7 @@ from domain.values import Channel
 from eventstore.envelope import Recorded
 from eventstore.reader import AsOf
 from eventstore.sealing.heads import Heads
-from processes.contact import LANGUAGES, OTHER_LANGUAGE
+from processes.contact import HOME_LANGUAGE, LANGUAGES, OTHER_LANGUAGE
 from processes.policy import Letter, Policy, Subject, cancel
 from processes.staff_words import said as in_words
 from processes.telling import any_of, mail, until
@@ -216,7 +216,7 @@ def refusal(due: Due, now: datetime, said: ReportSaved, known: Known) -> Schedul
     return ScheduleActivity(
         activity_id=derived("activity", policy.name, due.trigger_position, due.about, role(known)),
         kind=ActivityKind.TASK,
-        subject=in_words(OTHER_LANGUAGE, "report_not_allowed", **words),
+        subject=in_words(HOME_LANGUAGE, "report_not_allowed", **words),
         due_at=now + DAY,
         related_noun="report",
         related_id=due.trigger,

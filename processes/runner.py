@@ -193,7 +193,8 @@ class Runner:
                     [*map(list, zip(*passing, strict=True)), head],
                 )
         idle |= {by_actor[name].name: head for name, _ in passing}
-        return {by_actor[name].name for name in behind} - idle.keys(), idle, stretch
+        stretch.concerned = [policy for policy in policies if policy.actor in behind and policy.name not in idle]
+        return {policy.name for policy in stretch.concerned}, idle, stretch
 
     def _types_of(self, policy: Policy[Any]) -> frozenset[str]:
         """What sets off any version of a policy."""
@@ -255,7 +256,7 @@ class Runner:
                 )
             points.reached("reaction: checkpoint moved")
             if decisions.drafts:
-                decisions.append(db)
+                decisions.append(db, alone=None if stretch is None else stretch.blocked)
                 points.reached("reaction: appended, not committed")
         if decisions.drafts:
             points.reached("reaction: committed, not flushed")
@@ -304,7 +305,10 @@ class Runner:
             if stretch is not None and not any(cut > end for cut in cuts):
                 end = head  # which says the same of everybody, and nothing is to be looked for after it
             before = [Happened(each.event, as_recorded(each, each.because or 0)) for each in decisions.drafts]
-            memories = Memories(policy, self.log.reader, subjects, end, shared, reacted=(first, head), imagined=before)
+            memories = Memories(
+                policy, self.log.reader, subjects, end, shared, reacted=(first, head), imagined=before,
+                histories=None if stretch is None else stretch.histories,
+            )  # fmt: skip
             turns = list(turns_of(policy, memories, group))
             if len(turns) > 1:
                 if shared is not None:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from domain.kernel import MAX_LINE
 from processes.company import Company
-from processes.contact import LANGUAGES, OTHER_LANGUAGE
+from processes.contact import HOME_LANGUAGE, LANGUAGES, OTHER_LANGUAGE
 
 MORE = {"en": "{listed} and {more} more", "es": "{listed} y {more} más"}
 
@@ -187,13 +187,16 @@ WORDS: Mapping[str, Mapping[str, str]] = {
 
 
 def language_of(company: Company, staff_id: UUID | None) -> str:
-    """In which of our languages somebody of the company is written to: the one that they speak best."""
-    spoken = company.languages(staff_id) if staff_id is not None else ()
-    return next((each for tag in spoken if (each := tag.partition("-")[0].lower()) in LANGUAGES), OTHER_LANGUAGE)
+    """In which of our languages somebody of the company is written to: the one that they speak best; nobody in particular
+    in that of the house."""
+    if staff_id is None:
+        return HOME_LANGUAGE
+    spoken = (tag.partition("-")[0].lower() for tag in company.languages(staff_id))
+    return next((each for each in spoken if each in LANGUAGES), OTHER_LANGUAGE)
 
 
 def told(company: Company, staff_id: UUID | None, key: str, **values: object) -> str:
-    """What somebody is told, in a line of at most MAX_LINE characters; nobody in particular, in the other language."""
+    """What somebody is told, in a line of at most MAX_LINE characters."""
     return said(language_of(company, staff_id), key, **values)
 
 

@@ -11,15 +11,57 @@ from psycopg import Connection
 from domain.kernel import derived
 from eventstore.blocked import blocked
 from eventstore.envelope import Happened, Origin, Recorded
-from eventstore.reader import Reader
-from processes.policy import Policy
+from eventstore.reader import AsOf, Reader
+from processes.policy import Policy, Subject
 
 MAX_CAUSES = 8
 """How long a chain of events that cause one another may grow before no policy reacts to it any more."""
 MAX_STEPS = 64
 """How many commands of a reaction are known again by their ids."""
 
+MAX_READ_TOGETHER = 100
+"""The customers of so many new events are read of once for all policies: of more, each policy reads as it comes to them."""
+
 logger = logging.getLogger(__name__)
+
+
+class Histories:
+    """What concerns some customers, and whoever is taken to be them, up to a position: read once for several policies.
+
+    Each is given of it what it remembers. What one of them has deciphered the others see as well.
+    """
+
+    def __init__(
+        self, reader: Reader, customers: Collection[UUID], policies: Sequence[Policy[Any]], position: int
+    ) -> None:
+        self._names = reader.codec.names({event for policy in policies for event in policy.remembering})
+        self._disclosed = reader.codec.names({event for policy in policies for event in policy.disclosed})
+        self._position = position
+        self.kin = reader.kin(customers, position)
+        self._of: dict[UUID | None, list[Happened]] = {}
+        for each in reader.customers(
+            list(self.kin),
+            types=self._names,
+            as_of=AsOf(position=position),
+            disclose=self._disclosed or False,
+            kin=self.kin,
+        ):
+            self._of.setdefault(each.at.customer_id, []).append(each)
+
+    def tell(
+        self, customers: Collection[UUID], position: int, types: frozenset[str], disclosed: frozenset[str]
+    ) -> bool:
+        """Whether these customers are among them as of that position, and all that somebody remembers of them."""
+        return (
+            position == self._position
+            and types.issubset(self._names)
+            and disclosed.issubset(self._disclosed)
+            and all(each in self.kin for each in customers)
+        )
+
+    def of(self, customer_id: UUID, types: Container[str]) -> list[Happened]:
+        """What of some types happened to a customer, by who it is taken to be."""
+        return [each for each in self._of.get(customer_id, ()) if each.at.type in types]
 
 
 class Stretch:
@@ -35,7 +77,10 @@ class Stretch:
         self._events = [
             each for each in reader.page(start, end - start, types=sorted(types)) if each.at.position <= end
         ]
+        self._reader = reader
         self._pool = reader.pool
+        self.concerned: list[Policy[Any]] = []
+        """Who is known to be set off by it."""
 
     def of(self, policy: Policy[Any], types: Container[str], start: int, end: int) -> list[Happened]:
         """What may set a policy off in a part of it."""
@@ -48,6 +93,15 @@ class Stretch:
             and each.at.origin in allowed
             and each.at.actor != ours
         ]
+
+    @cached_property
+    def histories(self) -> Histories | None:
+        """What is remembered of the customers of it, if it is so little that all who are set off by it read of them all."""
+        policies = [policy for policy in self.concerned if policy.subject is Subject.CUSTOMER and policy.remembering]
+        customers = {each.at.customer_id for each in self._events if each.at.customer_id is not None}
+        if len(policies) < 2 or not customers or len(self._events) > MAX_READ_TOGETHER:
+            return None
+        return Histories(self._reader, customers, policies, self.end)
 
     @cached_property
     def endless(self) -> set[int]:

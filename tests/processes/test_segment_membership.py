@@ -107,6 +107,16 @@ def test_what_is_said_of_days_is_counted_from_the_night(shop: Shop) -> None:
     assert moved(shop) == [("in", ana, 1), ("out", ana, 1)]
 
 
+def test_a_worker_that_comes_late_counts_from_when_it_looks_and_not_from_when_it_should_have(shop: Shop) -> None:
+    ana = shop.customer()
+    shop.order(ana, "2026-01-01 11:00")
+    publish(shop, LATELY)
+    shop.until("2026-01-04 09:00")  # nobody was at work for three nights
+    assert moved(shop) == [("in", ana, 1), ("out", ana, 1)]
+    [waiting] = [row for row in shop.ledger() if row.status == "SCHEDULED"]
+    assert local(waiting.due_at) == "2026-01-05 03:00"
+
+
 def test_another_version_decides_at_once_and_the_looks_of_the_one_before_end(shop: Shop) -> None:
     ana, eva = shop.customer(), shop.customer()
     shop.order(ana, "2026-01-01 11:00")

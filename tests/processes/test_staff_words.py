@@ -44,8 +44,10 @@ def test_it_is_the_language_that_somebody_speaks_best_of_those_that_we_write(
     assert language_of(company(*languages), EVA) == language
 
 
-def test_who_is_nobody_in_particular_is_told_in_the_other_language() -> None:
-    assert language_of(company("es"), None) == language_of(Company(), EVA) == "en"
+def test_nobody_in_particular_is_told_in_the_language_of_the_house_and_who_speaks_none_of_ours_in_the_other() -> None:
+    assert language_of(company("en"), None) == language_of(Company(), None) == "es"
+    assert language_of(Company(), EVA) == language_of(company("fr"), EVA) == "en"
+    assert told(company("en"), None, "one_case") == "1 caso"
 
 
 def test_it_is_one_line_that_fits() -> None:
