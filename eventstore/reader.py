@@ -23,7 +23,7 @@ from eventstore.personal import KeyRing, context
 HEAD = 2**63 - 1
 """A position beyond every other one."""
 PAGE_EVENTS = 2_000
-FOLD_PAGE_EVENTS = 10_000
+FOLD_PAGE_EVENTS = 2_000
 
 SHORT = (
     "position, stream_id, version, type, customer_id, occurred_at, recorded_at, actor, origin, "

@@ -1,10 +1,10 @@
 """A fold: the rows of a view as events change them, in memory."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Generic, cast
+from typing import Any, Generic
 
 from eventstore.envelope import Happened, Recorded
-from projections.facts import Fact, known_at
+from projections.facts import known_at
 from projections.history import Versions
 from projections.view import GONE, Gone, Key, R, Row, View
 
@@ -87,7 +87,8 @@ class Fold(Generic[R]):
         """The facts that a handler yielded, with whose they are and when they count."""
         assert not isinstance(yielded, Gone)
         known = known_at(at)
-        for fact in cast("Iterable[Fact]", yielded):
+        facts: Iterable[Any] = yielded
+        for fact in facts:
             kept = self.facts[type(fact)]
             last = kept[-1] if kept else None
             fact.owner_id = key

@@ -21,7 +21,7 @@ from eventstore.codec import Codec
 from eventstore.envelope import Happened
 from eventstore.personal import KeyRing
 from eventstore.reader import AsOf, Part, Reader
-from projections.filling import Filling
+from projections.filling import Copying, Filling
 from projections.stored import BUILD, Stored
 from projections.view import View
 
@@ -68,7 +68,8 @@ def fold_into(
 
     Strict: raises what a handler raises. What will not change any more is written as it comes.
     """
-    fillings = [(Filling(build, frozen=frozen), list[Happened]()) for build in builds]
+    copying = Copying(db, frozen=frozen)
+    fillings = [(Filling(build, copying), list[Happened]()) for build in builds]
     wanted = defaultdict[type[Event], list[list[Happened]]](list)
     for filling, bucket in fillings:
         for event in filling.stored.view.events:
@@ -76,18 +77,18 @@ def fold_into(
     disclosed = {name for build in builds if build.view.personal for name in reader.codec.names(build.view.events)}
     names = sorted({name for build in builds for name in reader.codec.names(build.view.events)})
     events = 0
-    with uncollected():
+    with copying, uncollected():
         for page in reader.fold(types=names, as_of=AsOf(position=head), disclose=disclosed, part=part):
             for happened in page:
                 for bucket in wanted[type(happened[0])]:
                     bucket.append(happened)
             for filling, bucket in fillings:
-                filling.apply(db, bucket)
+                filling.apply(bucket)
                 bucket.clear()
             events += len(page)
             progress(page[-1].at.position, head)
         for filling, _ in fillings:
-            filling.finish(db)
+            filling.finish()
     progress(head, head)
     return events
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, cast
 from uuid import UUID
@@ -22,8 +22,10 @@ from projections.moment_of import moment_of
 from projections.service import case_slas, cases
 from projections.service.case_slas import CaseSlaSheet
 from projections.service.cases import OPEN, CaseSheet
-from projections.service.durations import SECOND, seconds_between
+from projections.service.durations import seconds_between
 from projections.table import Table
+
+SECOND = timedelta(seconds=1)
 
 
 class ClockState(StrEnum):
