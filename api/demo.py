@@ -45,7 +45,11 @@ ACTOR = "demo"
 DAYS = 365
 CUSTOMERS = 150
 DAY = timedelta(days=1)
-UNSAFE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+STAGE = {
+    "fsync": "off", "full_page_writes": "off", "synchronous_commit": "off",
+    "plan_cache_mode": "force_generic_plan",
+}  # fmt: skip
+"""What the server of the play goes by: it is gone afterwards, and hardly a statement finds enough to be planned anew."""
 LOCK = 7305811
 """The lock of the log (eventstore/schema/060_append.sql): while it is held, nobody else appends."""
 
@@ -187,7 +191,7 @@ class Nowhere:
 def _stage() -> Iterator[tuple[Log, Engine]]:
     """An empty log on a server of its own, which goes when the play is over."""
     with tempfile.TemporaryDirectory(prefix="bitacora-demo-") as folder:
-        with EmbeddedServer(Path(folder), settings=UNSAFE) as server:
+        with EmbeddedServer(Path(folder), settings=STAGE) as server:
             server.ensure_database(ACTOR)
             dsn = server.dsn(dbname=ACTOR)
             for schema in (LOG_SCHEMA, KEYS_SCHEMA, VIEWS_SCHEMA):

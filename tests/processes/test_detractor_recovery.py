@@ -103,7 +103,7 @@ def test_the_complaint_is_of_high_priority_and_about_what_was_asked(shop: Shop) 
         Channel.SMS,
         "2026-03-10 10:00",
     )
-    assert opened.subject == "satisfaction 1 of 5, recommendation 3 of 10"
+    assert opened.subject == "satisfacción 1 de 5, recomendación 3 de 10"
     [(call, _)] = happened(shop, ActivityScheduled)
     assert isinstance(call, ActivityScheduled)
     assert (call.kind, call.customer_id, call.related_noun) == (ActivityKind.CALL, customer, "case")

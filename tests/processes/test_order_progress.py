@@ -163,7 +163,7 @@ def test_each_difference_is_a_task_and_a_new_one_another(shop: Shop) -> None:
         shop.until(FRIDAY)
     subjects = [task.subject or "" for task in tasks(shop)]
     assert len(subjects) == 2
-    assert all("differs in the business system (total)" in subject for subject in subjects)
+    assert all("es distinto en el ERP (" in subject for subject in subjects)
     assert {row.status for row in shop.ledger()} == {"DONE"}
 
 

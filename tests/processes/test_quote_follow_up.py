@@ -134,7 +134,11 @@ def test_whoever_has_the_sale_or_answers_for_the_customer_is_to_call(shop: Shop,
     assert tasks(shop) == [(name, "CALL", "2026-01-19 12:00")]
     [task] = happened(shop, ActivityScheduled)
     assert (task.customer_id, task.related_noun, task.related_id) == (customer, "quote", id)
-    assert task.subject == "Call the customer about quote Q7: is there anything to clear up?"
+    assert task.subject == (
+        "Llame al cliente por el presupuesto Q7: ¿hay algo que aclarar?"
+        if whose == "nobody"
+        else "Call the customer about quote Q7: is there anything to clear up?"
+    )
     assert stands(shop)["call"] == ("DONE", "TASK")
 
 

@@ -199,7 +199,7 @@ def test_who_may_not_see_a_report_gets_none_and_is_named_once(shop: Shop) -> Non
     refused = [row for row in shop.ledger() if row.reason == "NOT_ALLOWED"]
     assert {(row.status.value, row.about) for row in refused} == {("SUPPRESSED", EVA)}
     assert len(refused) == 2
-    assert tasks(shop) == ["Eva may not see the report Ventas as REP: send it to somebody else, or change their role."]
+    assert tasks(shop) == ["Eva no puede ver el informe Ventas como REP: envíelo a otra persona, o cambie su función."]
 
 
 def test_it_is_looked_each_time_what_somebody_may_see(shop: Shop) -> None:
@@ -214,4 +214,4 @@ def test_it_is_looked_each_time_what_somebody_may_see(shop: Shop) -> None:
     shop.do(SaveReport(report_id=REPORT, key="north", title="Compras", base="campaignSteps", last_days=7))
     shop.until("2026-03-16 08:30")
     assert len(shop.mails()) == 1
-    assert [task and task.split(" as ")[1][:5] for task in tasks(shop)] == ["AGENT", "REP: "]
+    assert [task and task.split(" como ")[1][:5] for task in tasks(shop)] == ["AGENT", "REP: "]
