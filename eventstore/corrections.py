@@ -16,6 +16,11 @@ def id_array(ids: Iterable[UUID]) -> str:
     return "{" + ",".join([id.hex for id in ids]) + "}"
 
 
+def number_array(numbers: Iterable[int]) -> str:
+    """An array of numbers, likewise."""
+    return "{" + ",".join(map(str, numbers)) + "}"
+
+
 def bytes_array(values: Iterable[bytes]) -> str:
     """An array of bytes, likewise."""
     return "{" + ",".join([f'"\\\\x{value.hex()}"' for value in values]) + "}"
