@@ -18,7 +18,7 @@ from api.operator import note_read
 from api.terminal import Json, fail, house, progress, say, show
 from domain.kernel import Refused
 from eventstore import corrections
-from eventstore.corrections import id_array
+from eventstore.arrays import id_array
 from eventstore.database import as_application, reachable
 from eventstore.evidence.bundle import MAX_SLICE, write_bundle
 from eventstore.evidence.disclosing import Discloser

@@ -10,7 +10,7 @@ import psycopg
 from psycopg_pool import ConnectionPool
 
 from domain.kernel import Refused
-from eventstore.corrections import id_array
+from eventstore.arrays import id_array
 from eventstore.database import ERASER_ROLE, connect, reachable
 
 MAX_CODE = 100

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from domain.erasure_events import SubjectBlocked
 from domain.kernel import Event, sealed_fields
-from eventstore.corrections import id_array
+from eventstore.arrays import id_array
 from eventstore.envelope import Recorded
 from eventstore.log import Log
 

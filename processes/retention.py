@@ -14,7 +14,7 @@ from domain.erasure import KEPT, is_held
 from domain.kernel import derived
 from domain.restriction import ContactRestrictionKind, ContactRestrictionLifted, ContactRestrictionSet
 from domain.retention import MAX_KEYS, ApplyRetention, RetentionKeysDestroyed
-from eventstore.corrections import id_array
+from eventstore.arrays import id_array
 from eventstore.custody.custodian import Custodian, KeyStanding
 from eventstore.database import ERASER_ROLE, connect
 from eventstore.envelope import Request

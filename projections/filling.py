@@ -63,10 +63,10 @@ class Filling(Generic[R]):
 
     def apply(self, page: Sequence[Happened]) -> None:
         """Folds a page in, and writes some of what will not change any more."""
-        self.fold.apply(page)
         if self.stored.view.appends:
-            self._write(self.stored.rows, map(self.stored.rows.line, self.fold.rows.values()))
-            self.fold.rows.clear()
+            self._write(self.stored.rows, map(self.stored.rows.line, self.fold.added(page)))
+            return
+        self.fold.apply(page)
         for row, table in self.stored.facts.items():
             self._write(table, map(table.line, self.fold.facts[row]))
             self.fold.facts[row].clear()

@@ -79,6 +79,17 @@ class Fold(Generic[R]):
                 if versions is not None:
                     versions.add(key, row, at)
 
+    def added(self, page: Iterable[Happened]) -> Iterator[R]:
+        """The rows that a page adds to a view whose rows are only ever added, for who does not keep them."""
+        handlers, make = self.view.handlers, self._make
+        for event, at in page:
+            for key_of, handle in handlers.get(type(event), ()):
+                key = at.customer_id if key_of is None else key_of(event, at)
+                if key is not None:
+                    row = make(key)
+                    handle(row, event, at)
+                    yield row
+
     def changed(self) -> Iterator[R]:
         """The rows that were touched and are still there."""
         return (self.rows[key] for key in self.touched if key in self.rows)

@@ -29,6 +29,9 @@ MAX_PARTS = 8
 EVENTS_WORTH_PARTS = 200_000
 """Below this one process is done before others have started."""
 
+READING, STARTING = 4, 900_000
+"""What it costs to read an event, and to start another process, where a row that is changed costs 4: microseconds, about."""
+
 Progress = Callable[[int, int], None]
 """Told how many positions of how many are folded in."""
 Names = Callable[[Sequence[type[Event]]], Sequence[str]]
@@ -146,24 +149,24 @@ def worth_parts(views: Sequence[View[Any]], head: int) -> bool:
 
 
 def shares(views: Sequence[View[Any]], counts: Mapping[str, int], names: Names, of: int) -> list[list[View[Any]]]:
-    """The views in shares that cost about the same: by how many events each folds, what it writes for one, and how many
-    have to be read that its share would not read without it.
+    """The views in shares that cost about the same: by how many events each folds, what it writes for one, how many
+    have to be read that its share would not read without it, and that all processes but the first have to start.
 
     The first share has all that hold personal values, whose keys are not handed to other processes.
     """
     found: list[list[View[Any]]] = [[] for _ in range(of)]
     read: list[set[str]] = [set() for _ in range(of)]
-    costs = [0] * of
+    costs = [0, *[STARTING] * (of - 1)]
 
     def events(stored_as: Iterable[str]) -> int:
         return sum(counts.get(name, 0) for name in stored_as)
 
     def own(view: View[Any]) -> int:
-        return events(names(view.events)) * (2 + view.appends + 5 * len(view.facts) + 6 * view.history)
+        return events(names(view.events)) * (4 + view.appends + 6 * bool(view.facts) + 12 * view.history)
 
     for view in sorted(views, key=lambda view: (not view.personal, -own(view))):
         wanted = set(names(view.events))
-        with_it = [cost + own(view) + events(wanted - known) for cost, known in zip(costs, read, strict=True)]
+        with_it = [cost + own(view) + READING * events(wanted - known) for cost, known in zip(costs, read, strict=True)]
         share = 0 if view.personal else with_it.index(min(with_it))
         costs[share] = with_it[share]
         found[share].append(view)

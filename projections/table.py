@@ -16,7 +16,7 @@ from projections.lines import CLOSING, OPENING, line_of
 from projections.statements import fixed
 from projections.view import Column, Key, R, View
 
-COPY_ROWS = 5_000
+COPY_ROWS = 500
 
 
 def _json(value: object) -> str:

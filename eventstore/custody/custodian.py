@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from psycopg import Connection
 
 from domain.kernel import Refused
-from eventstore.corrections import id_array
+from eventstore.arrays import id_array
 from eventstore.custody.officer import Officer, OfficerError, fingerprint, place_of_key, seal
 from eventstore.database import CUSTODIAN_ROLE, connect, reachable
 from eventstore.personal import KeyRing

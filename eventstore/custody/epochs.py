@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from psycopg import Connection
 
-from eventstore.corrections import bytes_array
+from eventstore.arrays import bytes_array
 from eventstore.custody.custodian import CHANGING, SWITCHING, connected, unwrapped
 from eventstore.custody.providers import KEY_BYTES, SECRETS, KeyFileError, Provider
 from eventstore.personal import KeyRing

@@ -9,7 +9,7 @@ import psycopg
 from psycopg_pool import ConnectionPool
 
 from domain.kernel import Refused
-from eventstore.corrections import id_array
+from eventstore.arrays import id_array
 from eventstore.custody.custodian import Custodian, portions
 from eventstore.custody.values import Corrected
 from eventstore.database import ERASER_ROLE, connect, reachable

@@ -11,7 +11,7 @@ from domain.benefit import BenefitAuthorised, BenefitDenied, BenefitRequested, S
 from domain.customer import CustomerProfileChanged, CustomerRegistered
 from domain.kernel import Refused
 from domain.merging import CustomersMerged
-from eventstore.corrections import id_array
+from eventstore.arrays import id_array
 from eventstore.envelope import Happened
 from eventstore.evidence.proofs import proven
 from eventstore.sealing.heads import newest
