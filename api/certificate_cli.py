@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from api.audit_cli import Policy, auditing
-from api.erasure_cli import Which
+from api.erasure_cli import Which, seal
 from api.terminal import fail, house, say, show
 from domain import erasure
 from domain.erasure_events import ErasureCompleted
@@ -16,8 +16,12 @@ from eventstore.commands import identify
 from eventstore.evidence.keeping import keys_in
 from eventstore.evidence.proofs import leaf_hashes
 from eventstore.evidence.tree import known_keys, sealed_log
+from eventstore.sealing.heads import Heads
 from processes.certificate_proofs import MAX_FILE_BYTES, checked, handed_out
 from processes.certificates import certificate, digest_of
+
+SEALED_WITHIN = 25
+"""How often it is looked, at most, whether the event that completes it is sealed: for some five seconds, if others seal."""
 
 
 def certify(which: Which) -> None:
@@ -37,6 +41,11 @@ def certify(which: Which) -> None:
         said = certificate(id, found, event.checks)
         if digest_of(said) != event.certificate:
             fail("The log says another certificate than its events: something was changed. Run bitacora audit verify.")
+        for _ in range(SEALED_WITHIN):
+            head = Heads(opened.log.pool).latest()
+            if head is not None and head.size >= at.position:
+                break
+            seal(opened)
         with auditing(opened) as db:
             paper = handed_out(db, said, at.position)
     show(paper)

@@ -256,13 +256,14 @@ def _run(opened: House, id: UUID | None, eraser: Eraser) -> None:
             if not eraser.step(id):
                 if not eraser.waits_for_seal or wall_clock() > deadline:
                     return
-                _seal(opened)
+                seal(opened)
                 eraser.look_again()
             status = _state(opened, id).status if id is not None else None
             tell(STEPS.index(status) if status in STEPS else 0, len(STEPS) - 1)
 
 
-def _seal(opened: House) -> None:
+def seal(opened: House) -> None:
+    """Seals all there is; waits a moment instead, if another process seals."""
     try:
         with running.sealer(opened) as sealer:
             sealer.run()
