@@ -95,7 +95,7 @@ def test_it_goes_on_where_it_was_and_begins_anew_for_another_log_or_if_nobody_kn
         assert known.position == SLICE
 
 
-@pytest.mark.parametrize("position", [1, 100, 101, 256, 257, 280])
+@pytest.mark.parametrize("position", [1, 257])
 def test_it_stands_still_at_what_was_changed_until_that_is_mended(
     log: SealedLog, db: Connection, clock: Clock, position: int, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -121,7 +121,7 @@ def test_a_tombstone_that_nothing_accounts_for_is_found(log: SealedLog, db: Conn
     assert patrol_of(log, clock).step() == ALARM_PAUSE_S
 
 
-@pytest.mark.parametrize("position", [2, 255, 256, 270])
+@pytest.mark.parametrize("position", [255, 270])
 def test_an_event_whose_hash_was_changed_with_it_is_found(
     log: SealedLog, db: Connection, clock: Clock, position: int
 ) -> None:
