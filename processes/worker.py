@@ -29,7 +29,7 @@ from projections.view import View
 
 CHECK_EVERY_S = 1.0
 """How often at least it is looked whether the ledger is complete; whenever there is nothing else to do as well."""
-FIRE_EVERY_S = 0.2
+FIRE_EVERY_S = 0.5
 """How often at least it is looked what is due, however much there is to react to."""
 DECIDING = "deciding"
 """What only one worker of a database is at."""

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from domain.kernel import Command
+from eventstore import bulk
 from eventstore.bulk import BATCH_COMMANDS, Bulk, Outcome, in_batches
 from eventstore.database import LOCK_TIMEOUT_S, open_pool
 from eventstore.envelope import Origin, Request
@@ -49,6 +50,12 @@ def a_mixed_lot() -> Asked:
 def whole(log: Accounts) -> list[tuple[object, ...]]:
     """Everything that is remembered, but for when it was recorded."""
     return [(event, *at._replace(recorded_at=THEN)) for event, at in log.reader.page(0, disclose=True)]
+
+
+@pytest.fixture(params=[0, 1_000], ids=["staged", "in one statement"], autouse=True)
+def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many are appended in one statement."""
+    monkeypatch.setattr(bulk, "FEW_EVENTS", request.param)
 
 
 @pytest.fixture
