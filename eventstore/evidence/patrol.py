@@ -72,7 +72,7 @@ class Patrol:
         while not stop.is_set():
             try:
                 self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                alone = take(self.file.with_suffix(".lock"), fcntl.LOCK_EX | fcntl.LOCK_NB)
+                alone = take(self.file.with_name(f"{self.file.name}.lock"), fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:  # another process goes, or the folder cannot be used, of which the sealer tells
                 stop.wait(WAIT_S)
                 continue
