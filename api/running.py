@@ -14,6 +14,7 @@ from threading import Thread
 import uvicorn
 
 from api.app import create_app
+from api.following import follow_apart
 from api.house import House
 from api.schema import schema
 from api.settings import Settings
@@ -175,7 +176,7 @@ def anchoring(house: House, source: Source = EVENTS) -> Anchoring | None:
 
 @contextmanager
 def working(house: House) -> Iterator[None]:
-    """The followers and the clock, in threads of this process."""
+    """The followers and the clock, in threads of this process; the views' in a process of their own."""
     _quiet()
     if outdated := house.engine.prepare():
         names = ", ".join(view.name for view in outdated)
@@ -183,7 +184,7 @@ def working(house: House) -> Iterator[None]:
             rebuild_all(house.engine, outdated, progress=tell)
     stop = Signal()
     tasks: list[tuple[str, Callable[[], None]]] = [
-        ("views", lambda: house.engine.follow(house.dsn, stop)),
+        ("views", lambda: follow_apart(house.settings, stop)),
         ("worker", lambda: worker(house).follow(house.dsn, stop)),
         ("sealer", lambda: sealer(house).follow(stop)),
         ("sealer of reads", lambda: sealer(house, READS).follow(stop)),

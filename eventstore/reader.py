@@ -348,11 +348,11 @@ class Reader:
     ) -> Sequence[Row]:
         where, parameters = as_of.where()
         kind = "true" if types is None else "type = any(%s::text[])"
-        rows = self._rows(  # one look by the index for each, whatever the server knows of how much there is
+        rows = self._rows(  # one look by the index for each, by nothing else, whatever the server knows of how much there is
             db,
-            f"select {WHOLE} from unnest(%s::uuid[]) asked (id) cross join lateral ("
-            f"  select {WHOLE} from es.event where {column} = asked.id and {kind} and {where} and {STOOD} offset 0) e "
-            "order by position",
+            f"select {WHOLE} from unnest(%s::uuid[]) asked (id) "
+            f" cross join lateral (select {WHOLE} from es.event where {column} = asked.id offset 0) e "
+            f" where {kind} and {where} and {STOOD} order by position",
             [ids, *([] if types is None else [names_array(types)]), *parameters, position],
         )
         if kin is None:

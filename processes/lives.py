@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from domain.policy import PolicyDefined, PolicyStatus, PolicySwitched, policy_id
+from eventstore.arrays import names_array
 from eventstore.log import Log
 from processes.defined import UnknownOccurrence, interpret
 from processes.policy import Policy
@@ -110,12 +111,14 @@ class Lives:
     def _anything_new(self) -> bool:
         """Whether anything new was said of policies; if not, all that there is counts as read."""
         with self._log.pool.connection() as db:
-            row = db.execute(
-                "select max(position), bool_or(type = any(%s)) from es.event where position > %s",
-                [self._types, self._read],
+            row = db.execute(  # a range of positions, whatever the server knows of how much there is
+                "select h.head, exists (select from (select type from es.event where position > %(read)s "
+                "                                      and position <= h.head offset 0) e where type = any(%(types)s::text[])) "
+                "  from (select coalesce(max(position), 0) as head from es.event) h",
+                {"read": self._read, "types": names_array(self._types)},
             ).fetchone()
-        head, new = row or (None, None)
-        if head is not None and not new:
+        head, new = row or (0, False)
+        if not new:
             self._read = head
         return bool(new)
 

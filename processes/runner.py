@@ -69,6 +69,7 @@ class Runner:
         self.retiring = Retiring(log, engine, self.lives)
         self._shared = Sharing(log, Lists(log, engine.pool))
         self._learnt = False
+        self._to_flush = False
         self._types: dict[tuple[str, int], frozenset[str]] = {}
 
     @property
@@ -132,7 +133,7 @@ class Runner:
     def react_all(self) -> tuple[list[Step], list[Exception]]:
         """One step of each policy, and what went wrong. Those to whom nothing happened are not even asked.
 
-        One that cannot go on holds up no other one. Raises `Unavailable`.
+        One that cannot go on holds up no other one. What was decided is to be flushed. Raises `Unavailable`.
         """
         steps, failures = [], list[Exception]()
         policies = self.in_force()
@@ -147,10 +148,15 @@ class Runner:
                     raise
                 except Exception as failure:
                     failures.append(failure)
-        if any(step.appended for step in steps):
+        self._to_flush |= any(step.appended for step in steps)
+        return steps, failures
+
+    def flush(self) -> None:
+        """Makes durable what came of reacting; until then a crash may lose it, and then the same is decided again."""
+        if self._to_flush:
             with reachable(), self.log.pool.connection() as db:
                 self.log.flush(db)
-        return steps, failures
+            self._to_flush = False
 
     def _look(self, policies: Sequence[Policy[Any]]) -> tuple[set[str], dict[str, int], Stretch | None]:
         """Who is concerned by what is new, who is not, and stands at the head for that; and what is new, if it is little."""

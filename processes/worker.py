@@ -3,8 +3,9 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from threading import Event as Signal
-from threading import Lock
+from threading import Lock, Thread
 from typing import Any, NamedTuple
 
 from domain.values import EMPTY
@@ -31,6 +32,8 @@ CHECK_EVERY_S = 1.0
 """How often at least it is looked whether the ledger is complete; whenever there is nothing else to do as well."""
 FIRE_EVERY_S = 0.5
 """How often at least it is looked what is due, however much there is to react to."""
+SHEET_EVERY_S = 0.05
+"""How often at most the sheet of what is due is brought up beside everything else."""
 DECIDING = "deciding"
 """What only one worker of a database is at."""
 
@@ -98,6 +101,7 @@ class Worker:
             steps, failures = self.runner.react_all()
             if self._is_pressed(steps):
                 return Decided(failures, went_on=True, pressed=True)
+            self.runner.flush()
             went_on = any(step.appended > 0 or not step.at_head for step in steps)
             # Who has reacted to all there is may decide about what is due.
             ready = {step.policy for step in steps if step.at_head and not step.taken}
@@ -129,9 +133,20 @@ class Worker:
             pass
 
     def follow(self, dsn: str, stop: Signal) -> None:
-        """Works until `stop`: each second, and at once when something is appended. Comes back after a failure."""
+        """Works until `stop`: each second, and at once when something is appended. Comes back after a failure.
+
+        The sheet of what is due is kept beside, so that a look at it takes no longer than a look.
+        """
+        sheet = Thread(target=keep_on, args=(partial(self._keep_sheet, stop), dsn, stop), name="sheet")
+        sheet.start()
         with Clock(lambda: tried(self.step)):
             keep_on(self.step, dsn, stop)
+        sheet.join()
+
+    def _keep_sheet(self, stop: Signal) -> bool:
+        stop.wait(SHEET_EVERY_S)
+        self.runner.engine.catch_up([due.view])
+        return False
 
 
 class Decided(NamedTuple):

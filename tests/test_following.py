@@ -1,0 +1,121 @@
+"""The views are kept up to date by a process of their own: it comes back when it dies, and goes when it is told to."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event as Signal
+from threading import Thread
+
+import pytest
+
+from api import following
+from api.house import House, open_house
+from api.settings import Settings
+from domain.customer import RegisterCustomer
+from domain.kernel import derived
+from projections.customers import customers
+from projections.touchpoints import due
+
+SOON_S = 60
+SECRET = "whsec_" + "c2VjcmV0" * 6
+
+
+def until(told: Callable[[], bool]) -> None:
+    end = time.monotonic() + SOON_S
+    while not told():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def follows(house: House) -> Callable[[], bool]:
+    return lambda: all(each.lag_events == 0 for each in house.engine.standings() if each.view != due.view.name)
+
+
+@pytest.fixture
+def processes(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
+    """Those that were begun."""
+    begun: list[subprocess.Popen[bytes]] = []
+
+    class Noted(subprocess.Popen[bytes]):
+        def __init__(self, *args: object, **kwargs: object) -> None:
+            super().__init__(*args, **kwargs)  # type: ignore[call-overload]
+            begun.append(self)
+
+    monkeypatch.setattr(following.subprocess, "Popen", Noted)
+    monkeypatch.setattr(following, "AGAIN_AFTER_S", 0.1)
+    return begun
+
+
+@contextmanager
+def followed(house: House) -> Iterator[None]:
+    stop = Signal()
+    thread = Thread(target=following.follow_apart, args=(house.settings, stop))
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(SOON_S)
+        assert not thread.is_alive()
+
+
+def test_another_process_follows_and_another_one_when_that_dies(
+    dsn: str, tmp_path: Path, processes: list[subprocess.Popen[bytes]], caplog: pytest.LogCaptureFixture
+) -> None:
+    with open_house(Settings(home=tmp_path, dsn=dsn)) as house, followed(house):
+        house.log.do(RegisterCustomer(customer_id=derived("customer", "ana"), name="Ana", email="ana@example.com"))
+        until(follows(house))
+        processes[0].kill()
+        house.log.do(RegisterCustomer(customer_id=derived("customer", "eva"), name="Eva"))
+        until(follows(house))
+        assert house.lists.count(customers.view) == 2
+        [sheet] = [each for each in house.engine.standings() if each.view == due.view.name]
+        assert sheet.position == 0  # that is the worker's
+    assert [process.returncode for process in processes] == [-signal.SIGKILL, 0]
+    assert f"ended with {-signal.SIGKILL}" in caplog.text
+
+
+def test_it_goes_when_whoever_began_it_is_killed(dsn: str, tmp_path: Path) -> None:
+    begun = (
+        "import sys; from pathlib import Path; from threading import Event; from api import following\n"
+        "class Noted(following.subprocess.Popen):\n"
+        "    def __init__(self, *args, **kwargs):\n"
+        "        super().__init__(*args, **kwargs); print(self.pid, flush=True)\n"
+        "following.subprocess.Popen = Noted\n"
+        "following.follow_apart(following.Settings(home=Path(sys.argv[1]), dsn=sys.argv[2]), Event())\n"
+    )
+    with open_house(Settings(home=tmp_path, dsn=dsn)) as house:
+        with subprocess.Popen([sys.executable, "-c", begun, tmp_path, dsn], stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            child = int(process.stdout.readline())
+            house.log.do(RegisterCustomer(customer_id=derived("customer", "ana"), name="Ana"))
+            until(follows(house))
+            process.kill()
+        until(lambda: ended(child))
+
+
+def ended(process: int) -> bool:
+    """Whether it is gone, or waits for somebody to ask what became of it."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        pass
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def test_the_secrets_of_webhooks_stay_where_they_are(tmp_path: Path) -> None:
+    hooks = {"erp": {"url": "https://erp.example/in", "secret": SECRET}}
+    settings = Settings(home=tmp_path, webhooks=hooks, keys_dsn="dbname=keys")  # type: ignore[arg-type]
+    told = following.told(settings)
+    assert SECRET.encode() not in told
+    again = Settings.model_validate_json(told)
+    assert (again.home, again.keys_dsn, again.webhooks) == (tmp_path, "dbname=keys", {})
