@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -21,6 +22,7 @@ from eventstore.sealing.heads import newest
 from eventstore.sealing.sources import EVENTS
 from processes.completeness import gaps
 from processes.mailboxes import mailbox_of
+from projections.engine import Standing
 
 MIN_FREE_BYTES = 1_000_000_000
 MAX_CALM_LAG_EVENTS = 10_000
@@ -99,13 +101,10 @@ def _inbox(settings: Settings) -> str:
 
 def _inside(house: House) -> list[Finding]:
     head = house.log.reader.head()
-    found = [Finding("log", True, f"{head:,} events." if head else "Empty. To see something: bitacora demo.")]
-    for standing in house.engine.standings():
-        found.append(
-            Finding(
-                standing.view, not standing.parked and standing.lag_events <= MAX_CALM_LAG_EVENTS, standing.sentence()
-            )
-        )
+    found = [
+        Finding("log", True, f"{head:,} events." if head else "Empty. To see something: bitacora demo."),
+        *views(house.engine.standings()),
+    ]
     with house.log.pool.connection() as db:
         row = db.execute(
             "select count(*), min(due_at) from views.due where due_at < now() - interval '1 hour'"
@@ -131,6 +130,14 @@ def _inside(house: House) -> list[Finding]:
         reading(house, datetime.now(UTC)),
         *_keys(house),
     ]
+
+
+def views(standings: Sequence[Standing]) -> list[Finding]:
+    """Each view that something is wrong with; one line for all of them, if they are well."""
+    late = [each for each in standings if each.parked or each.lag_events > MAX_CALM_LAG_EVENTS]
+    if not late:
+        return [Finding("views", True, f"All {len(standings)} views follow the log.")]
+    return [Finding(each.view, False, each.sentence()) for each in late]
 
 
 def reading(house: House, now: datetime) -> Finding:

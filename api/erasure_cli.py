@@ -31,7 +31,7 @@ from domain.erasure_events import (
     ErasureStatus,
     HoldScope,
 )
-from domain.kernel import Command
+from domain.kernel import Command, derived
 from eventstore.commands import identify
 from eventstore.envelope import Request
 from eventstore.sealing.sealer import Elsewhere
@@ -75,7 +75,7 @@ def request(
     with house() as opened:
         catch_up(opened)
         whom = looking_back.customer_id(opened, customer)
-        erasure_id = identify("erasure", id or f"{whom}:{opened.log.reader.head()}", "id")
+        erasure_id = identify("erasure", id, "id") if id else derived("erasure", whom, opened.log.reader.head())
         _do(opened, RequestErasure(erasure_id=erasure_id, customer_id=whom, basis=basis, kind=kind, note=note))
         _tell(opened, erasure_id, as_json)
 
@@ -182,23 +182,8 @@ def status(
     if as_json:
         show([_shown(entry) for entry in found])
     else:
-        rows = [
-            [
-                e.erasure_id,
-                e.customer_id,
-                e.kind,
-                e.status,
-                _day(e.deadline_at),
-                _day(e.blocked_until),
-                ", ".join(e.holds),
-            ]
-            for e in found
-        ]
-        table(
-            "Requests for erasure",
-            ["request", "customer", "kind", "status", "answer by", "blocked until", "held"],
-            rows,
-        )
+        rows = [[e.erasure_id, e.status, _day(e.deadline_at), _day(e.blocked_until), ", ".join(e.holds)] for e in found]
+        table("Requests for erasure", ["request", "status", "answer by", "blocked until", "held"], rows)
     now = wall_clock()
     late = [e for e in found if e.answered_at is None and e.deadline_at is not None and e.deadline_at < now]
     if late:

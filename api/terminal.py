@@ -2,10 +2,12 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
+from uuid import UUID
 
 import orjson
 import typer
@@ -71,23 +73,26 @@ def show(value: Any) -> None:
 
 
 def table(title: str, headings: list[str], rows: list[list[Any]]) -> None:
-    """Prints a table; numbers stand to the right."""
+    """Prints a table; columns of numbers stand to the right."""
     shown = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
     for n, heading in enumerate(headings):
-        right = any(isinstance(row[n], int) for row in rows)
-        shown.add_column(heading, justify="right" if right else "left", overflow="fold")
+        right = {type(row[n]) for row in rows} - {type(None)} == {int}
+        whole = n == 0 and any(isinstance(row[n], UUID) for row in rows)  # it is there to be copied
+        shown.add_column(heading, justify="right" if right else "left", overflow="fold", no_wrap=whole)
     for row in rows:
-        shown.add_row(
-            *(
-                ""
-                if cell is None
-                else f"{cell:,}"
-                if isinstance(cell, int) and not isinstance(cell, bool)
-                else str(cell)
-                for cell in row
-            )
-        )
+        shown.add_row(*map(_cell, row))
     console.print(shown)
+
+
+def _cell(value: Any) -> str:
+    """A value as people read it: numbers by thousands, what has parts as JSON in one line."""
+    if value is None:
+        return ""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    if isinstance(value, (Mapping, list)) or is_dataclass(value):
+        return as_json(value, indent=False)
+    return str(value)
 
 
 def say(sentence: str, *, style: str | None = None) -> None:

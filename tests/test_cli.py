@@ -3,6 +3,8 @@
 import gzip
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,9 @@ from typer.testing import CliRunner
 
 from api import terminal
 from api.cli import app
+from api.doctor import views
 from projections import VIEWS
+from projections.engine import Standing
 
 SAMPLE = Path(__file__).parent.parent / "docs" / "samples" / "orders.csv"
 Run = Callable[..., Result]
@@ -124,6 +128,7 @@ def test_the_doctor_says_what_is_well_and_what_is_not(run: Run, monkeypatch: pyt
     assert well.exit_code == 0
     assert all(finding["ok"] for finding in json.loads(well.stdout))
     monkeypatch.setenv("BITACORA_HOST", "0.0.0.0")
+    assert any(finding["says"] == f"All {len(VIEWS)} views follow the log." for finding in json.loads(well.stdout))
     assert "there is no authentication yet" in run("doctor").stdout
     assert "no authentication yet" in run("serve").stderr
     monkeypatch.setenv("BITACORA_PORT", "eighty")
@@ -133,6 +138,13 @@ def test_the_doctor_says_what_is_well_and_what_is_not(run: Run, monkeypatch: pyt
     monkeypatch.setenv("BITACORA_DSN", "host=127.0.0.1 port=1 dbname=none")
     assert run("doctor").exit_code == 1
     assert "cannot be reached" in run("query", "{ __typename }").stderr
+
+
+def test_the_doctor_names_the_views_that_something_is_wrong_with() -> None:
+    when = datetime(2026, 3, 1, tzinfo=UTC)
+    well = Standing("orders", 1, 9, lag_events=0, changed_at=when, parked=0)
+    parked, late = replace(well, view="carts", parked=2), replace(well, view="cases", lag_events=20_000)
+    assert [(found.name, found.ok) for found in views([well, parked, late])] == [("carts", False), ("cases", False)]
 
 
 def test_help_teaches() -> None:
