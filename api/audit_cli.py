@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -17,13 +18,14 @@ from api.operator import note_read
 from api.terminal import Json, fail, house, progress, say, show
 from domain.kernel import Refused
 from eventstore import corrections
-from eventstore.corrections import id_array
+from eventstore.arrays import id_array
 from eventstore.database import as_application, reachable
 from eventstore.evidence.bundle import MAX_SLICE, write_bundle
 from eventstore.evidence.disclosing import Discloser
 from eventstore.evidence.examining import examine
 from eventstore.evidence.keeping import Kept, kept_in, keys_in, policy_of
 from eventstore.evidence.proofs import inclusion, leaf_hashes
+from eventstore.evidence.reads import ReadsReport, examine_reads
 from eventstore.evidence.tree import known_keys, sealed_log
 from eventstore.evidence.verdict import Report, Verdict
 from eventstore.reader import HEAD
@@ -33,7 +35,7 @@ from eventstore.sealing.notes import NoteError, Proof, VerifierKey
 AUDIT_ROLE = "es_audit"
 STATEMENT_TIMEOUT_S = 600
 SHOWN = 20
-EXIT = {Verdict.OK: 0, Verdict.ERASED_OK: 0, Verdict.TAMPERED: 1, Verdict.UNSEALED: 3}
+EXIT = {Verdict.OK: 0, Verdict.ERASED_OK: 0, Verdict.PRUNED: 0, Verdict.TAMPERED: 1, Verdict.UNSEALED: 3}
 INCOMPARABLE = 2
 
 app = typer.Typer(
@@ -54,7 +56,7 @@ Policy = Annotated[
 
 @app.command()
 def verify(checkpoint: Checkpoints = None, policy: Policy = None, as_json: Json = False) -> None:
-    """Read every event again and hold it against the tree, every signed head, and what was kept outside.
+    """Read every event again and hold it against the tree, every signed head, and what was kept outside; every read too.
 
     The last line is the verdict. Exit codes: 0 OK or ERASED-OK, 1 TAMPERED, 2 nothing kept can be compared, 3 UNSEALED.
     """
@@ -63,12 +65,17 @@ def verify(checkpoint: Checkpoints = None, policy: Policy = None, as_json: Json 
         keys = [] if policy is None else keys_in(policy)
         with auditing(opened) as db, progress("Reading the log again", "events") as tell:
             report = examine(db, keys=keys, kept=kept.checkpoints, older=kept.leaves, progress=tell)
+            reads = examine_reads(db)
     incomparable = bool(kept.heads) and not report.compared and not report.findings
     if as_json:
-        show(_as_json(report, incomparable))
+        show(_as_json(report, incomparable) | {"reads": asdict(reads)})
     else:
+        _print_reads(reads)
         _print(report, incomparable)
-    if code := INCOMPARABLE if incomparable else EXIT[report.verdict]:
+    tampered = reads.verdict is Verdict.TAMPERED
+    if tampered and report.verdict is not Verdict.TAMPERED:
+        say("TAMPERED: the log of reads, see above.", style="red")
+    if code := EXIT[reads.verdict] if tampered else INCOMPARABLE if incomparable else EXIT[report.verdict]:
         raise typer.Exit(code)
 
 
@@ -163,6 +170,13 @@ def _kept(opened: House, file: Path | None) -> Kept:
     if file is None and not own.exists():
         return Kept()
     return kept_in(file or own)
+
+
+def _print_reads(report: ReadsReport) -> None:
+    gone = f" {report.pruned:,} are pruned, as they were older than reads are kept." if report.pruned else ""
+    say(f"{report.reads:,} reads, {report.sealed:,} of them in their signed tree: {report.verdict.value}.{gone}")
+    if report.what is not None:
+        say(f"read {report.place:,}: {report.what}", style="red")
 
 
 def _print(report: Report, incomparable: bool) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from api import (
     audit_cli,
+    certificate_cli,
     differing_cli,
     erasure_cli,
     import_cli,
@@ -44,9 +45,12 @@ app = typer.Typer(
 app.add_typer(import_cli.app, name="import")
 app.add_typer(keys_cli.app, name="keys")
 app.add_typer(erasure_cli.app, name="privacy")
+erasure_cli.app.command("certificate")(certificate_cli.certify)
+erasure_cli.app.command("verify-certificate")(certificate_cli.verify_certificate)
 erasure_cli.app.command()(subject_cli.export)
 erasure_cli.app.command()(subject_cli.reads)
 erasure_cli.app.command()(subject_cli.retention)
+erasure_cli.app.command("prune-reads")(subject_cli.prune)
 erasure_cli.app.command("may-contact")(subject_cli.may)
 app.add_typer(sealing_cli.app, name="sealing")
 app.add_typer(audit_cli.app, name="audit")

@@ -16,7 +16,7 @@ from eventstore.commands import camel
 from eventstore.reader import NOW, AsOf
 from projections import VIEWS
 from projections.buckets import BUSINESS_ZONE
-from projections.customers.decided import ReplayVerdict, decision_replay
+from projections.customers.decided import DIFFER, ReplayVerdict, decision_replay
 from projections.differing import Difference, differences, row_at
 from projections.figures.explaining import Cause
 from projections.figures.kpi_differing import kpi_difference
@@ -155,6 +155,10 @@ def pipeline(since: Start, until: End = None, json: Json = False) -> None:
     table(title, ["part", "opportunities", "amount", "weighted", "because of"], rows)
 
 
+WRONG = DIFFER | {ReplayVerdict.TAMPERED}
+"""The verdicts that are no good."""
+
+
 def screen(
     position: Annotated[int, typer.Argument(help="The event by which a benefit was asked for, authorised or denied.")],
     json: Json = False,
@@ -168,7 +172,8 @@ def screen(
         decided = {"decision": found.type, "at": found.decided_at, "benefit": found.asked_for, "customer": found.customer_id,
                    "approver": found.approver, "screen of position": found.screen_position, "screen": found.screen_verdict,
                    "digest stored then": found.screen_digest, "rule, as of position": found.inputs_position,
-                   "rule": found.inputs_verdict, "inputs stored then": found.inputs_digest}  # fmt: skip
+                   "rule": found.inputs_verdict, "inputs stored then": found.inputs_digest,
+                   "tampered with": found.tampered_position}  # fmt: skip
         table(
             f"The decision at position {position}",
             ["", ""],
@@ -180,7 +185,7 @@ def screen(
             rows = [[part.name, _told(getattr(found.screen, part.name))] for part in fields(found.screen)]
             table(f"The screen at {found.screen.seen_at:%Y-%m-%d %H:%M:%S} UTC", ["field", "value"],
                   [row for row in rows if row[1] not in (None, "")])  # fmt: skip
-    if ReplayVerdict.DIFFERENT in (found.screen_verdict, found.inputs_verdict):
+    if {found.screen_verdict, found.inputs_verdict} & WRONG:
         raise typer.Exit(1)
 
 

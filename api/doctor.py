@@ -22,12 +22,16 @@ from eventstore.sealing.heads import newest
 from eventstore.sealing.sources import EVENTS
 from processes.completeness import gaps
 from processes.mailboxes import mailbox_of
+from processes.retention import outdated
+from processes.retention_nights import counted, last_look
 from projections.engine import Standing
 
 MIN_FREE_BYTES = 1_000_000_000
 MAX_CALM_LAG_EVENTS = 10_000
 MAX_GAPS_TOLD = 3
 MAX_EPOCH_AGE = timedelta(days=32)
+MAX_NIGHTS = timedelta(days=2)
+MAX_CALM_PATROL = timedelta(days=2)
 MAX_CALM_SEALING_LAG = timedelta(seconds=30)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -119,6 +123,7 @@ def _inside(house: House) -> list[Finding]:
     return [
         *found,
         _sealing(house),
+        _patrol(house, datetime.now(UTC)),
         Finding("follow-ups", not late, says),
         Finding(
             "ledger",
@@ -129,6 +134,7 @@ def _inside(house: House) -> list[Finding]:
         *_waiting_for_somebody(house),
         reading(house, datetime.now(UTC)),
         *_keys(house),
+        _retention(house, datetime.now(UTC)),
     ]
 
 
@@ -201,6 +207,40 @@ def _keys(house: House) -> list[Finding]:
             else "Nobody can block personal values yet. The data protection officer needs a key: bitacora keys dpo.",
         ),
     ]
+
+
+def _retention(house: House, now: datetime) -> Finding:
+    """Whether personal values are older than their law allows, and whether somebody looks."""
+    keys, people = counted(outdated(house.log, house.engine, house.custodian, now.date()))
+    with house.log.pool.connection() as db:
+        last = last_look(db)
+    by_itself = house.settings.retention
+    late = by_itself != "off" and last is not None and last < now.date() - MAX_NIGHTS
+    says = (
+        f"{keys:,} keys of {people:,} people are older than their law allows. To see them: bitacora privacy retention."
+        if keys
+        else "Nothing is older than its law allows."
+    )
+    if late:
+        says += f" It was looked by night on {last} last. Is bitacora work running?"
+    elif keys and by_itself == "destroy":
+        says += " They are destroyed tonight."
+    elif keys:
+        says += " To destroy them for good: bitacora privacy retention --apply."
+    return Finding("retention", not late and (not keys or by_itself == "destroy"), says)
+
+
+def _patrol(house: House, now: datetime) -> Finding:
+    """Whether the log that was sealed is read again, and is what was sealed."""
+    known = running.patrol(house).known()
+    if known is None:
+        return Finding("patrol", True, "What was sealed has not been read again yet; bitacora work does it.")
+    if known.wrong is not None:
+        return Finding("patrol", False, known.wrong)
+    ended = f" The last whole round ended {known.ended_at:%Y-%m-%d %H:%M} UTC." if known.ended_at else ""
+    says = f"Read again up to {known.position:,} since {known.began_at:%Y-%m-%d %H:%M} UTC, and nothing was changed.{ended}"
+    ok = known.looked_at > now - MAX_CALM_PATROL
+    return Finding("patrol", ok, says if ok else f"{says} Nobody has gone on with it since. Is bitacora work running?")
 
 
 def _sealing(house: House) -> Finding:

@@ -25,7 +25,6 @@ from domain.erasure import (
 )
 from domain.erasure_events import (
     ErasureBasis,
-    ErasureCompleted,
     ErasureKind,
     ErasureRefusal,
     ErasureStatus,
@@ -35,10 +34,10 @@ from domain.kernel import Command, derived
 from eventstore.commands import identify
 from eventstore.envelope import Request
 from eventstore.sealing.sealer import Elsewhere
-from processes.certificates import certificate, digest_of
 from processes.clock import wall_clock
 from processes.erasing import Eraser
 from processes.erasure_ledger import LedgerError, apply_again
+from processes.restored_keys import do_again
 from processes.scrubbing import scrub_all
 from projections.customers import erasures as view
 from projections.customers.erasures import ErasureEntry
@@ -191,31 +190,12 @@ def status(
         raise typer.Exit(1)
 
 
-@app.command("certificate")
-def certify(which: Which) -> None:
-    """Print the certificate of an erasure as JSON: what was done and when, what was checked, and where the log proves it."""
-    with house() as opened:
-        id = identify("erasure", which, "which")
-        found = opened.log.reader.stream(id)
-        completed = next(((event, at) for event, at in found if isinstance(event, ErasureCompleted)), None)
-        if completed is None:
-            fail(f"This request is {(_state(opened, id).status or 'unknown').lower()}: there is no certificate yet.")
-        event, at = completed
-        said = certificate(id, found, event.checks)
-        if digest_of(said) != event.certificate:
-            fail("The log says another certificate than its events: something was changed. Run bitacora audit verify.")
-        with opened.log.pool.connection() as db:
-            head = db.execute(
-                "select size, encode(root, 'base64'), note from es.tree_head where size >= %s order by size limit 1",
-                [at.position],
-            ).fetchone()
-    tree = None if head is None else {"size": head[0], "root": head[1], "checkpoint": head[2]}
-    show({"certificate": said, "sha256": event.certificate, "completed_at_position": at.position, "tree_head": tree})
-
-
 @app.command("reapply")
 def reapply(as_json: Json = False) -> None:
-    """After an older backup was restored: forget again, by the ledger in the home, whoever was forgotten since."""
+    """After an older backup was restored: forget again, by the ledger in the home, whoever was forgotten since.
+
+    If it was the keys' database, what the log says of keys is done again as well, as by bitacora keys destroy-again.
+    """
     with house() as opened:
         eraser = running.eraser(opened, patient=False)
         try:
@@ -223,11 +203,16 @@ def reapply(as_json: Json = False) -> None:
             known = len(eraser.ledger.entries())
         except LedgerError as error:
             fail(str(error))
+        with progress("Blocking again", "people") as tell:
+            keys = do_again(opened.log, opened.custodian, tell)
         _run(opened, None, eraser)
     if as_json:
-        show({"ledger": known, "asked_again": asked})
+        show({"ledger": known, "asked_again": asked, "destroyed_again": keys.destroyed, "blocked_again": keys.blocked})
     else:
         say(f"The ledger knows {known:,} requests; {len(asked):,} were asked again.")
+        say(
+            f"{keys.destroyed:,} keys that the log says were destroyed are so again, and {keys.blocked:,} are blocked again."
+        )
 
 
 @app.command("scrub")
@@ -271,13 +256,14 @@ def _run(opened: House, id: UUID | None, eraser: Eraser) -> None:
             if not eraser.step(id):
                 if not eraser.waits_for_seal or wall_clock() > deadline:
                     return
-                _seal(opened)
+                seal(opened)
                 eraser.look_again()
             status = _state(opened, id).status if id is not None else None
             tell(STEPS.index(status) if status in STEPS else 0, len(STEPS) - 1)
 
 
-def _seal(opened: House) -> None:
+def seal(opened: House) -> None:
+    """Seals all there is; waits a moment instead, if another process seals."""
     try:
         with running.sealer(opened) as sealer:
             sealer.run()

@@ -14,11 +14,11 @@ from api.looking_back import customer_id
 from api.operator import note_read
 from api.terminal import Json, fail, house, progress, say, show, table
 from domain.kernel import sealed_fields
-from eventstore.custody import eraser
 from eventstore.custody.officer import Officer, fingerprint
 from eventstore.custody.reading import OfficersRing
 from eventstore.custody.values import BlockedValues
 from eventstore.reader import PAGE_EVENTS, Reader
+from processes.restored_keys import do_again
 
 app = typer.Typer(
     help="The keys of personal values: how they stand, the monthly rotation, and the officer's key (docs/keys.md).",
@@ -76,13 +76,19 @@ def rotate(as_json: Json = False) -> None:
 
 @app.command("destroy-again")
 def destroy_again() -> None:
-    """After the keys' database was restored from a backup: destroy again what the log says was destroyed since.
+    """After the keys' database was restored from a backup: destroy and block again what the log says was since.
 
-    Run it before anything else, while nobody uses the server. Twice is the same as once.
+    Run it before anything else, while nobody uses the server. Twice is the same as once. It needs the officer's key to be
+    named: bitacora keys dpo, if the backup is from before that.
     """
-    with house() as opened:
-        done = eraser.destroy_again(opened.log.pool, opened.custodian)
-    say(f"{done:,} keys were there again, and are destroyed." if done else "Nothing that was destroyed is there again.")
+    with house() as opened, progress("Blocking again", "people") as tell:
+        done = do_again(opened.log, opened.custodian, tell)
+    if done == (0, 0):
+        say("Nothing that was destroyed or blocked is there again.")
+    else:
+        say(
+            f"{done.destroyed:,} keys were there again, and are destroyed; {done.blocked:,} could be read, and are blocked."
+        )
 
 
 @app.command()

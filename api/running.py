@@ -19,6 +19,7 @@ from api.schema import schema
 from api.settings import Settings
 from api.terminal import progress, say
 from domain.kernel import Refused
+from eventstore.evidence.patrol import Patrol
 from eventstore.garbage import collect_seldom
 from eventstore.sealing.anchors import Anchor, Anchoring, TimeStamping, Witness
 from eventstore.sealing.checkpoint_file import CheckpointFile
@@ -39,6 +40,7 @@ from processes.outbox import Outbox
 from processes.papers import Papers
 from processes.ports import folder_ports
 from processes.rectification import Rectification
+from processes.retention_nights import Nightly
 from processes.rotation import Rotation, now_and_then
 from processes.transports import MaildirTransport, SmtpTransport, Transport
 from processes.worker import Worker, keep_on
@@ -118,6 +120,12 @@ def rectification(house: House) -> Rectification:
     return Rectification(house.log, house.custodian, house.eraser, partial(forget, house.engine))
 
 
+def retention(house: House) -> Nightly:
+    """What looks each night what is older than its law allows."""
+    apply = house.settings.retention == "destroy"
+    return Nightly(house.log, house.engine, house.custodian, house.dsn, apply=apply)
+
+
 def inbox(house: House) -> Inbox | None:
     """What reads the mail that comes in, if it comes in anywhere."""
     settings = house.settings
@@ -130,11 +138,23 @@ def inbox(house: House) -> Inbox | None:
 def sealer(house: House, source: Source = EVENTS) -> Sealer:
     """What seals the log of a house."""
     settings = house.settings
-    checkpoints = CheckpointFile(settings.checkpoints or settings.home / "checkpoints" / f"{source.name}.txt")
+    checkpoints = checkpoint_file(settings, source)
     if settings.sealing_program is not None and settings.sealing_public is not None:
         program = SigningProgram(shlex.split(settings.sealing_program), settings.sealing_public)
         return Sealer(house.dsn, source, settings.sealing_folder, program.signers, checkpoints)
     return Sealer.with_key_file(house.dsn, source, settings.sealing_folder, key_file(settings), checkpoints)
+
+
+def patrol(house: House) -> Patrol:
+    """What reads the whole log again, slice by slice."""
+    settings = house.settings
+    file = settings.sealing_folder / f"{EVENTS.name}.patrol"
+    return Patrol(house.log.pool, file, checkpoint_file(settings))
+
+
+def checkpoint_file(settings: Settings, source: Source = EVENTS) -> CheckpointFile:
+    """The file of signed tree heads of a source."""
+    return CheckpointFile(settings.checkpoints or settings.home / "checkpoints" / f"{source.name}.txt")
 
 
 def key_file(settings: Settings) -> KeyFile:
@@ -167,9 +187,11 @@ def working(house: House) -> Iterator[None]:
         ("worker", lambda: worker(house).follow(house.dsn, stop)),
         ("sealer", lambda: sealer(house).follow(stop)),
         ("sealer of reads", lambda: sealer(house, READS).follow(stop)),
+        ("patrol", lambda: patrol(house).follow(stop)),
     ]
     care = [Rotation(house.epochs).step] if house.settings.keys_rotation == "monthly" else []
     care += [rectification(house).step] if house.settings.corrected_values == "block" else []
+    care += [retention(house).step] if house.settings.retention != "off" else []
     tasks.append(("keys", lambda: now_and_then(stop, *care)))
     if (anchors := anchoring(house)) is not None:
         tasks.append(("anchors", lambda: anchors.follow(stop)))

@@ -116,6 +116,11 @@ class Settings(BaseSettings):
         default="block",
         description="Whether a personal value is blocked once it was corrected and the officer has a key.",
     )
+    retention: Literal["off", "tell", "destroy"] = Field(
+        default="tell",
+        description="What bitacora work does each night about what is older than its law allows: nothing, a task for the "
+        "data protection officer, or destroy it for good.",
+    )
     vault_address: str | None = Field(default=None, description="https://host:port of a Vault, for the provider vault.")
     vault_token_file: Path | None = Field(default=None, description="The file that holds the token for it.")
     vault_mount: str = Field(default="transit", description="Where its transit engine is mounted.")

@@ -31,9 +31,9 @@ from domain.quote import QuoteRequested
 from domain.returns import ReturnRequested
 from domain.subject_access import RecordSubjectAccess, SubjectAccessKind
 from domain.web_session import FormSubmitted
+from eventstore.arrays import id_array
 from eventstore.catalogue import sentence
 from eventstore.codec import json_form
-from eventstore.corrections import id_array
 from eventstore.envelope import Happened, Request
 from eventstore.evidence.proofs import MAX_PROVEN, inclusion_proofs
 from eventstore.evidence.reading import fetch, standing

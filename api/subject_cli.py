@@ -1,6 +1,6 @@
 """Subject access on the command line: the copy of a person's data, who looked at them, and whether they may be written to."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -14,8 +14,14 @@ from api.terminal import Json, catch_up, fail, house, progress, say, show, table
 from domain.consent import Purpose
 from domain.subject_access import SubjectAccessKind
 from domain.values import Channel
+from eventstore.reads import KEPT_YEARS
+from eventstore.reads import prune as drop_reads
 from processes.may_contact import may_contact
 from processes.retention import Executor, decide_on, outdated
+
+DAYS_OF_A_YEAR = 366
+"""The longest one: two of them are never less than the two years that the database insists on."""
+MAX_YEARS = 100
 
 
 class Language(StrEnum):
@@ -97,7 +103,8 @@ def retention(
 ) -> None:
     """Say what personal values are older than their law allows, by class; with --apply they are destroyed for good.
 
-    Whoever is held by a law, or by a hold of an erasure request, is left alone. Run it each night, or each month.
+    Whoever is held by a law, or by a hold of an erasure request, is left alone. bitacora work looks each night as well, and
+    tells you or destroys it: see BITACORA_RETENTION.
     """
     with house() as opened:
         found = outdated(opened.log, opened.engine, opened.custodian, datetime.now(UTC).date())
@@ -124,4 +131,26 @@ def retention(
         erased, waiting = Executor(opened.log, opened.engine, opened.custodian, opened.dsn).run()
     say(f"{keys:,} keys are destroyed, and {erased:,} values erased.")
     if waiting:
-        say("The rest is erased once the log is sealed up to here, when this command is run again.")
+        say(
+            "The rest is erased once the log is sealed up to here: by bitacora work at night, or by this command again."
+        )
+
+
+def prune(
+    years: Annotated[
+        int, typer.Option(min=KEPT_YEARS, max=MAX_YEARS, help="Keep those of so many years.")
+    ] = KEPT_YEARS,
+    as_json: Json = False,
+) -> None:
+    """Drop the entries of the log of reads that are older than they are kept; that they were there stays proven.
+
+    Only what is sealed is dropped, and the last entry that is old enough stays. Run it each month. `bitacora audit verify` says
+    PRUNED of such a log, and TAMPERED if anything younger is missing.
+    """
+    before = datetime.now(UTC) - timedelta(days=DAYS_OF_A_YEAR * years)
+    with house() as opened, progress("Dropping", "reads") as tell:
+        dropped = drop_reads(opened.dsn, before, lambda done: tell(done, done))
+    if as_json:
+        show({"dropped": dropped, "before": before.isoformat()})
+    else:
+        say(f"Dropped {dropped:,} reads from before {before:%Y-%m-%d}.")

@@ -34,6 +34,7 @@ class ScreenShown:
     seen_at: datetime
     compared_position: Place | None = None
     name_position: Place | None = None
+    definition: str | None = None
 
 
 # What can be asked.
@@ -178,6 +179,8 @@ def must_be_screen(screen: ScreenShown | None) -> None:
     if screen is None:
         return
     must_be_digest(screen.digest, "screen.digest")
+    if screen.definition is not None:
+        must_be_digest(screen.definition, "screen.definition")
     for name in ("position", "compared_position", "name_position"):
         if (position := getattr(screen, name)) is not None:
             must_be_within(position, 0, MAX_POSITION, f"screen.{name}")

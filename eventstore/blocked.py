@@ -17,7 +17,7 @@ GOES_ON = ("erasure.", "follow_up.")
 
 SEALED = (
     "select p.position, p.slot, p.subject_id, p.key_id, p.nonce, p.ciphertext from es.personal p "
-    " where p.position = any(%s) and (%s or not exists ("
+    " where p.position = any(%s::bigint[]) and (%s or not exists ("
     "   select from es.claim k "
     f"   where k.kind = '{BLOCKED}' and k.key = uuid_send(p.subject_id) and k.owner and k.until is null))"
 )

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, NamedTuple
@@ -107,6 +108,12 @@ class Bulk:
 
     def do_all(self, batches: Iterable[Sequence[Asked]]) -> Iterator[list[Outcome]]:
         """Does batch after batch: while the database takes one, the next is decided. Raises as `do` does."""
+        try:
+            yield from self._do_all(batches)
+        finally:
+            self._sum_up()
+
+    def _do_all(self, batches: Iterable[Sequence[Asked]]) -> Iterator[list[Outcome]]:
         flight: Flight | None = None
         with ThreadPoolExecutor(1, "bulk") as appender:
             for asked in batches:
@@ -154,6 +161,13 @@ class Bulk:
                     self._forget()
                     return outcomes
         raise Conflict("Others keep changing what this import changes. Run it again: what was taken stays taken.")
+
+    def _sum_up(self) -> None:
+        """Has what was appended found soon by who searches the log. It is found without that as well, if more slowly."""
+        if self.dry_run:
+            return
+        with suppress(psycopg.Error), self.log.pool.connection() as db:
+            db.execute("select es.sum_up()")
 
     def _forget(self) -> None:
         """What was decided ahead is in the log now, or never will be."""

@@ -1,6 +1,6 @@
 """Corrections: how what was recorded before is to be read since it was learnt who is whom, and what counts no longer."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -9,22 +9,7 @@ from psycopg_pool import ConnectionPool
 
 from domain.kernel import SAME_AS, WITHDRAWN
 from domain.values import EMPTY
-
-
-def id_array(ids: Iterable[UUID]) -> str:
-    """An array of ids as PostgreSQL writes it: thousands of them go faster as one text."""
-    return "{" + ",".join([id.hex for id in ids]) + "}"
-
-
-def names_array(names: Iterable[str]) -> str:
-    """An array of stored names, likewise."""
-    return "{" + ",".join([f'"{name}"' for name in names]) + "}"
-
-
-def bytes_array(values: Iterable[bytes]) -> str:
-    """An array of bytes, likewise."""
-    return "{" + ",".join([f'"\\\\x{value.hex()}"' for value in values]) + "}"
-
+from eventstore.arrays import id_array
 
 _NEVER = f"origin <> 'import' or not (select exists (select from es.claim where kind = '{WITHDRAWN}'))"
 _CLAIMED = f"select from es.claim k where k.kind = '{WITHDRAWN}' and k.key = uuid_send(correlation_id)"
@@ -84,10 +69,11 @@ def members(db: Connection, ids: Collection[UUID], position: int) -> set[UUID]:
 
 def kin(db: Connection, ids: Collection[UUID], position: int) -> dict[UUID, UUID]:
     """The same, each with whom it was taken to be."""
-    rows = db.execute(  # who is just itself need not be told
-        "select m.id, m.canonical from es.members(array("
-        "  select coalesce(c.canonical, i.id) from unnest(%(ids)s::uuid[]) i (id) "
-        "    left join es.canonical(%(ids)s::uuid[], %(at)s) c using (id)), %(at)s) m where m.id <> m.canonical",
+    rows = db.execute(
+        "select m.id, m.canonical from ("  # not as an argument: a function of a subquery is planned at each call
+        "  select array_agg(coalesce(c.canonical, i.id)) as ids from unnest(%(ids)s::uuid[]) i (id) "
+        "    left join es.canonical(%(ids)s::uuid[], %(at)s) c using (id)) k "
+        "  cross join lateral es.members(k.ids, %(at)s) m where m.id <> m.canonical",  # who is just itself need not be told
         {"ids": id_array(ids), "at": position},
     ).fetchall()
     return {id: id for id in ids} | {whom: whom for _, whom in rows} | dict(rows)

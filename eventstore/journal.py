@@ -10,7 +10,7 @@ from uuid import UUID
 
 from domain.kernel import Refused
 from eventstore import corrections
-from eventstore.corrections import id_array
+from eventstore.arrays import id_array
 from eventstore.envelope import Happened, Origin
 from eventstore.reader import HEAD, WHOLE, Disclose, Reader
 

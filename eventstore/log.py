@@ -16,8 +16,8 @@ from psycopg_pool import ConnectionPool
 
 from domain.kernel import Claim, Command, Decider, Event, Refused
 from eventstore import blocked
+from eventstore.arrays import id_array
 from eventstore.codec import Codec
-from eventstore.corrections import id_array
 from eventstore.custody.providers import CLAIMS
 from eventstore.database import reachable
 from eventstore.envelope import Appended, Draft, Receipt, Request

@@ -14,16 +14,17 @@ from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
 from eventstore import corrections
+from eventstore.arrays import id_array, names_array, number_array
 from eventstore.blocked import SEALED
 from eventstore.codec import Codec
-from eventstore.corrections import STANDS, STOOD, Changed, Corrections, id_array, names_array, others
+from eventstore.corrections import STANDS, STOOD, Changed, Corrections, others
 from eventstore.envelope import Happened, Origin, Recorded
 from eventstore.personal import KeyRing, context
 
 HEAD = 2**63 - 1
 """A position beyond every other one."""
 PAGE_EVENTS = 2_000
-FOLD_PAGE_EVENTS = 10_000
+FOLD_PAGE_EVENTS = 2_000
 
 SHORT = (
     "position, stream_id, version, type, customer_id, occurred_at, recorded_at, actor, origin, "
@@ -291,13 +292,14 @@ class Reader:
             where, parameters = f"{where} and {within}", [*parameters, *numbers]
         query = (  # a range of positions is read by the index, however many of its events are asked for
             f"select {SHORT} from es.event "
-            f"where position > %s and position <= %s and type = any(%s) and {where} order by position"
+            f"where position > %s and position <= %s and type = any(%s::text[]) and {where} order by position"
         )
+        kinds = f"{{{','.join(types)}}}"
         end = self.head() if as_of.position is None else as_of.position
 
         def fetch(start: int) -> list[Row]:
             with self.pool.connection() as db:
-                return self._rows(db, query, [start, min(start + FOLD_PAGE_EVENTS, end), list(types), *parameters])
+                return self._rows(db, query, [start, min(start + FOLD_PAGE_EVENTS, end), kinds, *parameters])
 
         with ThreadPoolExecutor(1, thread_name_prefix="fold") as ahead:  # the server fetches while we fold
             starts = range(after, end, FOLD_PAGE_EVENTS)
@@ -382,7 +384,7 @@ class Reader:
         if not holders:
             return
         with self.pool.connection() as db:  # given back before keys are asked for: nobody holds one and waits
-            values = self._rows(db, SEALED, [list(holders), self.keys.reads_blocked])
+            values = self._rows(db, SEALED, [number_array(holders), self.keys.reads_blocked])
         ciphers = self.keys.for_reading({value[3] for value in values})
         for position, slot, subject_id, key_id, nonce, ciphertext in values:
             if key_id not in ciphers:

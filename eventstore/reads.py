@@ -1,14 +1,17 @@
 """The log of reads: who looked at personal values, of whom, when and what for; never the values themselves."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from uuid import UUID
 
+import psycopg
 from psycopg_pool import ConnectionPool
 
-from eventstore.corrections import id_array
+from domain.kernel import Refused
+from eventstore.arrays import id_array
+from eventstore.database import ERASER_ROLE, connect, reachable
 
 MAX_CODE = 100
 """The longest name of an actor, a purpose or an operation that is kept, in characters."""
@@ -17,6 +20,10 @@ MAX_SUBJECTS = 1_000
 """How many people one entry names; a read of more takes several."""
 MANY_SUBJECTS = 500
 """How many people somebody may look at within an hour before the doctor says so."""
+KEPT_YEARS = 2
+"""How long a read is kept at least; the database knows it too (`es.read_term`), and drops no younger one."""
+PRUNED_AT_ONCE = 10_000
+TOO_YOUNG = "BT030"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +67,10 @@ class Reads:
         digest = None if document is None else sha256(document.encode()).digest()
         texts = [text and text[:MAX_CODE] for text in (actor, door, purpose, operation)]
         whole, position = sorted(subjects), 0
-        with self._pool.connection() as db, db.transaction():
+        with self._pool.connection() as db:
             for start in range(0, len(whole), MAX_SUBJECTS):
                 row = db.execute(
-                    "select es.append_read(%s, %s, %s, %s, %s, %s::uuid[])",
+                    "call es.note_read(%s, %s, %s, %s, %s, %s::uuid[], null)",
                     [*texts, digest, id_array(whole[start : start + MAX_SUBJECTS])],
                 ).fetchone()
                 assert row is not None
@@ -108,3 +115,23 @@ class Reads:
             )
             for position, recorded_at, actor, door, purpose, operation, document, seen, subjects in rows
         ]
+
+
+def prune(dsn: str, before: datetime, tell: Callable[[int], None] = lambda dropped: None) -> int:
+    """Drops the sealed reads from before a moment, but for the last of them, and says how many. Their hashes stay sealed.
+
+    Twice is the same as once. Raises `Refused` for a moment less than KEPT_YEARS ago.
+    """
+    dropped = 0
+    with reachable(), connect(dsn, role=ERASER_ROLE) as db:
+        while True:
+            try:
+                row = db.execute("select es.prune_reads(%s, %s)", [before, PRUNED_AT_ONCE]).fetchone()
+            except psycopg.DatabaseError as error:
+                if error.sqlstate == TOO_YOUNG:
+                    raise Refused(f"Reads are kept for {KEPT_YEARS} years. Name a day before that.", "years") from error
+                raise
+            if row is None or not row[0]:
+                return dropped
+            dropped += int(row[0])
+            tell(dropped)

@@ -21,6 +21,7 @@ from domain.team import Team, TeamDefined, TeamJoined, TeamLeft
 from domain.territory import Territory, TerritoryAssigned, TerritoryDefined, covers
 from domain.values import Period
 from eventstore.envelope import Recorded
+from eventstore.log import Log
 from processes.places import Place
 from processes.policy import Policy
 
@@ -184,6 +185,18 @@ class Company:
 
 
 NOBODY = Staff()
+
+
+def people(log: Log) -> Company:
+    """Who works here now, for what is done by no policy. Of the rest of the company nothing is known."""
+    found, after = Company(), 0
+    names = log.codec.names([StaffAdded, StaffChanged, StaffLeft])
+    while page := log.reader.page(after, types=names):
+        for event, at in page:
+            assert isinstance(event, StaffAdded | StaffChanged | StaffLeft)
+            found.staff[at.stream_id] = staff.evolve(found.staff.get(at.stream_id, NOBODY), event)
+            after = at.position
+    return found
 
 
 class KnowsCompany(Protocol):

@@ -10,8 +10,8 @@ from psycopg import Connection
 
 from domain.follow_up import FollowUpScheduled, FollowUpSuppressed
 from domain.kernel import Command, Decider, Refused
+from eventstore.arrays import id_array
 from eventstore.blocked import NOTHING_MORE, blocked, goes_on
-from eventstore.corrections import id_array
 from eventstore.envelope import Draft, Recorded, Request
 from eventstore.log import Log, decide
 from projections.touchpoints.due import Due

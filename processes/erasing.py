@@ -51,7 +51,7 @@ from processes.decisions import Decisions, pause
 from processes.erasure import BEGUN, policy
 from processes.erasure_ledger import Entry, Ledger
 from processes.papers import Papers, remove
-from processes.persons import Person, letters_of, mails_of, quoting, words_of
+from processes.persons import Person, letters_of, mails_of, person_of, quoting, words_of
 from processes.taking_back import open_promises, take_back
 from processes.verifying import checks_of
 from projections.customers import erasures
@@ -341,9 +341,7 @@ class Eraser:
 
     def _person(self, id: UUID) -> Person:
         said = [(event, at) for event, at in self.log.reader.stream(id) if isinstance(event, SubjectBlocked)]
-        (first, at), (last, _) = said[0], said[-1]
-        streams = self.log.reader.streams_of(first.subjects, at.position)
-        return Person(id, first.subjects, frozenset(streams), at.position, last.until, last.legal_basis)
+        return person_of(self.log, id, said)
 
     def _note(self, person: Person) -> None:
         """The ledger knows of it before anything is purged or destroyed: an older log may be restored at any time."""

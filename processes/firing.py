@@ -18,7 +18,7 @@ from domain import follow_up, invitation
 from domain.follow_up import CompleteFollowUp, FollowUp, FollowUpStatus
 from domain.kernel import MAX_LINE, SAME_AS, Command, Refused, derived
 from domain.policy import PolicyStatus
-from eventstore.corrections import id_array
+from eventstore.arrays import id_array
 from eventstore.database import reachable
 from eventstore.envelope import Request
 from eventstore.log import Log, Outdated

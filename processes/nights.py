@@ -1,6 +1,6 @@
 """Nights: when the company looks through everything, while nobody works."""
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from projections.buckets import BUSINESS_ZONE
@@ -14,6 +14,12 @@ def next_night(now: datetime, at: time) -> datetime:
     day = now.astimezone(zone).date()
     tonight = datetime.combine(day, at, zone).astimezone(UTC)
     return tonight if tonight > now else datetime.combine(day + DAY, at, zone).astimezone(UTC)
+
+
+def last_night(now: datetime, at: time) -> date:
+    """The day of the last time until a moment at which it was so late in the zone of the business unit."""
+    local = now.astimezone(ZoneInfo(BUSINESS_ZONE))
+    return local.date() if local.time() >= at else local.date() - DAY
 
 
 def following(step: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from uuid import UUID
 
 from domain.kernel import Event
-from eventstore.corrections import id_array
+from eventstore.arrays import id_array
 from eventstore.envelope import Happened, Recorded
 from eventstore.reader import WHOLE, Reader
 

@@ -1,13 +1,15 @@
 """Persons: everything in the log that belongs to one person, whoever they were taken to be and before anybody knew."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from domain.erasure_events import SubjectBlocked
 from domain.kernel import Event, sealed_fields
-from eventstore.corrections import id_array
+from eventstore.arrays import id_array
+from eventstore.envelope import Recorded
 from eventstore.log import Log
 
 TELLING = ("identity", "contact")
@@ -38,6 +40,13 @@ class Person:
     def subjects(self) -> list[UUID]:
         """Whose keys are concerned: before it is known whom a stream concerns, its values are the stream's own."""
         return [*self.customers, *self.streams]
+
+
+def person_of(log: Log, erasure_id: UUID, said: Sequence[tuple[SubjectBlocked, Recorded]]) -> Person:
+    """Whom a request concerns, by all that was said of it: who by the first, until when and by which law by the last."""
+    (first, at), (last, _) = said[0], said[-1]
+    streams = log.reader.streams_of(first.subjects, at.position)
+    return Person(erasure_id, first.subjects, frozenset(streams), at.position, last.until, last.legal_basis)
 
 
 def words_of(log: Log, customers: Collection[UUID]) -> set[str]:

@@ -1,31 +1,20 @@
 """Rectification: what was corrected is blocked, as LOPDGDD art. 32 asks: sealed to the officer, and gone from the log.
 
-What counts as a correction is in `SUPERSEDED`, and why in docs/decisions/017.
+What counts as a correction is in `domain.superseding.SUPERSEDED`, and why in docs/decisions/017.
 """
 
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
 from datetime import datetime
-from functools import cached_property
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from dateutil.relativedelta import relativedelta
 
-from domain.customer import (
-    AddressChanged,
-    CustomerProfileChanged,
-    CustomerRegistered,
-    PreferenceInferred,
-    PreferenceStated,
-)
-from domain.identifiers import IdentifierAdded, IdentifierRemoved
-from domain.kernel import Event, sealed_fields
-from domain.staff import StaffAdded, StaffChanged
 from eventstore.custody.custodian import Custodian
 from eventstore.custody.eraser import Eraser
 from eventstore.custody.values import BlockedValues, Corrected
 from eventstore.database import reachable
+from eventstore.evidence.correcting import RULES
 from eventstore.log import Log
 from eventstore.personal import context
 from eventstore.reader import LogCorrupted
@@ -38,39 +27,6 @@ BASIS = "LOPDGDD art. 32"
 YEARS = 3
 """For how long a corrected value is kept blocked: the longest time in which an infringement can be prosecuted (art. 72)."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Supersedes:
-    """An event by which a field of an earlier one of the same stream counts no longer.
-
-    `by_field`: only if the later event says something there. `alike`: only if both say the same here.
-    """
-
-    by: type[Event]
-    of: type[Event]
-    field: str
-    by_field: str | None = None
-    alike: str | None = None
-
-
-def _changed(by: type[Event], of: type[Event], *fields: str, alike: str | None = None) -> Iterator[Supersedes]:
-    return (Supersedes(by=by, of=of, field=name, by_field=name, alike=alike) for name in fields)
-
-
-SUPERSEDED = (
-    *_changed(CustomerProfileChanged, CustomerRegistered, "name"),
-    *_changed(CustomerProfileChanged, CustomerProfileChanged, "name", "birth_date"),
-    *_changed(AddressChanged, AddressChanged, "address"),
-    *_changed(PreferenceStated, PreferenceStated, "value", alike="topic"),
-    *_changed(PreferenceStated, PreferenceInferred, "value", alike="topic"),
-    *_changed(PreferenceInferred, PreferenceInferred, "value", alike="topic"),
-    Supersedes(by=IdentifierRemoved, of=IdentifierAdded, field="value", alike="number"),
-    Supersedes(by=IdentifierRemoved, of=IdentifierAdded, field="normal", alike="number"),
-    *_changed(StaffChanged, StaffAdded, "name", "email"),
-    *_changed(StaffChanged, StaffChanged, "name", "email"),
-    *_changed(StaffAdded, StaffAdded, "name", "email"),
-    *_changed(StaffAdded, StaffChanged, "name", "email"),
-)
 
 CORRECTED = """
 select distinct on (p.position, p.slot)
@@ -142,7 +98,7 @@ class Rectification:
 
     def _rectify(self, after: int, until: int, now: datetime) -> None:
         with self._log.pool.connection() as db, db.cursor(binary=True) as cursor:
-            rows = cursor.execute(CORRECTED, [*self._rules, after, until]).fetchall()
+            rows = cursor.execute(CORRECTED, [*map(list, zip(*RULES, strict=True)), after, until]).fetchall()
         ciphers = self._log.keys.for_reading({row[3] for row in rows})  # what is under a blocked key is blocked already
         found = []
         for position, slot, subject, key_id, nonce, ciphertext, stream, version, type, because in rows:
@@ -175,25 +131,3 @@ class Rectification:
             ).fetchone()
         assert row is not None
         return int(row[0]), int(row[1])
-
-    @cached_property
-    def _rules(self) -> list[list[object]]:
-        """The table of what supersedes what, by columns, under the stored names."""
-        names = self._log.codec.names
-        rows = [
-            (
-                by,
-                None if rule.by_field is None else _slot(rule.by, rule.by_field),
-                of,
-                _slot(rule.of, rule.field),
-                rule.alike,
-            )
-            for rule in SUPERSEDED
-            for by in names([rule.by])
-            for of in names([rule.of])
-        ]
-        return [list(column) for column in zip(*rows, strict=True)]
-
-
-def _slot(event: type[Event], field: str) -> int:
-    return list(sealed_fields(event)).index(field)

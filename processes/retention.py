@@ -1,6 +1,6 @@
 """Retention: for how long personal values are kept, by their class and by which law, and what becomes of them then."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -14,17 +14,20 @@ from domain.erasure import KEPT, is_held
 from domain.kernel import derived
 from domain.restriction import ContactRestrictionKind, ContactRestrictionLifted, ContactRestrictionSet
 from domain.retention import MAX_KEYS, ApplyRetention, RetentionKeysDestroyed
-from eventstore.corrections import id_array
+from eventstore.arrays import id_array
 from eventstore.custody.custodian import Custodian, KeyStanding
 from eventstore.database import ERASER_ROLE, connect
 from eventstore.envelope import Request
 from eventstore.log import Log
+from eventstore.reader import PAGE_EVENTS
 from projections.customers import erasures
 from projections.engine import Engine
 from projections.forgetting import forget, scrub
 
 NOT_SEALED = "BT021"
 NEVER = datetime.min.replace(tzinfo=UTC)
+DATED_AT_ONCE = 10_000
+"""So many keys from before keys had a year are dated in one query."""
 SHOWN = frozenset({"identity", "contact"})
 """The classes of what views show in the clear."""
 
@@ -72,7 +75,10 @@ class Outdated:
 
 
 def outdated(log: Log, engine: Engine, custodian: Custodian, on: date) -> list[Outdated]:
-    """What each rule lets go on a day; nothing is done about it. Keys from before they had a year are left out."""
+    """What each rule lets go on a day; nothing is done about it.
+
+    The year of a key from before keys had one is that of the youngest event that it seals something of.
+    """
     return [_of_rule(log, engine, custodian, rule, on) for rule in SCHEDULE]
 
 
@@ -107,6 +113,7 @@ class Executor:
 
     def run(self) -> tuple[int, int]:
         """Does what can be done; returns how many values were erased, and how many events wait until they are sealed."""
+        head = self._log.reader.head()
         said = [
             (event, at.position, [key.subject_id for key in self._custodian.keys(event.key_ids)])
             for event, at in self._log.reader.page(self._done(), types=["retention.keys_destroyed.v1"])
@@ -127,6 +134,8 @@ class Executor:
                     raise
                 return erased, len(said) - n
             self._note_done(position)
+        if len(said) < PAGE_EVENTS:
+            self._note_done(head)
         return erased, 0
 
     def _erase(self, event: RetentionKeysDestroyed, position: int, subjects: Sequence[UUID]) -> int:
@@ -152,7 +161,7 @@ class Executor:
 
 def _of_rule(log: Log, engine: Engine, custodian: Custodian, rule: RetentionRule, on: date) -> Outdated:
     before = on.year - rule.years  # the years that ended so long ago
-    old = list(custodian.aged(rule.key_class, before))
+    old = [*custodian.aged(rule.key_class, before), *_undated(log, custodian.undated(rule.key_class), before)]
     if rule.counted_from is CountedFrom.LAST_EVENT and old:
         since = datetime.combine(on, datetime.min.time(), UTC) - relativedelta(years=rule.years)
         active = _active_since(log, {key.subject_id for key in old}, since)
@@ -162,6 +171,21 @@ def _of_rule(log: Log, engine: Engine, custodian: Custodian, rule: RetentionRule
     )
     free = tuple(key for key in old if key.subject_id not in kept)
     return Outdated(rule, free, len(old) - len(free))
+
+
+def _undated(log: Log, keys: Sequence[KeyStanding], before: int) -> Iterator[KeyStanding]:
+    """Those of these keys under which nothing is younger than a year, and something is at all."""
+    for start in range(0, len(keys), DATED_AT_ONCE):
+        some = keys[start : start + DATED_AT_ONCE]
+        with log.pool.connection() as db:
+            rows = db.execute(
+                "select p.key_id from es.personal p join es.event e using (position) "
+                " where p.subject_id = any(%s::uuid[]) and p.key_id = any(%s) "
+                " group by p.key_id having max(e.occurred_at) < make_timestamptz(%s, 1, 1, 0, 0, 0, 'UTC')",
+                [id_array({key.subject_id for key in some}), [key.key_id for key in some], before],
+            ).fetchall()
+        outdated = {row[0] for row in rows}
+        yield from (key for key in some if key.key_id in outdated)
 
 
 def _active_since(log: Log, subjects: Collection[UUID], since: datetime) -> set[UUID]:

@@ -55,6 +55,10 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "en": "Two customers may be one ({score}: {features}): merge or dismiss them.",
         "es": "Dos clientes pueden ser el mismo ({score}: {features}): únalos o descártelo.",
     },
+    "retention_due": {
+        "en": "{keys} keys of {people} people are older than their law allows: bitacora privacy retention",
+        "es": "{keys} claves de {people} personas superan el plazo que permite su ley: bitacora privacy retention",
+    },
     "erasure_due": {
         "en": "The answer to a request for erasure is due by {day}: bitacora privacy status {request}",
         "es": "La respuesta a una solicitud de supresión vence el {day}: bitacora privacy status {request}",

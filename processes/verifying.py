@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from psycopg import Connection
 
 from domain.erasure_events import Check
-from eventstore.corrections import id_array
+from eventstore.arrays import id_array
 from eventstore.custody.custodian import KeyStanding
 from eventstore.log import Log
 from eventstore.personal import DIGESTED

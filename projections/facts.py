@@ -15,6 +15,7 @@ from projections.view import LONG_AGO, Row, View
 F = TypeVar("F", bound="Fact")
 
 NOBODY = UUID(int=0)
+IMPORT = Origin.IMPORT
 
 
 class Fact(Row, key=("owner_id", "position", "number")):
@@ -41,7 +42,7 @@ class Facts(View[F]):
 
 def known_at(at: Recorded) -> datetime:
     """When an event counts as known: imported history when it happened, everything else when it was recorded."""
-    return at.occurred_at if at.origin == Origin.IMPORT else at.recorded_at
+    return at.occurred_at if at.origin == IMPORT else at.recorded_at
 
 
 def counted(facts: Facts[Any], as_of: AsOf, reader: Reader) -> sql.Composable:

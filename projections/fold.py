@@ -1,10 +1,10 @@
 """A fold: the rows of a view as events change them, in memory."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Generic, cast
+from typing import Any, Generic
 
 from eventstore.envelope import Happened, Recorded
-from projections.facts import Fact, known_at
+from projections.facts import known_at
 from projections.history import Versions
 from projections.view import GONE, Gone, Key, R, Row, View
 
@@ -79,6 +79,17 @@ class Fold(Generic[R]):
                 if versions is not None:
                     versions.add(key, row, at)
 
+    def added(self, page: Iterable[Happened]) -> Iterator[R]:
+        """The rows that a page adds to a view whose rows are only ever added, for who does not keep them."""
+        handlers, make = self.view.handlers, self._make
+        for event, at in page:
+            for key_of, handle in handlers.get(type(event), ()):
+                key = at.customer_id if key_of is None else key_of(event, at)
+                if key is not None:
+                    row = make(key)
+                    handle(row, event, at)
+                    yield row
+
     def changed(self) -> Iterator[R]:
         """The rows that were touched and are still there."""
         return (self.rows[key] for key in self.touched if key in self.rows)
@@ -87,7 +98,8 @@ class Fold(Generic[R]):
         """The facts that a handler yielded, with whose they are and when they count."""
         assert not isinstance(yielded, Gone)
         known = known_at(at)
-        for fact in cast("Iterable[Fact]", yielded):
+        facts: Iterable[Any] = yielded
+        for fact in facts:
             kept = self.facts[type(fact)]
             last = kept[-1] if kept else None
             fact.owner_id = key

@@ -28,19 +28,32 @@ class Versions(Generic[R]):
 
     def add(self, key: Key, row: R, at: Recorded) -> None:
         """The row as an event left it. What several handlers make of one event is one version."""
-        last = self.open.get(key)
         known, valid, position = known_at(at), at.occurred_at, at.position
-        if last is not None:
-            known, valid = max(known, last.known_from), max(valid, last.valid_from)
-            if last.from_position != position:
-                last.until_position, last.known_until, last.valid_until = position, known, valid
-                self.closed.append(last)
-        self.open[key] = self.version(key, row, position, known, valid)
+        last = self.open.get(key)
+        if last is None:
+            self.open[key] = self.version(key, row, position, known, valid)
+            return
+        if known < last.known_from:
+            known = last.known_from
+        if valid < last.valid_from:
+            valid = last.valid_from
+        if last.from_position != position:
+            last.until_position, last.known_until, last.valid_until = position, known, valid
+            self.close(last)
+        self.succeed(last, key, row, position, known, valid)
 
     def version(self, key: Key, row: R, position: int, known: datetime, valid: datetime) -> Any:
         """The row as it is now, from there on."""
         _, *rest = self._values(row)
         return self._make(key, position, None, known, None, valid, None, *rest)
+
+    def close(self, last: Any) -> None:
+        """Keeps a version that holds no longer."""
+        self.closed.append(last)
+
+    def succeed(self, last: Any, key: Key, row: R, position: int, known: datetime, valid: datetime) -> None:
+        """Puts the row as it is now in the place of its last version."""
+        self.open[key] = self.version(key, row, position, known, valid)
 
     def end(self, key: Key, at: Recorded) -> None:
         """The row was removed by an event: nothing holds from there on."""
@@ -49,7 +62,7 @@ class Versions(Generic[R]):
             last.until_position = at.position
             last.known_until = max(known_at(at), last.known_from)
             last.valid_until = max(at.occurred_at, last.valid_from)
-            self.closed.append(last)
+            self.close(last)
 
     def drop(self, key: Key) -> None:
         """Forgets what came about of a row."""

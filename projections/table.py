@@ -16,7 +16,7 @@ from projections.lines import CLOSING, OPENING, line_of
 from projections.statements import fixed
 from projections.view import Column, Key, R, View
 
-COPY_ROWS = 5_000
+COPY_ROWS = 500
 
 
 def _json(value: object) -> str:
@@ -100,9 +100,10 @@ class Table(Generic[R]):
     @cached_property
     def _load(self) -> sql.SQL:
         arrays = sql.SQL(", ").join(sql.SQL("%s::{}[]").format(sql.SQL(cast(Any, kind))) for kind in self._key_types)
+        wanted = "{} = any({})" if len(self.key) == 1 else "({}) in (select * from unnest({}))"
         return fixed(
-            sql.SQL("select {} from {} where ({}) in (select * from unnest({}))").format(
-                self._all, self.identifier, self._key_list, arrays
+            sql.SQL("select {} from {} where {}").format(
+                self._all, self.identifier, sql.SQL(wanted).format(self._key_list, arrays)
             )
         )
 

@@ -134,6 +134,7 @@ class View(Generic[R]):
     """The versions of its rows, as a view, if they are kept."""
 
     def __post_init__(self) -> None:
+        assert not (self.appends and (self.facts or self.history)), f"{self.name}: what is only ever added has no past"
         for facts in self.facts:
             object.__setattr__(facts, "owner", self.name)
             object.__setattr__(facts, "version", self.version)

@@ -9,6 +9,7 @@ import pytest
 
 from api import running
 from api.house import open_house
+from eventstore.sealing.sources import EVENTS, READS
 from tests.eventstore.evidence.conftest import check
 from tests.test_cli import Run, run, shop
 
@@ -43,6 +44,31 @@ def test_a_clean_log_is_ok_and_a_changed_event_is_named(sealed: Run, dsn: str) -
     told = sealed("audit", "verify", "--json")
     found = json.loads(told.stdout)
     assert (told.exit_code, found["verdict"], found["position"]) == (1, "TAMPERED", 7)
+
+
+def test_old_reads_are_dropped_and_a_changed_one_is_named(shop: Run, dsn: str) -> None:
+    with psycopg.connect(dsn) as db:
+        db.execute(
+            "insert into es.read (position, recorded_at, actor, door, seen, subjects) "
+            "select n, now() - interval '3 years', 'user:luz', 'cli', 0, '{}' from generate_series(1, 9) n"
+        )
+    with open_house() as house:
+        for source in (EVENTS, READS):
+            with running.sealer(house, source) as sealer:
+                sealer.run()
+    told = shop("audit", "verify")
+    assert (told.exit_code, told.stdout.splitlines()[0]) == (0, "9 reads, 9 of them in their signed tree: OK.")
+    assert "Dropped 8 reads" in shop("privacy", "prune-reads").stdout
+    assert json.loads(shop("privacy", "prune-reads", "--json").stdout)["dropped"] == 0
+    assert shop("privacy", "prune-reads", "--years", "1").exit_code == 2
+    found = json.loads(shop("audit", "verify", "--json").stdout)
+    assert (found["verdict"], found["reads"]["verdict"], found["reads"]["pruned"]) == ("OK", "PRUNED", 8)
+    with psycopg.connect(dsn) as db:
+        db.execute("alter table es.read disable trigger all")
+        db.execute("update es.read set actor = 'user:eva'")
+    told = shop("audit", "verify")
+    assert (told.exit_code, told.stdout.splitlines()[-1]) == (1, "TAMPERED: the log of reads, see above.")
+    assert "read 9: it is not the one that was sealed" in told.stdout
 
 
 def test_what_was_kept_is_compared(sealed: Run, tmp_path: Path) -> None:

@@ -214,3 +214,30 @@ def test_anchors_are_what_is_set(dsn: str, home: Path, monkeypatch: pytest.Monke
         anchoring = running.anchoring(house)
     assert anchoring is not None
     assert [anchor.kind for anchor in anchoring.anchors] == ["witness", "timestamp", "mail"]
+
+
+def test_the_doctor_tells_what_was_read_again(run: Run, dsn: str, home: Path):
+    def patrol() -> tuple[bool, str]:
+        found = json.loads(CliRunner().invoke(app, ["doctor", "--json"], catch_exceptions=False).stdout)
+        return next((finding["ok"], finding["says"]) for finding in found if finding["name"] == "patrol")
+
+    append(dsn, 20)
+    run("now")
+    assert patrol() == (True, "What was sealed has not been read again yet; bitacora work does it.")
+    with open_house() as house:
+        running.patrol(house).step()
+    ok, says = patrol()
+    assert (ok, "Read again up to 20" in says, "The last whole round ended" in says) == (True, True, True)
+    file = home / "sealing/events.patrol"
+    long_ago = json.loads(file.read_text()) | {"looked_at": "2026-01-01T00:00:00Z"}
+    file.write_text(json.dumps(long_ago))
+    ok, says = patrol()
+    assert (ok, "Is bitacora work running?" in says) == (False, True)
+    with psycopg.connect(dsn) as db:
+        db.execute("alter table es.event disable trigger all")
+        db.execute("update es.event set actor = 'b' where position = 7")
+    file.unlink()
+    with open_house() as house:
+        running.patrol(house).step()
+    ok, says = patrol()
+    assert (ok, "What is at position 7 of the log is not what was sealed there" in says) == (False, True)

@@ -15,7 +15,7 @@ from psycopg import Connection
 
 from api.exporters.slices import NOUNS, Progress, attributes, moment_of, text_of
 from domain.kernel import Refused
-from eventstore.corrections import id_array
+from eventstore.arrays import id_array
 from eventstore.envelope import Happened, Recorded
 from eventstore.journal import Journal, Search
 from eventstore.reader import WHOLE, Reader

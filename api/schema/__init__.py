@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache, lru_cache, partial
+from functools import cache, lru_cache
 from threading import Lock
 from typing import Any
 
@@ -57,13 +57,14 @@ class Schema(strawberry.Schema):
     async def execute(self, *args: Any, **kwargs: Any) -> ExecutionResult:
         """Executes within the context's time. Every error has a code, and none tells what is nobody's business."""
         context: Context = kwargs["context_value"]
+        context.document, context.operation = args[0], kwargs.get("operation_name")
         try:
             async with asyncio.timeout(context.timeout_s):
-                result = await super().execute(*args, **kwargs)
-                if context.subjects:
-                    result = await _noted(context, result, args[0], kwargs.get("operation_name"))
+                result = await _noted(context, await super().execute(*args, **kwargs))
         except TimeoutError:
             result = ExecutionResult(data=None, errors=[_too_slow(context)])
+        finally:
+            context.let_go()
         if result.errors:
             result.errors = [explained(error, context.request_id) for error in result.errors]
         return result
@@ -127,21 +128,10 @@ def _validated(schema: GraphQLSchema, text: str, rules: tuple[Any, ...]) -> list
     return validate_document(schema, _parsed(text), rules)
 
 
-async def _noted(
-    context: Context, result: ExecutionResult, query: str | None, operation: str | None
-) -> ExecutionResult:
+async def _noted(context: Context, result: ExecutionResult) -> ExecutionResult:
     """The result, once it stands in the log of reads whose personal values it shows; else an error."""
-    note_read = partial(
-        context.house.reads.note,
-        context.subjects,
-        actor=context.actor,
-        door=context.door,
-        purpose=context.purpose,
-        operation=operation,
-        document=query,
-    )
     try:
-        await context.ask(note_read)
+        await context.noting.finish()
     except Exception as failure:
         error = GraphQLError("That it is read could not be noted.", original_error=failure)
         note(error, context.request_id)

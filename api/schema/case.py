@@ -12,7 +12,7 @@ from api.schema.moments import AS_OF, AT_LEAST, AsOf, moment_reached
 from api.schema.noun import Noun
 from api.schema.scalars import Ref
 from api.schema.shapes import Argument, answered
-from api.schema.views import Lists
+from api.schema.views import AFTER, FIRST, Lists
 from domain.case_events import CasePriority
 from domain.kernel import Refused
 from eventstore.commands import identify
@@ -59,7 +59,8 @@ def questions(lists: Lists) -> list[StrawberryField]:
         Argument("staff_id", Ref | None, "Those that this person has."),
         Argument("team_id", Ref | None, "Those that this team has."),
         Argument("priorities", shapes.output(tuple[CasePriority, ...]) | None, "Those that press so much."),
-        Argument("first", int, "How many cases, at most 100.", PAGE_ROWS),
+        FIRST,
+        AFTER,
         AS_OF,
         AT_LEAST,
     )
@@ -120,6 +121,7 @@ async def _board(
     team_id: str | None = None,
     priorities: list[CasePriority] | None = None,
     first: int = PAGE_ROWS,
+    after: str | None = None,
     as_of: AsOf | None = None,
     at_least: int | None = None,
 ) -> CaseBoard:
@@ -133,6 +135,7 @@ async def _board(
         team_id=None if team_id is None else identify("team", team_id, "teamId"),
         priorities=priorities,
         first=first,
+        after=after,
         as_of=moment,
     )
 

@@ -14,6 +14,7 @@ from strawberry.dataloader import DataLoader
 from strawberry.fastapi import BaseContext
 
 from api.house import House
+from api.schema.noting import Noting
 from eventstore.database import reachable
 from eventstore.envelope import Happened
 from eventstore.reader import NOW, AsOf
@@ -37,7 +38,7 @@ class Shown(Generic[T]):
 class Context(BaseContext):
     """One request: who asks, of which house, by which door and what for, and how long it may take.
 
-    `timeout_s` None: as long as it takes. `subjects` are those of whom personal values are shown.
+    `timeout_s` None: as long as it takes. `document` is what was asked, and `operation` what the client calls it.
     """
 
     def __init__(
@@ -57,7 +58,9 @@ class Context(BaseContext):
         self.timeout_s = timeout_s
         self.request_id = uuid4().hex
         self.command_id: UUID | None = None
-        self.subjects: set[UUID] = set()
+        self.document: str | None = None
+        self.operation: str | None = None
+        self.noting = Noting(self._note)
         self._loaders: dict[Hashable, DataLoader[Any, Any]] = {}
         self._asked: list[tuple[Callable[[], Any], Future[Any]]] = []
         self._answering: set[asyncio.Task[None]] = set()
@@ -98,7 +101,22 @@ class Context(BaseContext):
 
     def saw(self, subject_id: UUID) -> None:
         """Notes of whom personal values are shown, for the log of reads."""
-        self.subjects.add(subject_id)
+        self.noting.saw(subject_id)
+
+    def let_go(self) -> None:
+        """Forgets what was loaded, when nothing is asked any more, so that nobody has to look for it in cycles."""
+        self._loaders.clear()
+
+    async def _note(self, subjects: set[UUID]) -> None:
+        await self.ask(
+            self.house.reads.note,
+            subjects,
+            actor=self.actor,
+            door=self.door,
+            purpose=self.purpose,
+            operation=self.operation,
+            document=self.document,
+        )
 
     async def _personal(self, position: int) -> Happened | None:
         reader = self.house.log.reader

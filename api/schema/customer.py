@@ -23,7 +23,6 @@ from eventstore.reader import NOW
 from eventstore.reader import AsOf as Moment
 from projections.customers import consents, customer_360, customers, data_quality, profiles, relationships
 from projections.figures.cubes import CUBES
-from projections.selecting import Condition, Operator
 from projections.selling import orders
 from projections.view import Column, View
 
@@ -197,19 +196,19 @@ def _recognise(context: Context, text: str) -> UUID | None:
     """Whom an identifier belongs to. Raises `Refused` if that is more than one."""
     if len(text) > MAX_ID:
         raise Refused(f"An identifier has at most {MAX_ID} characters.", "identifier")
-    for known in candidates(text_of(text, "identifier")):
-        page = context.house.lists.page(customers.view, [Condition("identifiers", Operator.CONTAINS, known)], first=2)
-        if len(page.rows) > 1:
-            kind, _, normal = known.partition(":")
-            if (owner := context.house.log.owner(kind, normal)) is not None:
-                return owner
-            raise Refused(
-                f'More than one has it. List them: customers(filter: {{identifiers: {{contains: "{known}"}}}}).',
-                "identifier",
-            )
-        if page.rows:
-            return page.rows[0].customer_id
-    return None
+    tried = candidates(text_of(text, "identifier"))
+    found = customers.carriers(context.house.lists, tried)
+    known = next((each for each in tried if each in found), None)
+    if known is None:
+        return None
+    if len(found[known]) == 1:
+        return found[known][0]
+    kind, _, normal = known.partition(":")
+    if (owner := context.house.log.owner(kind, normal)) is not None:
+        return owner
+    raise Refused(
+        f'More than one has it. List them: customers(filter: {{identifiers: {{contains: "{known}"}}}}).', "identifier"
+    )
 
 
 def candidates(text: str) -> list[str]:

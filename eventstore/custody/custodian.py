@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from psycopg import Connection
 
 from domain.kernel import Refused
-from eventstore.corrections import id_array
+from eventstore.arrays import id_array
 from eventstore.custody.officer import Officer, OfficerError, fingerprint, place_of_key, seal
 from eventstore.database import CUSTODIAN_ROLE, connect, reachable
 from eventstore.personal import KeyRing
@@ -85,9 +85,14 @@ class Custodian:
             return _standings(db, "key_id = any(%s)", [list(key_ids)])
 
     def aged(self, key_class: str, before: int) -> list[KeyStanding]:
-        """Every active key of a class that seals what happened before a year; those that have none are left out."""
+        """Every active key of a class that seals what happened before a year. Those from before keys had one: `undated`."""
         with self._connected() as db:
             return _standings(db, "state = 'ACTIVE' and class = %s and period > 0 and period < %s", [key_class, before])
+
+    def undated(self, key_class: str) -> list[KeyStanding]:
+        """Every active key of a class from before keys had a year."""
+        with self._connected() as db:
+            return _standings(db, "state = 'ACTIVE' and class = %s and period = 0", [key_class])
 
     def overdue(self, on: date, limit: int = BATCH_KEYS) -> list[KeyStanding]:
         """Blocked keys whose term is over, those that ended first first."""
@@ -173,6 +178,11 @@ class Custodian:
         for key_id in ids:
             self.ring.evict(key_id)
         return done
+
+    def count_on_after(self, key_id: int) -> None:
+        """No key that is made from now on has this number or a lower one."""
+        with self._connected() as db:
+            db.execute("select keys.count_on_after(%s)", [key_id])
 
     def _block(self, db: Connection, ids: Sequence[int], until: date, basis: str) -> int:
         db.execute("select pg_advisory_xact_lock(%s)", [CHANGING])

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from psycopg import Connection
 
-from eventstore.corrections import bytes_array
+from eventstore.arrays import bytes_array
 from eventstore.custody.custodian import CHANGING, SWITCHING, connected, unwrapped
 from eventstore.custody.providers import KEY_BYTES, SECRETS, KeyFileError, Provider
 from eventstore.personal import KeyRing
@@ -188,7 +188,13 @@ class Epochs:
     def _alone(self) -> Iterator[Connection | None]:
         with connected(self.dsn) as db:
             row = db.execute("select pg_try_advisory_lock(%s)", [ROTATING]).fetchone()
-            yield db if row is not None and row[0] else None
+            if row is None or not row[0]:
+                yield None
+                return
+            yield db
+            db.execute(
+                "select pg_advisory_unlock(%s)", [ROTATING]
+            )  # who comes next need not wait for the end of this session
 
 
 def _month(moment: datetime) -> tuple[int, int]:

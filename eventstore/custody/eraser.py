@@ -9,7 +9,7 @@ import psycopg
 from psycopg_pool import ConnectionPool
 
 from domain.kernel import Refused
-from eventstore.corrections import id_array
+from eventstore.arrays import id_array
 from eventstore.custody.custodian import Custodian, portions
 from eventstore.custody.values import Corrected
 from eventstore.database import ERASER_ROLE, connect, reachable
@@ -17,7 +17,7 @@ from eventstore.database import ERASER_ROLE, connect, reachable
 NOT_SAID, NOT_SEALED, NOT_NAMED, NOT_CORRECTED = "BT020", "BT021", "BT022", "BT024"
 
 
-DESTROYED = "erasure.keys_destroyed.v1"
+DESTROYED = ("erasure.keys_destroyed.v1", "retention.keys_destroyed.v1")
 EVENTS_AT_ONCE = 1_000
 
 
@@ -41,7 +41,7 @@ class Eraser:
     ) -> int:
         """Moves every value under these keys to `es.erased`, and says how many. Twice is the same as once.
 
-        `because` is the position of a sealed `erasure.keys_destroyed.v1` that names these keys; `subjects` are whose they
+        `because` is the position of a sealed event, one of DESTROYED, that names these keys; `subjects` are whose they
         are, by which they are found fast. Raises `NotSealed`, and `Refused` if the event does not say so.
         """
         done = 0
@@ -93,8 +93,8 @@ def destroy_again(pool: ConnectionPool, custodian: Custodian) -> int:
     while True:
         with pool.connection() as db, db.cursor(binary=True) as cursor:
             page = cursor.execute(
-                "select position, body from es.event where type = %s and position > %s order by position limit %s",
-                [DESTROYED, last, EVENTS_AT_ONCE],
+                "select position, body from es.event where type = any(%s) and position > %s order by position limit %s",
+                [list(DESTROYED), last, EVENTS_AT_ONCE],
             ).fetchall()
         for position, body in page:
             done += custodian.destroy(orjson.loads(body)["key_ids"], because=position, on=date.max)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from domain.kernel import Refused
-from eventstore.corrections import bytes_array, id_array
+from eventstore.arrays import bytes_array, id_array
 from eventstore.custody.custodian import BATCH_KEYS, CHANGING, Custodian, connected, must_be
 from eventstore.custody.officer import Officer, place_of_value, seal
 

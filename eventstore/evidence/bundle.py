@@ -15,6 +15,7 @@ from psycopg import Connection
 
 from domain.kernel import Refused
 from eventstore.evidence import verify
+from eventstore.evidence.correcting import forgotten
 from eventstore.evidence.disclosing import Disclosed, Discloser
 from eventstore.evidence.proofs import inclusion_proofs, must_be_head
 from eventstore.evidence.reading import Standing, fetch, standing
@@ -193,10 +194,7 @@ class Writer:
                 f"A slice has 1 to {MAX_SLICE:,} events; these are {len(asked):,}. Take less, or the whole log."
             )
         sealed = [position for position in asked if position <= self.head.size]
-        events = list(standing(fetch(self.db, sealed)))
-        said = {value.because for here in events for value in here.kept if value.because is not None}
-        more = sorted(position for position in said - set(sealed) if 0 < position <= self.head.size)
-        events = sorted([*events, *standing(fetch(self.db, more))], key=lambda here: here.position)
+        events = self._with_reasons(list(standing(fetch(self.db, sealed))))
         for start in range(0, len(events), PROVEN_AT_ONCE):
             part = events[start : start + PROVEN_AT_ONCE]
             for position, proof in self._proofs(part).items():
@@ -204,6 +202,15 @@ class Writer:
             bodies.writelines(map(self._line, part))
             self.progress(start + len(part), len(events))
         return len(events), [position for position in asked if position > self.head.size]
+
+    def _with_reasons(self, events: Sequence[Standing]) -> Sequence[Standing]:
+        """The same and, of what is gone, the events that say so; values of these may be gone as well, and so on."""
+        found, fresh = {here.position: here for here in events}, events
+        while fresh:
+            said = {each.because for here in fresh for each in forgotten(here)} - found.keys()
+            fresh = list(standing(fetch(self.db, sorted(at for at in said if 0 < at <= self.head.size))))
+            found |= {here.position: here for here in fresh}
+        return [found[position] for position in sorted(found)]
 
     def _proofs(self, events: Sequence[Standing]) -> Mapping[int, Proof]:
         try:

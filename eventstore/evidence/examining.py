@@ -8,7 +8,8 @@ from typing import NamedTuple
 from psycopg import Connection
 
 from domain.values import EMPTY
-from eventstore.evidence.reading import DESTROYED, Rows, Standing, destroyed_by, fetch, standing
+from eventstore.evidence.correcting import UNSAID, Forgotten, corrects, forgotten
+from eventstore.evidence.reading import CHANGED, DESTROYED, Rows, Standing, destroyed_by, fetch, standing
 from eventstore.evidence.tree import (
     NOTHING,
     Sealed,
@@ -32,12 +33,10 @@ SKEW = "5 minutes"
 LATE = "1 hour"
 """Events that were sealed so long after they say that they were recorded are mentioned."""
 
-CHANGED = "it is not the one that was sealed"
 REMOVED = "its hash was removed from the tree"
 BACKWARDS = "it was recorded before the one that stands before it"
 ANOTHER = "it is not the one that was kept"
 OUTSIDE = "it belongs to no event"
-UNSAID = "no sealed event says that its key was destroyed"
 
 Progress = Callable[[int, int], None]
 
@@ -55,18 +54,6 @@ class Page(NamedTuple):
 
     rows: Rows
     known: Mapping[int, bytes]
-
-
-class Forgotten(NamedTuple):
-    """Of a personal value at a position only the digest is left.
-
-    The event `because` should name its key as destroyed, or be a later one of the same stream, which corrected it.
-    """
-
-    position: int
-    because: int
-    key_id: int
-    stream: bytes
 
 
 def examine(
@@ -106,8 +93,8 @@ class Examination:
         (self.last,) = db.execute("select coalesce(max(position), 0) from es.event").fetchone() or (0,)
         self.findings: list[Finding] = []
         self.forgotten: list[Forgotten] = []
-        self.named: set[tuple[int, int | bytes]] = set()
-        self.awaited: set[int] = set()
+        self.named: set[tuple[int, int]] = set()
+        self.awaited: dict[int, Standing | None] = {}
         self.good = self.reached = 0
         self.above = Frontier()
         self.roots: list[bytes] = []
@@ -164,11 +151,10 @@ class Examination:
             if here.type.startswith(DESTROYED) and here.position <= self.sealed:
                 self.named |= {(here.position, key_id) for key_id in destroyed_by(here.body)}
             if here.position in self.awaited and here.position <= self.sealed:
-                self.named.add((here.position, here.stream))
-            for value in here.kept:
-                if value.because is not None:
-                    self.awaited.add(value.because)
-                    self.forgotten.append(Forgotten(here.position, value.because, value.key_id, here.stream))
+                self.awaited[here.position] = here
+            for each in forgotten(here):
+                self.awaited.setdefault(each.because)
+                self.forgotten.append(each)
         return leaves, past_us
 
     def _changed(self, here: Standing, leaf: bytes, known: Mapping[int, bytes]) -> str:
@@ -219,9 +205,10 @@ class Examination:
             roots = [perfect(roots[at : at + WIDTH]) for at in range(0, len(roots) - WIDTH + 1, WIDTH)]
 
     def _must_be_named(self) -> None:
-        """Of all that was forgotten the event says so by which it was: it names the key, or corrects the same stream later."""
+        """Of all that was forgotten a sealed event says so: it names the key, or corrects just this later on."""
         for each in self.forgotten:
-            if not self.named & {(each.because, each.key_id), (each.because, each.stream)}:
+            by = self.awaited[each.because]
+            if (each.because, each.key_id) not in self.named and not (by and corrects(by, each)):
                 self._find(each.position, each.position, UNSAID, indirect=True)
 
     def _look_outside(self) -> None:

@@ -5,13 +5,22 @@ from collections.abc import Sequence
 from psycopg import Connection
 
 from domain.kernel import Refused
-from eventstore.evidence.reading import Standing, fetch, standing
+from eventstore.evidence.correcting import UNSAID, accounted, forgotten
+from eventstore.evidence.reading import CHANGED, Standing, fetch, standing
 from eventstore.evidence.verdict import Finding, Report, in_order
 from eventstore.sealing.heads import HEAD, Head, cosigned, newest
-from eventstore.sealing.merkle import NotProven, consistency_path, inclusion_path, leaf_hash, together, verify_inclusion
+from eventstore.sealing.merkle import (
+    Node,
+    NotProven,
+    consistency_path,
+    inclusion_path,
+    leaf_hash,
+    together,
+    verify_inclusion,
+)
 from eventstore.sealing.notes import NoteError, Proof
 from eventstore.sealing.sources import EVENTS
-from eventstore.sealing.tiles import Stored
+from eventstore.sealing.tiles import HEIGHT, Stored
 
 MAX_PROVEN = 1_000
 """Proofs are made for so many events at once."""
@@ -101,23 +110,53 @@ def prove(db: Connection, first: int, last: int) -> Report:
     """
     if not 0 < first <= last or last - first >= MAX_PROVEN:
         raise Refused(f"Ask for 1 to {MAX_PROVEN:,} positions at once, the first one first.", "from")
-    head = newest(db, EVENTS)
+    return proven(db, newest(db, EVENTS), range(first, last + 1))
+
+
+def proven(db: Connection, head: Head | None, positions: Sequence[int]) -> Report:
+    """Whether the events at these positions are in the tree of a head, and what is gone of them is accounted for there.
+
+    The positions go upwards.
+    """
     size = 0 if head is None else head.size
-    findings, proofs, erased = [], dict[int, Proof](), 0
-    events = [here for here in standing(fetch(db, range(first, last + 1))) if here.position <= size or here.entry]
-    if head is not None:
-        try:
-            proofs = inclusion_proofs(db, head, events)
-        except ValueError as error:
-            findings.append(Finding(first, min(last, size), str(error)))
-    for here in events:
-        erased += sum(value.because is not None for value in here.kept)
-        if here.wrong:
-            findings.append(Finding(here.position, here.position, here.wrong))
-        elif head is not None and (proof := proofs.get(here.position)) is not None:
-            try:
-                verify_inclusion(proof.index, size, leaf_hash(here.entry), proof.hashes, head.root)
-            except NotProven as error:
-                findings.append(Finding(here.position, here.position, str(error)))
+    events = [here for here in standing(fetch(db, positions)) if here.position <= size or here.entry]
+    gone = [each for here in events for each in forgotten(here)]
+    said = {each.because for each in gone if 0 < each.because <= size}
+    reasons = list(standing(fetch(db, sorted(said))))
+    wrong = _not_proven(db, head, events)
+    sound = said - _not_proven(db, head, reasons).keys()
+    by = {here.position: here for here in reasons if here.position in sound}
+    unsaid = {each.position: UNSAID for each in gone if not accounted(by.get(each.because), each)}
+    findings = [Finding(at, at, what) for at, what in wrong.items()]
+    findings += [Finding(at, at, what, indirect=True) for at, what in unsaid.items()]
     unsealed = sum(here.position > size for here in events)
-    return Report(len(events), len(events) - unsealed, 1 if head else 0, 0, erased, unsealed, in_order(findings))
+    return Report(len(events), len(events) - unsealed, 1 if head else 0, 0, len(gone), unsealed, in_order(findings))
+
+
+def _not_proven(db: Connection, head: Head | None, events: Sequence[Standing]) -> dict[int, str]:
+    """Those of these events that are not in the tree as they stand, and why, by their positions.
+
+    One proof for each tile is enough: it is made of all the hashes in it, with which the events are compared.
+    """
+    found = {here.position: here.wrong for here in events if here.wrong}
+    if head is None:
+        return found
+    sealed = [here for here in events if here.position <= head.size and not here.wrong]
+    leaves = {here.position: leaf_hash(here.entry) for here in sealed}
+    known = Stored(db, head.tree)
+    try:
+        stored = known.hashes([Node(0, position - 1) for position in leaves])
+        found |= {at: CHANGED for at, leaf in leaves.items() if stored[Node(0, at - 1)] != leaf}
+        right = [here for here in sealed if here.position not in found]
+        firsts = {(here.position - 1) >> HEIGHT: here for here in reversed(right)}
+        proofs = inclusion_proofs(db, head, list(firsts.values()))
+    except ValueError as error:
+        return found | dict.fromkeys(leaves, str(error))
+    for number, here in firsts.items():
+        try:
+            verify_inclusion(
+                here.position - 1, head.size, leaves[here.position], proofs[here.position].hashes, head.root
+            )
+        except NotProven as error:
+            found |= {each.position: str(error) for each in right if (each.position - 1) >> HEIGHT == number}
+    return found

@@ -24,6 +24,7 @@ CLEAR_COLUMNS = re.sub(
 """As the sealer reads them, but with the body itself, whose digest is computed here, and without failing at any time."""
 
 NO_SUCH = "it is not there"
+CHANGED = "it is not the one that was sealed"
 TWICE = "it stands there more than once"
 UNREADABLE = "it cannot be read as an event"
 PERSONAL = "its personal values are not those that were sealed"

@@ -66,12 +66,12 @@ def is_signed(note: Note, keys: Iterable[VerifierKey]) -> bool:
     )
 
 
-def sealed_log(db: Connection) -> Sealed | None:
-    """The youngest tree of the events; None if there is none yet."""
+def sealed_log(db: Connection, source: str = EVENTS.name) -> Sealed | None:
+    """The youngest tree of the events, or of another source; None if there is none yet."""
     row = db.execute(
-        "select tree, log_id from es.tree where source = %s order by tree desc limit 1", [EVENTS.name]
+        "select tree, log_id from es.tree where source = %s order by tree desc limit 1", [source]
     ).fetchone()
-    return None if row is None else Sealed(row[0], origin_of(EVENTS.name, UUID(str(row[1]))))
+    return None if row is None else Sealed(row[0], origin_of(source, UUID(str(row[1]))))
 
 
 def heads(db: Connection, tree: int) -> list[SignedHead]:

@@ -7,10 +7,12 @@ from typing import NamedTuple
 
 
 class Verdict(StrEnum):
-    """OK, ERASED-OK (the same, and every value that is gone was erased as a sealed event says), TAMPERED, or UNSEALED."""
+    """OK, ERASED-OK (the same, and every value that is gone was erased as a sealed event says), PRUNED (reads alone: the same,
+    and what is gone was older than reads are kept), TAMPERED, or UNSEALED."""
 
     OK = "OK"
     ERASED_OK = "ERASED-OK"
+    PRUNED = "PRUNED"
     TAMPERED = "TAMPERED"
     UNSEALED = "UNSEALED"
 

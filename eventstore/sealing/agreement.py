@@ -86,7 +86,8 @@ class Agreement:
 
     def must_have_entries(self, state: State, end: int) -> bytes | None:
         """The hash of the last leaf. Refused unless the last entries below `end` are those that were sealed."""
-        after, last, stored = max(0, state.size - CHECKED_AT_START), None, Stored(self.db, self.tree)
+        first = max(0, state.size - CHECKED_AT_START, self.source.gone(self.db))
+        after, last, stored = first, None, Stored(self.db, self.tree)
         while after < end:
             leaves = [leaf_hash(entry) for entry in self.source.entries(self.db, after, min(PAGE_ENTRIES, end - after))]
             nodes = [Node(0, after + nth) for nth in range(len(leaves))]

@@ -101,10 +101,13 @@ class Heads:
             return Stored(db, head.tree).tile(level, number, width)
 
     def entries(self, number: int, width: int = WIDTH) -> bytes | None:
-        """The entries of a tile of leaves, each after its length as two bytes; None if the signed tree has no such tile."""
+        """The entries of a tile of leaves, each after its length as two bytes; None if the signed tree has no such tile.
+
+        None as well if one of them is not kept any more.
+        """
         with self._pool.connection() as db:
             head = newest(db, self.source)
-            if head is None or not _within(0, number, width, head.size):
+            if head is None or not _within(0, number, width, head.size) or number * WIDTH < self.source.gone(db):
                 return None
             found = self.source.entries(db, number * WIDTH, width)
         return b"".join(len(entry).to_bytes(2) + entry for entry in found)

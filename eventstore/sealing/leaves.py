@@ -86,4 +86,16 @@ def read_entry(row: Sequence[Any]) -> bytes:
     return entry
 
 
+def fields(entry: bytes) -> list[bytes]:
+    """The fields of an entry. Raises `ValueError` if it is none."""
+    found, at = [], 0
+    while at < len(entry):
+        end = at + 2 + int.from_bytes(entry[at : at + 2])
+        if end > len(entry):
+            raise ValueError("This is no entry of a log: a field of it is cut off.")
+        found.append(entry[at + 2 : end])
+        at = end
+    return found
+
+
 _number = struct.Struct(">q").pack

@@ -15,12 +15,21 @@ PAGE_ENTRIES = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A table that is sealed under a name: its columns, of which the first is the position, and how they make an entry."""
+    """A table that is sealed under a name: its columns, of which the first is the position, and how they make an entry.
+
+    `pruned` is the function that says how many rows at its beginning are not kept any more, if there can be any.
+    """
 
     name: str
     table: str
     columns: str
     entry: Callable[[Sequence[Any]], bytes]
+    pruned: str | None = None
+
+    def gone(self, db: Connection) -> int:
+        """How many entries at the beginning are not kept any more, of which the hashes alone are left."""
+        row = None if self.pruned is None else db.execute(f"select {self.pruned}").fetchone()
+        return 0 if row is None else int(row[0])
 
     def entries(self, db: Connection, after: int, limit: int) -> list[bytes]:
         """The entries at the positions after `after`. Raises `LogCorrupted` if there is a gap."""
@@ -38,4 +47,4 @@ class Source:
 
 
 EVENTS = Source("events", "es.event", EVENT_COLUMNS, event_entry)
-READS = Source("reads", "es.read", READ_COLUMNS, read_entry)
+READS = Source("reads", "es.read", READ_COLUMNS, read_entry, "es.reads_gone()")

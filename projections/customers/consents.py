@@ -11,7 +11,7 @@ from psycopg import sql
 from domain.consent import ConsentGranted, ConsentWithdrawn, LegalBasis, Purpose
 from domain.kernel import derived
 from domain.values import Channel
-from eventstore.corrections import id_array
+from eventstore.arrays import id_array
 from eventstore.envelope import Recorded
 from eventstore.reader import NOW, AsOf
 from projections.facts import Fact, Facts, counted

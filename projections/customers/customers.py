@@ -9,6 +9,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from psycopg import sql
+
 from domain.customer import CustomerKind, CustomerProfileChanged, CustomerRegistered
 from domain.identifiers import IdentifierAdded, IdentifierRemoved, IdentifierType, normalised
 from domain.interaction import InteractionLogged, InteractionStarted, MessageReceived, MessageSent
@@ -21,6 +23,7 @@ from eventstore.reader import NOW, AsOf
 from projections.lists import Lists
 from projections.looking_back import rows
 from projections.selecting import Condition, Operator, Order
+from projections.table import table_of
 from projections.takings import take
 from projections.view import Row, View
 
@@ -185,6 +188,21 @@ def find(lists: Lists, identifier: str) -> list[UUID]:
             continue
     page = lists.page(view, [Condition("identifiers", Operator.IN, wanted)], [Order("registered_at")])
     return [line.customer_id for line in page.rows]
+
+
+def carriers(lists: Lists, identifiers: Sequence[str]) -> dict[str, list[UUID]]:
+    """Who has each of these identifiers, given as `TYPE:normal form`: two of them at most, and none that nobody has.
+
+    They are looked up before anything is put in order: nobody keeps statistics of personal values, so that the planner takes
+    an identifier to be a common one.
+    """
+    query = sql.SQL(
+        "with carrier as materialized (select customer_id, identifiers from {} where identifiers ?| %(wanted)s::text[]) "
+        "select wanted, (array_agg(customer_id order by customer_id))[:2] "
+        "  from unnest(%(wanted)s::text[]) wanted join carrier on identifiers ? wanted group by wanted"
+    ).format(table_of(view).identifier)
+    with lists.reading(view, some=True) as (db, _):
+        return dict(db.execute(query, {"wanted": list(identifiers)}).fetchall())
 
 
 def known_as(lists: Lists, customer_ids: Collection[UUID], as_of: AsOf = NOW) -> dict[UUID, CustomerLine]:

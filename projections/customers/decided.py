@@ -1,6 +1,6 @@
 """A decision shown again: the screen that somebody had when a benefit was decided, and what the rule was given, from the log."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -11,12 +11,19 @@ from domain.benefit import BenefitAuthorised, BenefitDenied, BenefitRequested, S
 from domain.customer import CustomerProfileChanged, CustomerRegistered
 from domain.kernel import Refused
 from domain.merging import CustomersMerged
+from eventstore.arrays import id_array
 from eventstore.envelope import Happened
-from projections.customers.eligibility import BenefitEligibility
-from projections.customers.screen_pop import ScreenPop, screen_again
+from eventstore.evidence.proofs import proven
+from eventstore.sealing.heads import newest
+from eventstore.sealing.sources import EVENTS
+from projections.customers.eligibility import BENEFIT_RULE, BENEFIT_RULE_VERSION, BenefitEligibility
+from projections.customers.screen_pop import ScreenPop, definition, screen_again
 from projections.lists import Lists
 
 DECISIONS = (BenefitRequested, BenefitAuthorised, BenefitDenied)
+MAX_READ_AGAIN = 100_000
+"""So many events are held against the seal at most: a second and a half of one processor."""
+READ_AT_ONCE = 4_096
 NAMING = (CustomerRegistered, CustomerProfileChanged, CustomersMerged)
 """The events by which a name can have become known."""
 
@@ -25,13 +32,19 @@ class ReplayVerdict(StrEnum):
     """How what is made of the log again compares with what was stored then.
 
     SAME: the digests are equal. NAME_FORGOTTEN: they are, and the name can no longer be read. DIFFERENT: they are not.
-    NOT_STORED: no digest was stored, so that there is nothing to compare with.
+    REDEFINED: they are not, and it was made by other versions of the views or of the rule then. TAMPERED: an event that it was
+    made of is not the one that was sealed. NOT_STORED: no digest was stored, so that there is nothing to compare with.
     """
 
     SAME = "SAME"
     NAME_FORGOTTEN = "NAME_FORGOTTEN"
     DIFFERENT = "DIFFERENT"
+    REDEFINED = "REDEFINED"
+    TAMPERED = "TAMPERED"
     NOT_STORED = "NOT_STORED"
+
+
+DIFFER = {ReplayVerdict.DIFFERENT, ReplayVerdict.REDEFINED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +53,8 @@ class DecisionReplay:
 
     `screen` is as it was shown at `screen_position`, and `benefit` what the rule says at `inputs_position`; `screen_digest`
     and `inputs_digest` are what was stored. A name that was forgotten is not shown again, and does not change the digest.
+    `tampered_position` is the first event looked at that is not the one that was sealed: those of the customer and of the
+    decision, and, if the digests differ, the MAX_READ_AGAIN before it.
     """
 
     position: int
@@ -57,6 +72,7 @@ class DecisionReplay:
     inputs_position: int
     inputs_verdict: ReplayVerdict
     benefit: BenefitEligibility | None
+    tampered_position: int | None
 
 
 def decision_replay(lists: Lists, position: int) -> DecisionReplay:
@@ -72,13 +88,22 @@ def decision_replay(lists: Lists, position: int) -> DecisionReplay:
     screen, verdict = _screen(lists, event.customer_id, shown)
     if cited is None:
         verdict = ReplayVerdict.NOT_STORED
-    stored = None if authorised is None or authorised.at.position > position else authorised.event.inputs_digest
+    elif verdict is ReplayVerdict.DIFFERENT and cited.definition not in (None, definition()):
+        verdict = ReplayVerdict.REDEFINED
+    rule: Any = None if authorised is None or authorised.at.position > position else authorised.event
+    stored = None if rule is None else rule.inputs_digest
     inputs_position, benefit = _inputs(lists, event.customer_id, found, requested, cited, stored)
+    given = _verdict(stored, None if benefit is None else benefit.inputs_digest)
+    if given is ReplayVerdict.DIFFERENT and _of_another_rule(rule):
+        given = ReplayVerdict.REDEFINED
+    tampered = _tampered(lists, found, event.customer_id, {verdict, given} & DIFFER != set())
+    if tampered is not None:
+        verdict = given = ReplayVerdict.TAMPERED
     return DecisionReplay(
         position, found.at.type, found.at.occurred_at, found.at.stream_id, event.customer_id, event.benefit,
         getattr(found.event, "approver", None),
         None if cited is None else cited.digest, shown.position, verdict, screen,
-        stored, inputs_position, _verdict(stored, None if benefit is None else benefit.inputs_digest), benefit,
+        stored, inputs_position, given, benefit, tampered,
     )  # fmt: skip
 
 
@@ -148,6 +173,33 @@ def _moments(found: Happened, requested: Happened, cited: ScreenShown | None) ->
     yield requested.at.position, found.at.occurred_at
     if cited is not None:
         yield cited.position, cited.seen_at
+
+
+def _of_another_rule(authorised: BenefitAuthorised) -> bool:
+    return (authorised.rule, authorised.rule_version) != (BENEFIT_RULE, BENEFIT_RULE_VERSION)
+
+
+def _tampered(lists: Lists, found: Happened, customer_id: UUID, differs: bool) -> int | None:
+    """The first event that is not the one that was sealed: of the customer and of the decision, and if need be before it."""
+    last, whom = found.at.position, lists.log.reader.kin([customer_id]) or {customer_id: customer_id}
+    with lists.log.pool.connection() as db, db.transaction():
+        db.execute("set transaction isolation level repeatable read, read only")
+        head = newest(db, EVENTS)
+        if head is None:  # nothing was sealed, so nobody can tell
+            return None
+        ours = db.execute(
+            "select position from es.event where (customer_id = any(%s::uuid[]) or stream_id = %s) and position <= %s "
+            " order by position limit %s",
+            [id_array(whom), found.at.stream_id, last, MAX_READ_AGAIN],
+        ).fetchall()
+        slices: list[Sequence[int]] = [[position for (position,) in ours]]
+        if differs:
+            starts = range(max(1, last + 1 - MAX_READ_AGAIN), last + 1, READ_AT_ONCE)
+            slices += [range(start, min(start + READ_AT_ONCE, last + 1)) for start in starts]
+        for positions in slices:
+            if findings := proven(db, head, positions).findings:
+                return findings[0].first
+    return None
 
 
 def _verdict(stored: str | None, again: str | None) -> ReplayVerdict:

@@ -14,7 +14,7 @@ from domain.customer import CustomerKind
 from domain.duplicate import duplicate_id
 from domain.identifiers import MAILBOX
 from domain.kernel import Refused
-from eventstore.corrections import id_array
+from eventstore.arrays import id_array
 from eventstore.reader import NOW, AsOf
 from projections.customers import identities, suspicions
 from projections.customers.data_quality import rate

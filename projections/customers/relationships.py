@@ -9,7 +9,7 @@ from uuid import UUID
 from psycopg import sql
 
 from domain.relationship import RelationshipEnded, RelationshipEstablished, RelationshipKind
-from eventstore.corrections import id_array
+from eventstore.arrays import id_array
 from eventstore.envelope import Recorded
 from eventstore.reader import NOW, AsOf, Reader
 from projections.history import past

@@ -12,22 +12,31 @@ from domain.customer import CustomerKind
 from domain.lifecycle import LifecycleStage
 from eventstore.reader import NOW
 from projections.as_then import as_then
-from projections.customers import customers, data_quality, profiles
-from projections.customers.eligibility import BenefitEligibility, digest_of
+from projections.customers import benefits, customer_360, customers, data_quality, profiles
+from projections.customers.eligibility import BENEFIT_RULE_VERSION, BenefitEligibility, digest_of
 from projections.customers.open_requests import RequestKind
 from projections.customers.overview import overviews
 from projections.customers.recommending import Action, Recommendation
 from projections.lists import Lists
 from projections.looking_back import rows
-from projections.selling import orders
-from projections.value import loyalty
+from projections.selling import opportunities, orders, quotes, returns
+from projections.service import cases
+from projections.touchpoints import agenda
+from projections.value import loyalty, programmes
 from projections.value.buyers import Look
 from projections.view import View
 
 NOT_A_REQUEST = (RequestKind.ACTIVITY, RequestKind.OPPORTUNITY)
 """What is open on our side alone."""
-UNTOLD = ("name", "digest", "position", "seen_at", "compared_position")
+UNTOLD = ("name", "digest", "definition", "position", "seen_at", "compared_position")
 """What the digest leaves out: a name is not to be found out from what is kept of a screen. It has where the name is kept."""
+SCREEN_VERSION = 1
+"""To be raised when something is shown that is worked out in another way than before, and no view has another version."""
+MADE_OF: tuple[View[Any], ...] = (
+    agenda.view, benefits.view, cases.view, customer_360.view, customers.view, data_quality.view, loyalty.view,
+    opportunities.view, orders.view, profiles.view, programmes.view, quotes.view, returns.view,
+)  # fmt: skip
+"""The views that a screen is put together from."""
 LOOKED_AT: tuple[View[Any], ...] = (orders.view, loyalty.view, profiles.view, data_quality.view)
 """Views of which facts and versions are kept with today's identities."""
 
@@ -39,7 +48,7 @@ class ScreenPop:
     `revenue` is in `currency`; `rfm` is the cell of recency, frequency and money; `top_share` is among which percent of the
     customers, from the best down, this one is, as they were compared at `compared_position`. `digest` is the SHA-256 of all
     that is shown, with `name_position`, where the log has the name, in place of the name, and without `position`, `seen_at`
-    and `compared_position`: by these it can be shown again.
+    and `compared_position`: by these it can be shown again. `definition` is the digest of the versions of what it is made by.
     """
 
     customer_id: UUID
@@ -69,7 +78,14 @@ class ScreenPop:
     seen_at: datetime
     compared_position: int | None
     digest: str
+    definition: str
     position: int
+
+
+def definition() -> str:
+    """The digest of how a screen is made now: of the versions of its views, of the rule, and of how they are put together."""
+    views = sorted((view.name, view.version) for view in MADE_OF)
+    return digest_of([SCREEN_VERSION, BENEFIT_RULE_VERSION, *views])
 
 
 def screen_again(
@@ -127,6 +143,7 @@ def _seen(lists: Lists, customer_id: UUID, look: Look, name_position: int | None
         seen_at=look.seen_at,
         compared_position=None if value is None else value.compared_position,
         digest="",
+        definition=definition(),
         position=lists.position(customers.view) if look.as_of.position is None else look.as_of.position,
     )
     told = {name: value for name, value in asdict(seen).items() if name not in UNTOLD}

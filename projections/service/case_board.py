@@ -2,8 +2,9 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any, cast
 from uuid import UUID
 
 from psycopg import sql
@@ -14,14 +15,17 @@ from domain.case_sla import SlaMilestone
 from domain.kernel import Refused
 from domain.values import Channel, must_say
 from eventstore.reader import NOW, AsOf
+from projections.cursors import Term, cursor_of, read_cursor
 from projections.history import past
-from projections.lists import MAX_PAGE, Lists
+from projections.lists import MAX_PAGE, Lists, comparing
 from projections.moment_of import moment_of
 from projections.service import case_slas, cases
 from projections.service.case_slas import CaseSlaSheet
 from projections.service.cases import OPEN, CaseSheet
-from projections.service.durations import SECOND, seconds_between
+from projections.service.durations import seconds_between
 from projections.table import Table
+
+SECOND = timedelta(seconds=1)
 
 
 class ClockState(StrEnum):
@@ -92,7 +96,10 @@ class BoardCount:
 
 @dataclass(frozen=True, slots=True)
 class CaseBoard:
-    """What is open at a moment: counts of all of it, and the most pressing cases."""
+    """What is open at a moment: counts of all of it, and the most pressing cases.
+
+    Pages that go on after a cursor look at the clocks as of the moment `at` of the first, so that none passes another.
+    """
 
     at: datetime
     position: int
@@ -100,6 +107,8 @@ class CaseBoard:
     overdue: int
     counts: tuple[BoardCount, ...]
     cases: tuple[BoardCase, ...]
+    end_cursor: str | None
+    has_next_page: bool
 
 
 RESPONSE_RUNS = "c.responded_at is null and s.response_set_at >= c.cycle_began_at"
@@ -109,6 +118,18 @@ LEFT = (
     " - coalesce(c.waiting_since, %(at)s))"
 )
 """How much time is left; the clock of a case that waits on its customer stands still."""
+ORDER = (
+    Term("left?", sql.SQL(f"({LEFT} is null)"), False, "boolean"),
+    Term("left", sql.SQL(f"coalesce({LEFT}, interval '0')"), False, "interval"),
+    Term("opened_at", sql.SQL("coalesce(c.opened_at, 'infinity')"), False, "timestamptz"),
+    Term("case_id", sql.SQL("c.case_id"), False, "uuid"),
+)
+PLACE = sql.SQL(", ").join(
+    sql.SQL("{}::{}").format(sql.Placeholder(f"place_{n}"), sql.SQL(cast(Any, term.sql_type)))
+    for n, term in enumerate(ORDER)
+)
+AT = Term("at", sql.SQL("%(at)s"), False, "timestamptz")
+"""A cursor begins with the moment of the board that it is of."""
 CHOSEN = (
     "(%(queue)s::text is null or c.queue = %(queue)s) and (%(staff_id)s::uuid is null or c.staff_id = %(staff_id)s)"
     " and (%(team_id)s::uuid is null or c.team_id = %(team_id)s)"
@@ -124,6 +145,7 @@ def case_board(
     team_id: UUID | None = None,
     priorities: Collection[CasePriority] | None = None,
     first: int = MAX_PAGE,
+    after: str | None = None,
     as_of: AsOf = NOW,
     now: datetime | None = None,
 ) -> CaseBoard:
@@ -134,9 +156,13 @@ def case_board(
     if not 0 < first <= MAX_PAGE:
         raise Refused(f"Ask for 1 to {MAX_PAGE} cases at a time.", "first")
     must_say(queue, "The queue", "queue")
+    place: list[str | None] = []
+    if after is not None:
+        now, place = _place(after)
     at, reader, sheet, clocks = moment_of(lists, as_of, now), lists.log.reader, Table(cases.view), Table(case_slas.view)
     parameters = {
-        "at": at, "queue": queue, "staff_id": staff_id, "team_id": team_id, "first": first,
+        "at": at, "queue": queue, "staff_id": staff_id, "team_id": team_id, "limit": first + 1,
+        **{f"place_{n}": value for n, value in enumerate(place)},
         "priorities": None if priorities is None else [each.value for each in priorities],
         "open": [each.value for each in OPEN],
     }  # fmt: skip
@@ -161,12 +187,19 @@ def case_board(
             ),
             parameters,
         ).fetchall()
+        order = sql.SQL(", ").join(term.expression for term in ORDER)
         query = sql.SQL(
-            "select {shown} from {source} order by {left} asc nulls last, c.opened_at, c.case_id limit %(first)s"
-        ).format(shown=shown, source=source, left=sql.SQL(LEFT))
-        with db.cursor(binary=True) as cursor:
-            rows = cursor.execute(query, parameters).fetchall()
-    width = len(sheet.columns)
+            "select {shown}, array[{texts}] from {source} and {beyond} order by {order} limit %(limit)s"
+        ).format(
+            shown=shown,
+            texts=sql.SQL(", ").join(sql.SQL("({})::text").format(term.expression) for term in ORDER),
+            source=source,
+            beyond=sql.SQL("({}) > ({})").format(order, PLACE) if place else sql.SQL("true"),
+            order=order,
+        )
+        with comparing(), db.cursor(binary=True) as cursor:
+            found = cursor.execute(query, parameters).fetchall()
+    width, rows = len(sheet.columns), found[:first]
     counts = tuple(BoardCount(priority and CasePriority(priority), *of) for priority, *of in counted)
     return CaseBoard(
         at=at,
@@ -175,10 +208,21 @@ def case_board(
         overdue=sum(each.overdue for each in counts),
         counts=counts,
         cases=tuple(
-            _card(sheet.row(row[:width]), clocks.row(row[width:]) if row[width] is not None else None, at)
+            _card(sheet.row(row[:width]), clocks.row(row[width:-1]) if row[width] is not None else None, at)
             for row in rows
         ),
+        end_cursor=cursor_of([at.isoformat(), *rows[-1][-1]], (AT, *ORDER)) if rows else None,
+        has_next_page=len(found) > first,
     )
+
+
+def _place(cursor: str) -> tuple[datetime, list[str | None]]:
+    """The moment of the board that a cursor is of, and the place in its order."""
+    at, *place = read_cursor(cursor, (AT, *ORDER))
+    try:
+        return datetime.fromisoformat(at or ""), place
+    except ValueError:
+        raise Refused("That cursor is not one of this board. Take it from endCursor.", "after") from None
 
 
 def clocks_of(case: CaseSheet, sla: CaseSlaSheet | None, at: datetime) -> tuple[SlaClock, ...]:

@@ -1,10 +1,13 @@
 """Durations: how many whole seconds lie between two moments."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
-SECOND = timedelta(seconds=1)
+DAY_S = 86_400
 
 
 def seconds_between(since: datetime | None, until: datetime | None) -> int:
     """The whole seconds from a moment to another; 0 if one of them is not known, or if the first came later."""
-    return 0 if since is None or until is None else max(0, (until - since) // SECOND)
+    if since is None or until is None or until <= since:
+        return 0
+    lapse = until - since
+    return lapse.days * DAY_S + lapse.seconds

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -17,6 +18,8 @@ from api.house import House
 from api.operator import operator
 from api.settings import Settings
 from domain.kernel import derived, reference
+from domain.relationship import EstablishRelationship, RelationshipKind
+from eventstore.database import MIGRATION_LOCK
 from eventstore.reads import MANY_SUBJECTS, Read
 from tests.api.conftest import REGISTER, Ask
 
@@ -93,6 +96,34 @@ def test_what_cannot_be_noted_is_not_shown(house: House, ask: Ask, ana: UUID) ->
     (error,) = ask('{ customer(id: "shop:ana") { name } }', errors=True)
     assert error["extensions"]["code"] == "INTERNAL"
     assert "Ana" not in str(error)
+
+
+def test_whoever_is_seen_late_is_noted_too(house: House, ask: Ask, ana: UUID) -> None:
+    ask(REGISTER, input={"customerId": "shop:eva", "name": "Eva"})
+    eva = reference("customer", "shop", "eva")
+    house.log.do(EstablishRelationship(customer_id=ana, other_id=eva, kind=RelationshipKind.PARTNER_OF))
+    ask('{ customer(id: "shop:ana") { name relationships { customer { email } } } }')
+    first, second = reads(house)
+    assert (first.subjects, second.subjects) == ((ana,), (eva,))
+
+
+def test_reads_are_noted_while_a_lock_is_held_that_migrations_take(house: House, ask: Ask, ana: UUID) -> None:
+    with psycopg.connect(house.dsn) as db:
+        db.execute("select pg_advisory_xact_lock(%s)", [MIGRATION_LOCK])
+        ask('{ customer(id: "shop:ana") { name } }')
+    assert len(reads(house)) == 1
+
+
+def test_reads_that_come_together_stand_without_gaps(house: House) -> None:
+    def note(n: int) -> int:
+        return house.reads.note([UUID(int=n)], actor="user:luz", door="graphql")
+
+    with ThreadPoolExecutor(16) as workers:
+        positions = list(workers.map(note, range(200)))
+    assert sorted(positions) == list(range(1, 201))
+    found = reads(house)
+    assert {each.position: each.subjects[0].int for each in found} == dict(zip(positions, range(200), strict=True))
+    assert sorted(each.recorded_at for each in found) == [each.recorded_at for each in found]
 
 
 def test_the_past_of_reads_cannot_be_changed(house: House, ask: Ask, ana: UUID) -> None:

@@ -74,6 +74,11 @@ def test_the_board_of_a_queue_or_a_person_is_theirs(desk: None, ask: Ask):
     for chosen in ('queue: "L1"', 'staffId: "hr:eva"'):
         assert ask(f"{{ caseBoard({chosen}) {{ cases {{ number }} }} }}")["caseBoard"]["cases"] == [{"number": "C-0"}]
     assert ask("{ caseBoard(priorities: [URGENT]) { open cases { number } } }")["caseBoard"] == {"open": 0, "cases": []}
+    page = "query($after: String) { caseBoard(first: 1, after: $after) { cases { number } endCursor hasNextPage } }"
+    first = ask(page)["caseBoard"]
+    second = ask(page, after=first["endCursor"])["caseBoard"]
+    assert [each["cases"] for each in (first, second)] == [[{"number": "C-2"}], [{"number": "C-0"}]]
+    assert (first["hasNextPage"], second["hasNextPage"]) == (True, False)
     assert "1 to 100" in ask("{ caseBoard(first: 0) { open } }", errors=True)[0]["message"]
 
 

@@ -20,6 +20,7 @@ MODULES = (
     "evidence",
     "journal",
     "erasure",
+    "subject_access",
 )
 
 

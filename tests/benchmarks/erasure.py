@@ -41,7 +41,8 @@ def run() -> Iterator[Figure]:
         yield figure(f"erasure of {TOGETHER} customers with 1,000 events each, for each", office, people[1:])
 
 
-def load(log: Log, people: list[UUID]) -> None:
+def load(log: Log, people: list[UUID], events: int = EVENTS) -> None:
+    """Other customers, and these with so many events each."""
     asked: list[Command] = [
         RegisterCustomer(customer_id=derived("customer", n), name=f"Somebody {n}") for n in range(OTHERS)
     ]
@@ -53,7 +54,7 @@ def load(log: Log, people: list[UUID]) -> None:
                 interaction_id=derived("interaction", customer, n), customer_id=customer, channel=Channel.PHONE,
                 subject=f"Call {n}", text=f"They said {customer.hex} {n}.",
             )
-            for n in range(EVENTS - 2)
+            for n in range(events - 2)
         ]  # fmt: skip
     requests = ((each, Request(occurred_at=SPRING + timedelta(minutes=n))) for n, each in enumerate(asked))
     for outcomes in Bulk(log).do_all(in_batches(requests)):

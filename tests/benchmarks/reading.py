@@ -5,6 +5,7 @@ import resource
 import statistics
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -25,6 +26,8 @@ from tests.benchmarks.views import house, peak
 EVENTS = 1_000_000
 ASKED = 400
 WARM = 20
+CLIENTS = 16
+NOTED = 5_000
 MAX_MEMORY_MB = 2_000
 WHOLE = """query($id: Ref) { customer(id: $id) {
   name kind email phone language timezone country territory registeredAt identifiers position
@@ -47,7 +50,7 @@ POP = """query($card: String!) { screenPop(identifier: $card) {
 
 
 def run() -> Iterator[Figure]:
-    """Four figures on one log."""
+    """The figures of issue 4 on one log, and how fast reads are noted."""
     with house() as (dsn, log, pool):
         load(log, EVENTS)
         engine = Engine(log, pool, VIEWS)
@@ -67,6 +70,20 @@ def run() -> Iterator[Figure]:
         yield Figure("the whole of a customer, p50: limit / measured", 10, statistics.median(whole), "ms", 1)
         yield Figure("the whole of a customer, p99: limit / measured", 30, _p99(whole), "ms", 1)
         yield Figure("screen pop, p99: limit / measured", 20, _p99(popped), "ms", 1)
+        yield Figure(f"reads noted by {CLIENTS} clients / promised", _noting(home), 1_000, "reads/s", 1)
+
+
+def _noting(home: House) -> float:
+    """How many reads are noted per second by clients that each wait for the one before."""
+
+    def note(n: int) -> None:
+        home.reads.note([derived("customer", n)], actor="user:bench", door="graphql", document=WHOLE)
+
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        list(clients.map(note, range(WARM * CLIENTS)))
+        began = time.perf_counter()
+        list(clients.map(note, range(NOTED)))
+        return NOTED / (time.perf_counter() - began)
 
 
 def _p99(times: list[float]) -> float:

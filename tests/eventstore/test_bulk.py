@@ -1,16 +1,18 @@
 """In bulk the same things happen as one by one, only faster."""
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 
 from domain.kernel import Command
 from eventstore import bulk
 from eventstore.bulk import BATCH_COMMANDS, Bulk, Outcome, in_batches
-from eventstore.database import open_pool
+from eventstore.database import LOCK_TIMEOUT_S, open_pool
 from eventstore.envelope import Origin, Request
 from eventstore.log import Conflict
 from tests.eventstore.accounts import Close, Deposit
@@ -19,6 +21,8 @@ from tests.eventstore.conftest import Accounts
 Asked = list[tuple[Command, Request]]
 
 STREAMS = 5
+EVENTS_OF_A_RANGE = 1_500
+"""More than are on the pages that the index sums up together."""
 THEN = datetime(2011, 1, 1, 12, tzinfo=UTC)
 
 
@@ -162,3 +166,28 @@ def test_what_somebody_else_did_meanwhile_is_found_out_when_it_is_appended(
     monkeypatch.setattr(log, "done", lambda ids: looks.pop() if looks else look(ids))  # the first look was too early
     assert [outcome.already for outcome in Bulk(log).do(asked)] == [True] * 3
     assert whole(log) == events
+
+
+def test_what_was_imported_is_summed_up_for_the_search_of_the_log(log: Accounts) -> None:
+    account = uuid4()
+    deposits = ((Deposit(account_id=account, customer_id=account), Request()) for _ in range(3 * EVENTS_OF_A_RANGE))
+    for _ in Bulk(log).do_all(in_batches(deposits)):
+        pass
+    with log.pool.connection() as db:
+        db.execute("set enable_seqscan = off")
+        plan = db.execute(
+            "explain (analyze, format json) select from es.event where actor = 'user:nobody'", prepare=False
+        ).fetchone()
+        db.execute("reset enable_seqscan")
+    assert plan is not None
+    assert plan[0][0]["Plan"]["Node Type"] == "Bitmap Heap Scan"
+    assert plan[0][0]["Plan"].get("Rows Removed by Index Recheck", 0) < 2 * EVENTS_OF_A_RANGE
+
+
+def test_summing_up_waits_for_nobody(log: Accounts, dsn: str) -> None:
+    with psycopg.connect(dsn) as db:
+        db.execute("lock table es.event in share update exclusive mode")
+        began = time.monotonic()
+        (outcomes,) = Bulk(log).do_all([[(Deposit(account_id=(one := uuid4()), customer_id=one), Request())]])
+        assert time.monotonic() - began < LOCK_TIMEOUT_S / 2
+    assert [each.events for each in outcomes] == [1]

@@ -15,12 +15,13 @@ from domain.customer import ChangeAddress, ChangeCustomerProfile, InferPreferenc
 from domain.identifiers import AddIdentifier, IdentifierType, RemoveIdentifier
 from domain.kernel import Command, derived, sealed_fields
 from domain.staff import AddStaff, ChangeStaff, StaffRole
+from domain.superseding import SUPERSEDED
 from eventstore.custody.custodian import Custodian
 from eventstore.custody.eraser import Eraser, NotSealed
 from eventstore.custody.officer import Officer, OfficerError
 from eventstore.custody.values import BlockedValues, Corrected
 from eventstore.envelope import Request
-from processes.rectification import SUPERSEDED, YEARS, Rectification
+from processes.rectification import YEARS, Rectification
 from projections import VIEWS
 from projections.engine import Engine
 from projections.forgetting import Behind, forget, personal_views

@@ -115,6 +115,7 @@ def test_scenario_3_a_benefit_is_authorised_from_the_screen_and_the_screen_can_b
         seen_at=seen.seen_at,
         compared_position=seen.compared_position,
         name_position=seen.name_position,
+        definition=seen.definition,
     )
     asked = RequestBenefit(benefit_id=benefit, customer_id=ana, benefit="FREE_UPGRADE", screen=shown)
     shop.do(asked, "2026-03-02 11:00")

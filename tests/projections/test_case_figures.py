@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from itertools import pairwise
+from itertools import islice, pairwise
 from statistics import fmean, quantiles
 from typing import Any
 from uuid import UUID
@@ -38,7 +38,7 @@ from projections.engine import Engine
 from projections.lists import Lists
 from projections.service import case_slas, cases
 from projections.service.backlog import CaseDimension, backlog, backlog_series
-from projections.service.case_board import case_board
+from projections.service.case_board import BoardCase, case_board
 from projections.service.case_times import Durations, case_times
 from projections.service.sla_attainment import sla_attainment
 from projections.touchpoints import calendars
@@ -331,8 +331,19 @@ def test_the_board_shows_the_open_cases_that_have_least_time_left_first(new_data
             assert board.overdue == sum(bool(of) and min(of) < timedelta(0) for of in left.values())
             for card in board.cases:
                 assert all(clock.left_s >= (card.left_s or 0) for clock in card.clocks if clock.reached_at is None)
+            assert tuple(islice(walked(lists, as_of), len(board.cases) + 1)) == board.cases
 
     checked(new_database, check)
+
+
+def walked(lists: Lists, as_of: AsOf, first: int = 2) -> Iterator[BoardCase]:
+    """The board page by page, while time passes."""
+    now, after, more = END, None, True
+    while more:
+        page = case_board(lists, first=first, after=after, as_of=as_of, now=now)
+        assert len(page.cases) == first or not page.has_next_page
+        yield from page.cases
+        now, after, more = now + timedelta(hours=1), page.end_cursor, page.has_next_page
 
 
 def test_a_board_of_nothing_is_empty(new_database: Callable[[], str]) -> None:

@@ -274,7 +274,7 @@ def test_whatever_is_merged_and_taken_back_the_total_is_that_of_the_orders_that_
     from tests.conftest import KEK
 
     @given(steps=STEPS)
-    @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
     def check(steps: list[tuple[str, UUID, Any]]) -> None:
         dsn = new_database()
         with open_pool(dsn) as pool:

@@ -60,6 +60,12 @@ WORSE = {
 }
 """Values that columns take only when their rules are gone, or that are hard to read."""
 
+PRETEXTS = """
+select p.position, p.slot, c.position from es.personal p join es.event e using (position)
+  join es.event c on c.stream_id = e.stream_id and c.version > e.version or c.type like '%keys_destroyed%' order by 1, 2, 3
+"""
+"""Values, and events that somebody might say account for it that they are gone. None does: what is rightly gone is gone."""
+
 
 @dataclass(frozen=True)
 class Drill:
@@ -111,6 +117,7 @@ def drills(db: Connection, home: Path, size: int, seed: int = 1) -> Iterator[Dri
     """Attacks without an end on a sealed log."""
     chance = random.Random(seed)
     personal = db.execute("select position, slot from es.personal order by 1, 2").fetchall()
+    pretexts = db.execute(PRETEXTS).fetchall()
     erased = db.execute("select position, slot from es.erased order by 1, 2").fetchall()
     heads = [row[0] for row in db.execute("select size from es.tree_head order by 1").fetchall()]
     edits = [*EDITS.items(), *WORSE.items()]
@@ -120,6 +127,7 @@ def drills(db: Connection, home: Path, size: int, seed: int = 1) -> Iterator[Dri
             yield at(it, f"{column} = {value}", f"update es.event set {column} = {value} where position = {it}")
         yield from events_changed(chance, size)
         yield from values_changed(chance, size, personal, erased)
+        yield from passed_off(chance, pretexts)
         yield from tree_changed(chance, size, heads)
         yield from heads_changed(chance, size, heads, home)
         yield from rewritten(chance, size, heads, home)
@@ -180,6 +188,19 @@ def values_changed(
     ):
         yield at(gone, f"of tombstone {hole}, {change}", f"update es.erased set {change} {there}")
     yield at(gone, f"tombstone {hole} removed", f"delete from es.erased {there}")
+
+
+def passed_off(chance: random.Random, pretexts: list[tuple[int, int, int]]) -> Iterator[Drill]:
+    """A value removed with a tombstone that is right but for its reason: a sealed event that destroys or corrects others."""
+    for reason in ("RECTIFIED", "ERASED"):
+        it, slot, because = chance.choice(pretexts)
+        here = f"where position = {it} and slot = {slot}"
+        tomb = (
+            "insert into es.erased (position, slot, subject_id, key_id, digest, reason, because) "
+            f"select position, slot, subject_id, key_id, sha256(nonce || ciphertext), '{reason}', {because} "
+            f"  from es.personal {here}"
+        )
+        yield at(it, f"value {slot} passed off as {reason} by {because}", tomb, f"delete from es.personal {here}")
 
 
 def tree_changed(chance: random.Random, size: int, heads: list[int]) -> Iterator[Drill]:
