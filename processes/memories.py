@@ -202,13 +202,12 @@ class Memories(Generic[M]):
         policy, reader, wanted = self._policy, self._reader, list(self._wanted)
         names, told_of = reader.codec.names(policy.remembering), reader.codec.names(policy.disclosed)
         by_customer = policy.subject is Subject.CUSTOMER
-        if by_customer and not imagined and histories is not None:
-            kinds = frozenset(names)
-            if histories.tell(wanted, position, kinds, frozenset(told_of)):
-                self._same_as = others(histories.kin)
-                self._wanted = {histories.kin[each] for each in wanted}
-                self._own = {each: self._counted(histories.of(each, kinds), position) for each in self._wanted}
-                return
+        read = None if imagined or not by_customer else histories
+        if read is not None and read.tell(wanted, position, frozenset(names), frozenset(told_of)):
+            self._same_as = others(read.kin)
+            self._wanted = {read.kin[each] for each in wanted}
+            self._own = {each: self._counted(read.of(each), position) for each in self._wanted}
+            return
         disclosed = told_of or False
         as_of = AsOf(position=position)
         if by_customer:

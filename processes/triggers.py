@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 class Histories:
     """What concerns some customers, and whoever is taken to be them, up to a position: read once for several policies.
 
-    Each is given of it what it remembers. What one of them has deciphered the others see as well.
+    What one of them has deciphered the others see as well.
     """
 
     def __init__(
@@ -59,9 +59,9 @@ class Histories:
             and all(each in self.kin for each in customers)
         )
 
-    def of(self, customer_id: UUID, types: Container[str]) -> list[Happened]:
-        """What of some types happened to a customer, by who it is taken to be."""
-        return [each for each in self._of.get(customer_id, ()) if each.at.type in types]
+    def of(self, customer_id: UUID) -> list[Happened]:
+        """What happened to a customer, by who it is taken to be: more than one policy remembers."""
+        return self._of.get(customer_id, [])
 
 
 class Stretch:

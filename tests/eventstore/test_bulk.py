@@ -157,6 +157,17 @@ def test_bulk_and_live_writers_on_the_same_streams_lose_nothing(log: Accounts) -
     assert all(found == list(range(1, len(found) + 1)) for found in versions.values())
 
 
+def test_what_somebody_else_did_meanwhile_is_found_out_when_it_is_appended(
+    log: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = a_mixed_lot()[:3]
+    Bulk(log).do(asked)
+    events, look, looks = whole(log), log.done, [set[UUID]()]
+    monkeypatch.setattr(log, "done", lambda ids: looks.pop() if looks else look(ids))  # the first look was too early
+    assert [outcome.already for outcome in Bulk(log).do(asked)] == [True] * 3
+    assert whole(log) == events
+
+
 def test_what_was_imported_is_summed_up_for_the_search_of_the_log(log: Accounts) -> None:
     account = uuid4()
     deposits = ((Deposit(account_id=account, customer_id=account), Request()) for _ in range(3 * EVENTS_OF_A_RANGE))

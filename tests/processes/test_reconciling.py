@@ -11,6 +11,7 @@ from domain.consent import Purpose, WithdrawConsent
 from domain.follow_up import FollowUpAttempted, RecordFollowUpDelivered, RecordFollowUpFailed
 from domain.invitation import SurveyInvitationSent
 from domain.values import Channel
+from eventstore.log import Log
 from processes.delivery import MAX_ATTEMPTS, RECONCILE_EVERY
 from processes.letters import Note
 from processes.ports import FolderPort, Port
@@ -171,3 +172,25 @@ def test_retries_are_spread_ever_later_and_the_same_for_everybody() -> None:
         assert len(set(waits)) > 190
         assert max(waits) - min(waits) > growth * minute * SPREAD * 0.9
         assert waits == [retry_after(UUID(int=n), attempt, minute, 4) for n in range(200)]
+
+
+class Interrupted(MaildirTransport):
+    """A maildir while whose letters are taken an operator, who lost patience, says that they failed."""
+
+    def __init__(self, folder: Path, log: Log) -> None:
+        super().__init__(folder)
+        self._log = log
+
+    def send(self, follow_up_id: UUID, message: EmailMessage) -> Answer:
+        self._log.do(RecordFollowUpFailed(follow_up_id=follow_up_id, error="It takes too long."))
+        return super().send(follow_up_id, message)
+
+
+def test_what_somebody_says_while_it_is_being_sent_is_no_reason_to_forget_that_it_was(
+    house: House, tmp_path: Path
+) -> None:
+    shop = Shop(house.log, tmp_path / "mail", Interrupted(tmp_path / "mail", house.log))
+    order = shop.order(shop.customer(), "2026-01-10 12:00")
+    shop.until(DUE)
+    assert shop.outcome(order) == ("DELIVERED", None)
+    assert (len(shop.mails()), attempts(shop)) == (1, 1)
