@@ -99,3 +99,22 @@ def test_a_fold_that_fails_while_lines_are_under_way_says_why(full: Engine) -> N
         rebuild_all(engine, engine.views)
     with full.pool.connection() as db:
         assert Table(timeline.view).digest(db)[0] == EVENTS
+
+
+def test_what_two_handlers_make_of_one_event_is_one_version(full: Engine) -> None:
+    view: View[Total] = View("twice", Total, version=1, history=True)
+
+    @view.on(OrderPlaced)
+    def add(total: Total, placed: OrderPlaced, _: Recorded) -> None:
+        total.pieces += placed.lines[0].quantity
+
+    @view.on(OrderPlaced)
+    def add_again(total: Total, placed: OrderPlaced, _: Recorded) -> None:
+        total.pieces += placed.lines[0].quantity
+
+    engine = Engine(full.log, full.pool, [view])
+    engine.prepare()
+    engine.catch_up()
+    assert rebuild(engine, view).unchanged
+    with full.pool.connection() as db:
+        assert db.execute("select count(*) from views.twice_history").fetchone() == (ORDERS,)
