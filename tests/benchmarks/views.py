@@ -207,16 +207,18 @@ def seeing(dsn: str, log: Log, pool: ConnectionPool) -> Figure:
 
 
 FOLLOWER = """
-import sys, threading
+import os, sys, threading
+from api.following import FOLLOWED, PRIORITY
 from domain import DECIDERS
 from eventstore.database import open_pool
 from eventstore.log import Log
 from eventstore.personal import KeyRing
-from projections import VIEWS
 from projections.engine import Engine
 dsn = sys.argv[1]
+os.nice(PRIORITY)
 pool = open_pool(dsn)
-engine = Engine(Log(pool, DECIDERS, KeyRing(pool, bytes(32))), pool, VIEWS)
+engine = Engine(Log(pool, DECIDERS, KeyRing(pool, bytes(32))), pool, FOLLOWED)
+engine.prepare()
 engine.catch_up()
 print("ready", flush=True)
 engine.follow(dsn, threading.Event())

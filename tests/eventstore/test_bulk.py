@@ -15,6 +15,7 @@ from eventstore.bulk import BATCH_COMMANDS, Bulk, Outcome, in_batches
 from eventstore.database import LOCK_TIMEOUT_S, open_pool
 from eventstore.envelope import Origin, Request
 from eventstore.log import Conflict
+from eventstore.reader import AsOf
 from tests.eventstore.accounts import Close, Deposit
 from tests.eventstore.conftest import Accounts
 
@@ -182,6 +183,29 @@ def test_what_was_imported_is_summed_up_for_the_search_of_the_log(log: Accounts)
     assert plan is not None
     assert plan[0][0]["Plan"]["Node Type"] == "Bitmap Heap Scan"
     assert plan[0][0]["Plan"].get("Rows Removed by Index Recheck", 0) < 2 * EVENTS_OF_A_RANGE
+
+
+def test_what_was_just_imported_is_read_by_stream_without_a_look_at_the_rest(log: Accounts) -> None:
+    accounts = [uuid4() for _ in range(20_000)]
+    deposits = ((Deposit(account_id=account, customer_id=account), Request()) for account in accounts)
+    for _ in Bulk(log).do_all(in_batches(deposits)):
+        pass
+    before = entries_read(log)
+    found = log.reader.of_streams(accounts[:100], types=["account.deposited.v1"], as_of=AsOf(position=len(accounts)))
+    assert len(found) == 100
+    assert entries_read(log) - before < len(accounts)
+
+
+def entries_read(log: Accounts) -> int:
+    """How many rows and entries of indexes of the log were read so far."""
+    with log.pool.connection() as db:
+        db.execute("select pg_stat_force_next_flush()")
+        row = db.execute(
+            "select seq_tup_read + (select sum(idx_tup_read) from pg_stat_user_indexes i where i.relid = t.relid) "
+            "  from pg_stat_user_tables t where relid = 'es.event'::regclass"
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def test_summing_up_waits_for_nobody(log: Accounts, dsn: str) -> None:
