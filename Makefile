@@ -27,7 +27,7 @@ demo: $(VENV)/installed ## Load a small generated company to look at
 	$(BIN)/bitacora demo $(ARGS)
 
 test: $(VENV)/installed-test ## Run the tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-long: $(VENV)/installed-test ## Run the tests that take minutes
 	$(BIN)/python -m pytest -m long --timeout 1800 $(ARGS)
