@@ -32,27 +32,32 @@ logger = logging.getLogger(__name__)
 def follow_apart(settings: Settings, stop: Signal) -> None:
     """Lets a process keep the views up to date until `stop`. If it ends before, another one begins where it was."""
     while not stop.is_set():
-        process = subprocess.Popen(
-            [sys.executable, "-m", "api.following"],
-            stdin=subprocess.PIPE, start_new_session=True,  # Ctrl-C is for us, who tell it
-        )  # fmt: skip
-        assert process.stdin is not None
-        with process, process.stdin as asking:
-            asking.write(told(settings))
-            asking.flush()
-            while process.poll() is None and not stop.wait(LOOK_EVERY_S):
-                pass
-            asking.close()  # which is what it stops at, and also what it sees should we be killed
-            try:
-                process.wait(STOP_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
+        try:
+            ended = f"ended with {_one(settings, stop)}"
+        except OSError as error:
+            ended = f"could not be told what to do ({error})"
         if not stop.is_set():
             logger.warning(
-                "The process that keeps the views up to date ended with %d. Nothing is lost; another one begins.",
-                process.returncode,
+                "The process that keeps the views up to date %s. Nothing is lost; another one begins.", ended
             )
             stop.wait(AGAIN_AFTER_S)
+
+
+def _one(settings: Settings, stop: Signal) -> int:
+    """Begins one, and lets it go on until `stop`. Returns what it ended with. Raises `OSError`."""
+    command = [sys.executable, "-m", "api.following"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as process:  # Ctrl-C is for us
+        assert process.stdin is not None
+        process.stdin.write(told(settings))
+        process.stdin.flush()
+        while process.poll() is None and not stop.wait(LOOK_EVERY_S):
+            pass
+        process.stdin.close()  # which is what it stops at, and also what it sees should we be killed
+        try:
+            return process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return process.wait()
 
 
 def told(settings: Settings) -> bytes:

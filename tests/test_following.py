@@ -80,6 +80,23 @@ def test_another_process_follows_and_another_one_when_that_dies(
     assert f"ended with {-signal.SIGKILL}" in caplog.text
 
 
+def test_if_there_is_none_it_is_tried_again(
+    dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(following, "AGAIN_AFTER_S", 0.1)
+    with open_house(Settings(home=tmp_path, dsn=dsn)) as house:
+        with monkeypatch.context() as broken:
+            broken.setattr(following.sys, "executable", "/nowhere/python")
+            stop = Signal()
+            thread = Thread(target=following.follow_apart, args=(house.settings, stop))
+            thread.start()
+            until(lambda: "could not be told" in caplog.text)
+        house.log.do(RegisterCustomer(customer_id=derived("customer", "ana"), name="Ana"))
+        until(follows(house))
+        stop.set()
+        thread.join(SOON_S)
+
+
 def test_it_goes_when_whoever_began_it_is_killed(dsn: str, tmp_path: Path) -> None:
     begun = (
         "import sys; from pathlib import Path; from threading import Event; from api import following\n"
