@@ -11,6 +11,7 @@ from threading import Event as Signal
 from threading import Thread
 
 from api.house import open_house
+from api.logs import tell_the_operator
 from api.settings import Settings
 from eventstore.garbage import collect_seldom
 from projections import VIEWS
@@ -68,8 +69,7 @@ def told(settings: Settings) -> bytes:
 
 def main() -> None:
     """The process: reads its settings from the standard input, and stops when that ends."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+    tell_the_operator()
     os.nice(PRIORITY)
     settings = Settings.model_validate_json(sys.stdin.buffer.readline())
     stop = Signal()

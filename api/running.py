@@ -1,6 +1,5 @@
 """Running: the server, the followers of the log and the clock, in one process or in several."""
 
-import logging
 import shlex
 import signal
 import socket
@@ -16,6 +15,7 @@ import uvicorn
 from api.app import create_app
 from api.following import follow_apart
 from api.house import House
+from api.logs import tell_the_operator
 from api.schema import schema
 from api.settings import Settings
 from api.terminal import progress, say
@@ -177,7 +177,7 @@ def anchoring(house: House, source: Source = EVENTS) -> Anchoring | None:
 @contextmanager
 def working(house: House) -> Iterator[None]:
     """The followers and the clock, in threads of this process; the views' in a process of their own."""
-    _quiet()
+    tell_the_operator()
     if outdated := house.engine.prepare():
         names = ", ".join(view.name for view in outdated)
         with progress(f"Of another version, built anew: {names}", "events") as tell:
@@ -250,10 +250,3 @@ def _serve(house: House) -> None:
         timeout_graceful_shutdown=GRACE_S,
     )
     uvicorn.Server(config).run()
-
-
-def _quiet() -> None:
-    """What an operator should read, and no more."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    for noisy in ("apscheduler", "psycopg.pool", "asyncio", "httpx"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)

@@ -294,7 +294,7 @@ class Reader:
             f"select {SHORT} from es.event "
             f"where position > %s and position <= %s and type = any(%s::text[]) and {where} order by position"
         )
-        kinds = f"{{{','.join(types)}}}"
+        kinds = names_array(types)
         end = self.head() if as_of.position is None else as_of.position
 
         def fetch(start: int) -> list[Row]:

@@ -12,6 +12,7 @@ import psycopg
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
+from eventstore.arrays import names_array
 from eventstore.database import Unavailable, reachable
 from eventstore.envelope import Happened
 from eventstore.follower import Bell
@@ -129,7 +130,7 @@ class Engine:
             whole = all(taken) and len(page) < self.batch and len(behind) == len(positions)
             return len(page) if any(taken) else 0, not whole
 
-    def follow(self, dsn: str, stop: Signal, *, moved: Callable[[], None] = lambda: None) -> None:
+    def follow(self, dsn: str, stop: Signal) -> None:
         """Keeps the views up to date until `stop`; comes back by itself when the database was away."""
         bell = Bell(dsn)
         while not stop.is_set():
@@ -140,9 +141,7 @@ class Engine:
             except Exception:
                 logger.exception("The views cannot go on. They stay as they are, nothing is lost; trying again.")
                 advanced = 0
-            if advanced:
-                moved()
-            else:
+            if not advanced:
                 bell.wait()
         bell.close()
 
@@ -198,7 +197,7 @@ class Engine:
         read = as_read(self.log, page)
         with pool.connection() as db:  # which commits in the end, or rolls back
             db.execute(BEGIN)
-            names = f"{{{','.join(view.name for view in views)}}}"  # as one text: a list is written out one by one
+            names = names_array(view.name for view in views)
             rows = db.execute(
                 "with ours as (select name from views.checkpoint where name = any(%s::text[]) and position = %s "
                 "               order by name for update skip locked) "

@@ -1,10 +1,8 @@
 """The views are kept up to date by a process of their own: it comes back when it dies, and goes when it is told to."""
 
-import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,18 +16,13 @@ from api.house import House, open_house
 from api.settings import Settings
 from domain.customer import RegisterCustomer
 from domain.kernel import derived
+from eventstore.programs import command_of
 from projections.customers import customers
 from projections.touchpoints import due
+from tests.processes.test_worker import wait_for
 
 SOON_S = 60
 SECRET = "whsec_" + "c2VjcmV0" * 6
-
-
-def until(told: Callable[[], bool]) -> None:
-    end = time.monotonic() + SOON_S
-    while not told():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def follows(house: House) -> Callable[[], bool]:
@@ -69,10 +62,10 @@ def test_another_process_follows_and_another_one_when_that_dies(
 ) -> None:
     with open_house(Settings(home=tmp_path, dsn=dsn)) as house, followed(house):
         house.log.do(RegisterCustomer(customer_id=derived("customer", "ana"), name="Ana", email="ana@example.com"))
-        until(follows(house))
+        wait_for(follows(house), SOON_S)
         processes[0].kill()
         house.log.do(RegisterCustomer(customer_id=derived("customer", "eva"), name="Eva"))
-        until(follows(house))
+        wait_for(follows(house), SOON_S)
         assert house.lists.count(customers.view) == 2
         [sheet] = [each for each in house.engine.standings() if each.view == due.view.name]
         assert sheet.position == 0  # that is the worker's
@@ -90,9 +83,9 @@ def test_if_there_is_none_it_is_tried_again(
             stop = Signal()
             thread = Thread(target=following.follow_apart, args=(house.settings, stop))
             thread.start()
-            until(lambda: "could not be told" in caplog.text)
+            wait_for(lambda: "could not be told" in caplog.text, SOON_S)
         house.log.do(RegisterCustomer(customer_id=derived("customer", "ana"), name="Ana"))
-        until(follows(house))
+        wait_for(follows(house), SOON_S)
         stop.set()
         thread.join(SOON_S)
 
@@ -111,22 +104,9 @@ def test_it_goes_when_whoever_began_it_is_killed(dsn: str, tmp_path: Path) -> No
             assert process.stdout is not None
             child = int(process.stdout.readline())
             house.log.do(RegisterCustomer(customer_id=derived("customer", "ana"), name="Ana"))
-            until(follows(house))
+            wait_for(follows(house), SOON_S)
             process.kill()
-        until(lambda: ended(child))
-
-
-def ended(process: int) -> bool:
-    """Whether it is gone, or waits for somebody to ask what became of it."""
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        pass
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return True
-    return False
+        wait_for(lambda: not command_of(child), SOON_S)
 
 
 def test_the_secrets_of_webhooks_stay_where_they_are(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from psycopg import Connection
 
+from eventstore.evidence.reading import CHANGED
 from eventstore.evidence.tree import heads, known_keys, sealed_log, stored_leaves
 from eventstore.evidence.verdict import Verdict
 from eventstore.reader import LogCorrupted
@@ -62,7 +63,7 @@ def examine_reads(db: Connection) -> ReadsReport:
                 if position > kept and (
                     position - kept > len(entries) or leaf_hash(entries[position - kept - 1]) != leaf
                 ):
-                    return wrong(position, "it is not the one that was sealed")
+                    return wrong(position, CHANGED)
                 tree.append(leaf)
                 head = signed.get(position)
                 if head is not None and not (head.root == tree.root() and head.is_signed(log.origin, keys)):

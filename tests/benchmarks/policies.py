@@ -2,11 +2,8 @@
 
 import logging
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -25,7 +22,6 @@ from eventstore.bulk import Bulk, in_batches
 from eventstore.envelope import Recorded, Request
 from eventstore.log import Log
 from processes import POLICIES, contact
-from processes.clock import wall_clock
 from processes.contact import Contact
 from processes.letters import Stationery
 from processes.policy import Policy, done
@@ -34,7 +30,7 @@ from processes.worker import Worker, needed_views
 from projections.engine import Engine
 from projections.touchpoints.due import Due
 from tests.benchmarks import Figure
-from tests.benchmarks.views import FOLLOWER, house
+from tests.benchmarks.views import FOLLOWER, beside, house
 
 FOLLOW_UPS = 20_000
 FIRED_PER_S = 10_000
@@ -179,7 +175,6 @@ def reacting(dsn: str, log: Log, pool: ConnectionPool) -> Iterator[Figure]:
 
     As in a house: one process decides, one keeps all views up to date, and this one records what happens.
     """
-    hired(log, pool, list(POLICIES), wall_clock)
     with beside(FOLLOWER, dsn), beside(WORKER, dsn) as worker:
         customers = [derived("customer", n) for n in range(500)]
         for customer in customers:
@@ -204,21 +199,6 @@ def reacting(dsn: str, log: Log, pool: ConnectionPool) -> Iterator[Figure]:
     yield Figure("reaction at 200 events/s: limit / p99", REACTION_LIMIT_MS, took[len(took) * 99 // 100], "ms", 1)
     yield Figure("reaction at 200 events/s: limit / median", REACTION_LIMIT_MS, statistics.median(took), "ms", 1)
     yield Figure("reaction at 200 events/s: a processor / what the worker used of it", WATCHED_S, cpu, "s", 1)
-
-
-@contextmanager
-def beside(script: str, dsn: str) -> Iterator["subprocess.Popen[str]"]:
-    """A process that does something to the same log, once it is ready, until the end."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", script, dsn], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        yield process
-    finally:
-        process.kill()
-        process.wait()
 
 
 WORKER = """

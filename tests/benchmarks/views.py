@@ -181,29 +181,38 @@ def looking_back(log: Log, pool: ConnectionPool) -> Figure:
 
 def seeing(dsn: str, log: Log, pool: ConnectionPool) -> Figure:
     """From the acknowledged append to the row in the view, at 200 appends a second, with the follower in its own process."""
-    follower = subprocess.Popen([sys.executable, "-c", FOLLOWER, dsn], stdout=subprocess.PIPE)
+    waits = []
+    with beside(FOLLOWER, dsn), pool.connection() as db:
+        for n in range(APPENDS_PER_S * WATCHED_S):
+            due = time.perf_counter() + 1 / APPENDS_PER_S
+            receipt = log.do(asked(2 * EVENTS + n))
+            began = time.perf_counter()
+            while n % WATCHED_EACH == 0:
+                row = db.execute("select position from views.checkpoint where name = 'timeline'").fetchone()
+                if row is not None and row[0] >= receipt.position:
+                    waits.append((time.perf_counter() - began) * 1000)
+                    break
+                time.sleep(0.0005)
+            time.sleep(max(0, due - time.perf_counter()))
+    print(f"  p50 {statistics.median(waits):.1f} ms over {len(waits):,} appends", flush=True)
+    return Figure(
+        "append to visible at 200/s, p99: limit / measured", 20, statistics.quantiles(waits, n=100)[98], "ms", 1
+    )
+
+
+@contextmanager
+def beside(script: str, dsn: str) -> Iterator["subprocess.Popen[str]"]:
+    """A process that does something to the same log, once it is ready, until the end."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, dsn], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     try:
-        assert follower.stdout is not None
-        follower.stdout.readline()
-        waits = []
-        with pool.connection() as db:
-            for n in range(APPENDS_PER_S * WATCHED_S):
-                due = time.perf_counter() + 1 / APPENDS_PER_S
-                receipt = log.do(asked(2 * EVENTS + n))
-                began = time.perf_counter()
-                while n % WATCHED_EACH == 0:
-                    row = db.execute("select position from views.checkpoint where name = 'timeline'").fetchone()
-                    if row is not None and row[0] >= receipt.position:
-                        waits.append((time.perf_counter() - began) * 1000)
-                        break
-                    time.sleep(0.0005)
-                time.sleep(max(0, due - time.perf_counter()))
-        print(f"  p50 {statistics.median(waits):.1f} ms over {len(waits):,} appends", flush=True)
-        return Figure(
-            "append to visible at 200/s, p99: limit / measured", 20, statistics.quantiles(waits, n=100)[98], "ms", 1
-        )
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield process
     finally:
-        follower.kill()
+        process.kill()
+        process.wait()
 
 
 FOLLOWER = """

@@ -14,7 +14,7 @@ from eventstore import bulk
 from eventstore.bulk import BATCH_COMMANDS, Bulk, Outcome, in_batches
 from eventstore.database import LOCK_TIMEOUT_S, open_pool
 from eventstore.envelope import Origin, Request
-from eventstore.log import Conflict
+from eventstore.log import Conflict, Log
 from eventstore.reader import AsOf
 from tests.eventstore.accounts import Close, Deposit
 from tests.eventstore.conftest import Accounts
@@ -196,7 +196,7 @@ def test_what_was_just_imported_is_read_by_stream_without_a_look_at_the_rest(log
     assert entries_read(log) - before < len(accounts)
 
 
-def entries_read(log: Accounts) -> int:
+def entries_read(log: Log) -> int:
     """How many rows and entries of indexes of the log were read so far."""
     with log.pool.connection() as db:
         db.execute("select pg_stat_force_next_flush()")

@@ -8,17 +8,22 @@ from random import Random
 
 import pytest
 
+from domain.customer import RegisterCustomer
 from domain.follow_up import FollowUpAttempted, FollowUpStatus
+from domain.kernel import derived
 from domain.policy import PolicyDefined, PolicyStatus
 from domain.predicate import TestOperator
 from domain.rules import Cap, Delay, Occurrence
+from eventstore.bulk import Bulk, in_batches
+from eventstore.envelope import Request
 from processes import points, runner
 from processes.completeness import Completeness
 from processes.defined import interpret
-from processes.lives import Life
+from processes.lives import Life, Lives
 from processes.simulation import simulate
 from processes.triggers import MAX_CAUSES
 from tests.conftest import House
+from tests.eventstore.test_bulk import entries_read
 from tests.processes.defining import (
     AT_ONCE,
     KEY,
@@ -127,6 +132,18 @@ def test_what_is_dispatched_is_not_sent_any_more(
     activate(shop)
     shop.until("2026-01-13 10:01")
     assert of(shop, order).status is DELIVERED
+
+
+def test_to_look_whether_a_policy_changed_is_to_read_what_is_new(house: House) -> None:
+    asked = [(RegisterCustomer(customer_id=derived("customer", n), name="Ana"), Request()) for n in range(5_000)]
+    for _ in Bulk(house.log).do_all(in_batches(asked)):
+        pass
+    lives = Lives(house.log, [])
+    lives.refresh()
+    house.log.do(RegisterCustomer(customer_id=derived("customer", "one more"), name="Eva"))
+    before = entries_read(house.log)
+    lives.refresh()
+    assert entries_read(house.log) - before < 100
 
 
 # Retired.

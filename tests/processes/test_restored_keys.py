@@ -46,6 +46,12 @@ def custodian_of() -> Iterator[Restore]:
         pool.close()
 
 
+@pytest.fixture
+def restore(office: Office, backed_up: Callable[..., Callable[[], str]]) -> Callable[[], str]:  # noqa: F811
+    """Brings back the keys as they were before anything happened to anybody."""
+    return backed_up(office.dsn, "keys")
+
+
 def destroy_by_rule(office: Office) -> None:
     """The contact of EVA is older than its law allows."""
     [key] = [key.key_id for key in office.custodian.of([EVA], classes=["contact"])]
@@ -56,11 +62,8 @@ def destroy_by_rule(office: Office) -> None:
 
 
 def test_what_was_destroyed_and_blocked_since_the_backup_is_so_again(
-    office: Office,
-    backed_up: Callable[..., Callable[[], str]],  # noqa: F811
-    custodian_of: Restore,
+    office: Office, restore: Callable[[], str], custodian_of: Restore
 ) -> None:
-    restore = backed_up(office.dsn, "keys")
     id = office.verified(ANA)
     office.run()
     until = office.now + timedelta(days=400)
@@ -88,12 +91,9 @@ def test_what_was_destroyed_and_blocked_since_the_backup_is_so_again(
 
 
 def test_who_is_held_is_blocked_again_when_the_term_is_over(
-    office: Office,
-    backed_up: Callable[..., Callable[[], str]],  # noqa: F811
-    custodian_of: Restore,
+    office: Office, restore: Callable[[], str], custodian_of: Restore
 ) -> None:
     """Whoever is to be destroyed is destroyed by the eraser; until then nobody reads."""
-    restore = backed_up(office.dsn, "keys")
     id = office.verified(ANA)
     office.run()
     office.at_once(id)

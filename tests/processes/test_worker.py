@@ -10,6 +10,7 @@ from threading import Thread
 from uuid import UUID
 
 import psycopg
+import pytest
 
 from domain.follow_up import FollowUpDeliveryUncertain
 from eventstore.database import Unavailable
@@ -22,8 +23,8 @@ from tests.processes.shop import Shop, moment
 WITHIN_S = 20.0
 
 
-def wait_for(what: Callable[[], object]) -> None:
-    until = time.monotonic() + WITHIN_S
+def wait_for(what: Callable[[], object], within_s: float = WITHIN_S) -> None:
+    until = time.monotonic() + within_s
     while not what():
         assert time.monotonic() < until, "It did not happen."
         time.sleep(0.02)
@@ -103,6 +104,41 @@ def test_a_worker_follows_hears_at_once_and_comes_back_after_a_failure(house: Ho
         stop.set()
         thread.join(WITHIN_S)
     assert not thread.is_alive()
+
+
+def test_the_sheet_of_what_is_due_is_kept_beside_the_steps(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = Shop(house.log, tmp_path / "mail")
+    worker, stop = shop.hire(), Signal()
+    monkeypatch.setattr(worker, "step", lambda: False)  # it does not come to look
+    thread = Thread(target=worker.follow, args=(house.dsn, stop))
+    thread.start()
+    try:
+        shop.customer()
+        wait_for(lambda: worker.runner.engine.standings()[0].position == house.log.reader.head())
+    finally:
+        stop.set()
+        thread.join(WITHIN_S)
+    assert not thread.is_alive()
+
+
+def test_what_was_decided_is_flushed_when_nothing_more_is_new(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushes: list[object] = []
+    worker = shop.hire()
+    worker.step()
+    monkeypatch.setattr(shop.log, "flush", flushes.append)
+    monkeypatch.setattr(worker, "_is_pressed", lambda steps: True)
+    shop.order(shop.customer(), "2026-01-10 12:00")
+    assert worker.step()
+    assert shop.ledger()
+    assert flushes == []
+    monkeypatch.undo()
+    monkeypatch.setattr(shop.log, "flush", flushes.append)
+    worker.step()
+    assert len(flushes) == 1
+    worker.step()
+    assert len(flushes) == 1
 
 
 def tried(what: Callable[[], UUID]) -> UUID:
