@@ -12,8 +12,8 @@ from threading import Thread
 
 import uvicorn
 
+from api.apart import Apart
 from api.app import create_app
-from api.following import follow_apart
 from api.house import House
 from api.logs import tell_the_operator
 from api.schema import schema
@@ -43,6 +43,7 @@ from processes.ports import folder_ports
 from processes.rectification import Rectification
 from processes.retention_nights import Nightly
 from processes.rotation import Rotation, now_and_then
+from processes.second_hand import SecondHand
 from processes.transports import MaildirTransport, SmtpTransport, Transport
 from processes.worker import Worker, keep_on
 from projections.forgetting import forget
@@ -82,11 +83,10 @@ def work(house: House) -> None:
         stop.wait()
 
 
-def worker(house: House) -> Worker:
-    """The worker of a house: its policies, and how letters leave it."""
-    settings = house.settings
-    ports = folder_ports(settings.home)
-    return Worker(house.log, house.engine, POLICIES, transport(settings), stationery(house), ports=ports)
+def worker(house: House, second: SecondHand | None = None) -> Worker:
+    """The worker of a house: its policies, how letters leave it, and who helps it."""
+    ports, posts = folder_ports(house.settings.home), transport(house.settings)
+    return Worker(house.log, house.engine, POLICIES, posts, stationery(house), ports=ports, second=second)
 
 
 def transport(settings: Settings) -> Transport:
@@ -176,16 +176,20 @@ def anchoring(house: House, source: Source = EVENTS) -> Anchoring | None:
 
 @contextmanager
 def working(house: House) -> Iterator[None]:
-    """The followers and the clock, in threads of this process; the views' in a process of their own."""
+    """The followers and the clock, in threads of this process; the views, and whoever helps the worker, in their own."""
     tell_the_operator()
     if outdated := house.engine.prepare():
         names = ", ".join(view.name for view in outdated)
         with progress(f"Of another version, built anew: {names}", "events") as tell:
             rebuild_all(house.engine, outdated, progress=tell)
     stop = Signal()
+    views = Apart("api.following", "keeps the views up to date", house.settings)
+    helping = Apart("api.helping", "helps to decide about what is due", house.settings, answers=True)
+    second = SecondHand(lambda: helping.ready)
     tasks: list[tuple[str, Callable[[], None]]] = [
-        ("views", lambda: follow_apart(house.settings, stop)),
-        ("worker", lambda: worker(house).follow(house.dsn, stop)),
+        ("views", lambda: views.keep(stop)),
+        ("second hand", lambda: helping.keep(stop)),
+        ("worker", lambda: worker(house, second).follow(house.dsn, stop)),
         ("sealer", lambda: sealer(house).follow(stop)),
         ("sealer of reads", lambda: sealer(house, READS).follow(stop)),
         ("patrol", lambda: patrol(house).follow(stop)),

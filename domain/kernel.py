@@ -65,6 +65,8 @@ Told = Annotated[T | None, Sealed("text")]
 """What somebody said or wrote, or what was written about them."""
 Answered = Annotated[T | None, Sealed("answer")]
 """What somebody answered to a survey."""
+UNTOLD = "(not told)"
+"""What stands for a personal text that is there, where the reader asked for no more than whether it is."""
 
 Place = Annotated[int, InLog()]
 """A position in the log."""

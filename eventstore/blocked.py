@@ -15,13 +15,15 @@ NOTHING_MORE = "This customer is blocked or was erased: nothing more can be reco
 GOES_ON = ("erasure.", "follow_up.")
 """What is recorded even of who is blocked: how the request goes on, and how what was promised to them ends."""
 
-SEALED = (
-    "select p.position, p.slot, p.subject_id, p.key_id, p.nonce, p.ciphertext from es.personal p "
-    " where p.position = any(%s::bigint[]) and (%s or not exists ("
+_VALUES = (
+    "es.personal p where p.position = any(%s::bigint[]) and (%s or not exists ("
     "   select from es.claim k "
     f"   where k.kind = '{BLOCKED}' and k.key = uuid_send(p.subject_id) and k.owner and k.until is null))"
 )
+SEALED = f"select p.position, p.slot, p.subject_id, p.key_id, p.nonce, p.ciphertext from {_VALUES}"
 """The personal values of events, as they are sealed; those of who is blocked only if that is asked for."""
+MARKED = f"select p.position, p.slot, p.key_id from {_VALUES}"
+"""Where there are some, and by which keys they are sealed."""
 
 
 def blocked(db: Connection, ids: Collection[UUID | None]) -> set[UUID]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, cast, get_type_hints
 import msgspec
 import orjson
 
-from domain.kernel import Decider, Event, sealed_fields
+from domain.kernel import UNTOLD, Decider, Event, sealed_fields
 from eventstore.upcasts import UPCASTS, Upcasts, upcast
 
 
@@ -23,6 +23,7 @@ class PersonalField(NamedTuple):
     name: str
     key_class: str
     decoder: "msgspec.json.Decoder[Any]"
+    is_text: bool
 
 
 class Shape:
@@ -35,7 +36,7 @@ class Shape:
         self.decode = msgspec.json.Decoder(event).decode
         self.plain = tuple(f.name for f in fields(cast(Any, event)) if f.name not in personal)
         self.personal = tuple(
-            PersonalField(slot, name, word.key_class, msgspec.json.Decoder(hints[name]))
+            PersonalField(slot, name, word.key_class, msgspec.json.Decoder(hints[name]), hints[name] == str | None)
             for slot, (name, word) in enumerate(personal.items())
         )
 
@@ -109,3 +110,9 @@ class Codec:
         """Puts a deciphered value back into its event, which nobody else has seen yet."""
         field = self.personal_field(event, slot)
         object.__setattr__(event, field.name, field.decoder.decode(value))
+
+    def mark(self, event: Event, slot: int) -> None:
+        """Says in an event, which nobody else has seen yet, that a personal text is there: `UNTOLD`."""
+        field = self.personal_field(event, slot)
+        if field.is_text:
+            object.__setattr__(event, field.name, UNTOLD)

@@ -17,6 +17,7 @@ import psycopg
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from psycopg_pool import ConnectionPool
 
+from eventstore.arrays import number_array
 from eventstore.custody.providers import (
     CLAIMS,
     DERIVED,
@@ -156,6 +157,15 @@ class KeyRing:
         if missing := list(wanted - found.keys()):
             found |= {key.key_id: key.cipher for _, key in self._unwrapped("k.key_id = any(%s)", [missing])}
         return found
+
+    def readable(self, key_ids: Iterable[int]) -> set[int]:
+        """Those of these keys that can be read by, as the database knows them: none of them is unwrapped."""
+        with self.pool.connection() as db:
+            rows = db.execute(
+                "select key_id from keys.subject_key where state = 'ACTIVE' and key_id = any(%s::bigint[])",
+                [number_array(key_ids)],
+            ).fetchall()
+        return {row[0] for row in rows}
 
     def keys_themselves(self, key_ids: Iterable[int]) -> dict[int, bytes]:
         """Keys to be handed out, with values that are disclosed so that others can check them. Not kept in memory."""

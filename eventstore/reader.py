@@ -15,7 +15,7 @@ from psycopg_pool import ConnectionPool
 
 from eventstore import corrections
 from eventstore.arrays import id_array, names_array, number_array
-from eventstore.blocked import SEALED
+from eventstore.blocked import MARKED, SEALED
 from eventstore.codec import Codec
 from eventstore.corrections import STANDS, STOOD, Changed, Corrections, others
 from eventstore.envelope import Happened, Origin, Recorded
@@ -188,18 +188,19 @@ class Reader:
         types: Sequence[str] | None = None,
         as_of: AsOf = NOW,
         disclose: Disclose = False,
+        mark: Collection[str] = (),
         kin: Mapping[UUID, UUID] | None = None,
     ) -> list[Happened]:
         """What concerns these customers and whoever is taken to be them, in the order in which it was recorded.
 
         What was withdrawn is left out, and each event names the customer that its own one is taken to be: see `kin`, which
-        may be given.
+        may be given. `mark`: for events of these stored names it is only told that a personal text is there.
         """
         position = self.counted_to(as_of)
         with self.pool.connection() as db:
             kin = corrections.kin(db, customer_ids, position) if kin is None else kin
             rows = self._corrected(db, "customer_id", id_array(kin), types, as_of, position, kin)
-        return self._read(rows, disclose)
+        return self._read(rows, disclose, mark)
 
     def of_streams(
         self,
@@ -208,12 +209,13 @@ class Reader:
         types: Sequence[str] | None = None,
         as_of: AsOf = NOW,
         disclose: Disclose = False,
+        mark: Collection[str] = (),
     ) -> list[Happened]:
         """What happened to these streams, corrected as `customers` does, in the order in which it was recorded."""
         position = self.counted_to(as_of)
         with self.pool.connection() as db:
             rows = self._corrected(db, "stream_id", id_array(set(stream_ids)), types, as_of, position)
-        return self._read(rows, disclose)
+        return self._read(rows, disclose, mark)
 
     def streams_of(self, customer_ids: Collection[UUID], position: int) -> set[UUID]:
         """Every stream that had something to do with one of these customers by a position."""
@@ -363,29 +365,36 @@ class Reader:
         with db.cursor(binary=True) as cursor:
             return cursor.execute(query, values, prepare=planned).fetchall()
 
-    def _read(self, rows: Sequence[Row], disclose: Disclose) -> list[Happened]:
+    def _read(self, rows: Sequence[Row], disclose: Disclose, mark: Collection[str] = ()) -> list[Happened]:
         # The quickest ways there are from a row to its event and its envelope: a fold does little else.
         decoders = self.codec.decoders
         found = list(
             map(_happened, zip([decoders[row[3]](row[12]) for row in rows], map(_recorded, rows), strict=True))
         )
-        if disclose and found:
+        if mark and found:
+            self._mark(found, mark)
+        if disclose and found:  # of what is marked as well
             self._disclose(found, disclose)
         return found
 
+    def _holders(self, found: list[Happened], names: Disclose) -> dict[int, Happened]:
+        """Which of these events may have personal values, by their positions."""
+        shapes = self.codec.shapes
+        return {
+            each.at.position: each
+            for each in found
+            if shapes[each.event.stored_as].personal and (isinstance(names, bool) or each.at.type in names)
+        }
+
+    def _sealed(self, query: str, holders: Iterable[int]) -> list[Row]:
+        with self.pool.connection() as db:  # given back before keys are asked for: nobody holds one and waits
+            return self._rows(db, query, [number_array(holders), self.keys.reads_blocked])
+
     def _disclose(self, found: list[Happened], disclose: Disclose) -> None:
         """Deciphers the personal values of a page in two statements. What was forgotten stays None."""
-        shapes = self.codec.shapes
-        holders = {
-            at.position: (event, at)
-            for event, at in found
-            if shapes[event.stored_as].personal and (isinstance(disclose, bool) or at.type in disclose)
-        }
-        if not holders:
-            return
-        with self.pool.connection() as db:  # given back before keys are asked for: nobody holds one and waits
-            values = self._rows(db, SEALED, [number_array(holders), self.keys.reads_blocked])
-        ciphers = self.keys.for_reading({value[3] for value in values})
+        holders = self._holders(found, disclose)
+        values = self._sealed(SEALED, holders) if holders else []
+        ciphers = self.keys.for_reading({value[3] for value in values}) if values else {}
         for position, slot, subject_id, key_id, nonce, ciphertext in values:
             if key_id not in ciphers:
                 continue
@@ -397,3 +406,12 @@ class Reader:
                 raise LogCorrupted(
                     f"A personal value of event {position} is not the one that was sealed there."
                 ) from error
+
+    def _mark(self, found: list[Happened], mark: Collection[str]) -> None:
+        """Says of each personal text of a page whether it can be read, without reading it. What was forgotten stays None."""
+        holders = self._holders(found, mark)
+        values = self._sealed(MARKED, holders) if holders else []
+        readable = self.keys.readable({value[2] for value in values}) if values else ()
+        for position, slot, key_id in values:
+            if key_id in readable:
+                self.codec.mark(holders[position].event, slot)

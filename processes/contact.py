@@ -133,7 +133,7 @@ def remembers(policy: Policy[Any]) -> None:
     What it sends is then not sent to whoever cannot, or must not, be reached any more.
     """
 
-    @policy.remember(CustomerRegistered, CustomerProfileChanged, disclose=True)
+    @policy.remember(CustomerRegistered, CustomerProfileChanged, mark=True)
     def who(known: Remembers, told: CustomerRegistered | CustomerProfileChanged, at: Recorded) -> None:
         contact = known.contact
         if at.stream_id == at.customer_id:
@@ -148,7 +148,7 @@ def remembers(policy: Policy[Any]) -> None:
         contact.zone = told.timezone or contact.zone
         contact.country = country_code(told.country) if told.country else contact.country
 
-    @policy.remember(IdentifierAdded, disclose=True)
+    @policy.remember(IdentifierAdded, mark=True)
     def reachable(known: Remembers, added: IdentifierAdded, at: Recorded) -> None:
         known.contact.addresses[at.stream_id, added.number] = added.type, added.value
 

@@ -180,7 +180,8 @@ class Delivery:
         if shared is not None and policy.views:
             self.engine.catch_up(policy.views)
             shared.counted = position
-        return policy, Memories(policy, self.log.reader, [subject], position, shared).of(subject, position)
+        memories = Memories(policy, self.log.reader, [subject], position, shared, writing=True)
+        return policy, memories.of(subject, position)
 
     def _attempt(self, db: Connection, row: Due, now: datetime) -> tuple[int, Letter, Stands] | bool:
         """Decides on all that is known of the customer at this moment, and writes down that an attempt begins.

@@ -2,12 +2,10 @@
 
 import logging
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from threading import Lock
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -27,6 +25,7 @@ from processes.decisions import Decisions, as_recorded, correlations_of, pause
 from processes.lives import Lives, lives_of
 from processes.memories import Memories
 from processes.policy import Policy
+from processes.second_hand import SecondHand
 from processes.sharing import Sharing
 from projections.engine import Engine
 from projections.lists import Lists
@@ -39,8 +38,8 @@ SHARES: tuple[LiteralString, ...] = (
     "and coalesce(uuid_hash(customer_id), 0) & 1 = 0",
     "and coalesce(uuid_hash(customer_id), 0) & 1 = 1",
 )
-"""Whose follow-ups each hand sees to: two hands are enough for one decides while the other waits for the database."""
-HANDS = len(SHARES)
+"""Whose follow-ups each of two hands sees to."""
+FIRST, SECOND = range(len(SHARES))
 FEWEST_PER_BATCH = 10
 """So many are tried together while others keep recording things of the same customers."""
 MAX_TRIES = 20
@@ -53,32 +52,47 @@ logger = logging.getLogger(__name__)
 class Firing:
     """Decides about the follow-ups that are due. Any number may: rows that are locked arbitrate."""
 
-    def __init__(self, log: Log, engine: Engine, policies: Lives | Sequence[Policy[Any]]) -> None:
+    def __init__(
+        self, log: Log, engine: Engine, policies: Lives | Sequence[Policy[Any]], second: SecondHand | None = None
+    ) -> None:
         self.log = log
         self.engine = engine
         self.lives = lives_of(log, policies)
+        self.second = second
         self._sheet: Table[Due] = Table(due.view)
-        self._writing = Lock()
         self.shared = Sharing(log, Lists(log, engine.pool))
 
     def fire(self, now: datetime, only: Collection[str] | None = None) -> int:
         """Decides about every follow-up that is due, until none is left; returns how many events that came to.
 
         `only` names the policies that may decide: those that have reacted to all there is. If there are many, and none
-        of a policy whose memories share something, two hands are at it, each for customers of its own: while one waits
-        for the database, the other one decides. About each customer it is decided in the order of the due times.
+        of a policy whose memories share something, a second hand decides as well, each of the two for customers of its
+        own. About each customer it is decided in the order of the due times.
         """
         appended, hand = 0, Hand()
         while (batch := self._next(now, only, hand)) is not None:
             appended += batch.appended
-            if batch.claimed == FOLLOW_UPS_PER_BATCH and not self._is_due(now, self._at_work(only, sharing=True)):
-                with ThreadPoolExecutor(HANDS, "firing") as pool:
-                    hands = [Hand(number, HANDS) for number in range(HANDS)]
-                    appended += sum(pool.map(lambda each: self._all_of(now, only, each), hands))
+            if batch.claimed == FOLLOW_UPS_PER_BATCH and self.second is not None:
+                appended += self._fire_together(self.second, now, only)
         if appended:
             with reachable(), self.log.pool.connection() as db:
                 self.log.flush(db)
         return appended
+
+    def _fire_together(self, second: SecondHand, now: datetime, only: Collection[str] | None) -> int:
+        """Decides about all that is due but for the share of the second hand, while that does."""
+        if self._is_due(now, self._at_work(only, sharing=True)) or not second.begin(now, only):
+            return 0
+        appended = 0
+        try:
+            appended = self._all_of(now, only, Hand(FIRST))
+        finally:
+            appended += second.end()
+        return appended
+
+    def fire_share(self, now: datetime, only: Collection[str] | None, is_over: Callable[[], bool]) -> int:
+        """Decides, as the second hand of who fires, about its share; they flush. `is_over`: they are gone."""
+        return self._all_of(now, only, Hand(SECOND, is_over=is_over))
 
     def _all_of(self, now: datetime, only: Collection[str] | None, hand: "Hand") -> int:
         """Decides about all that falls to a hand."""
@@ -90,12 +104,13 @@ class Firing:
     def _next(self, now: datetime, only: Collection[str] | None, hand: "Hand") -> "Batch | None":
         """Decides about the next batch; None if there is nothing left for this hand."""
         for _ in range(MAX_TRIES):
+            if hand.is_over():
+                return None
             with reachable():
-                with self._writing:
-                    self.engine.catch_up([due.view])
+                self.engine.catch_up([due.view])
                 self.lives.refresh()
-                names = self._at_work(only) if hand.of == 1 else self._at_work(only, sharing=False)
-                if not self._is_due(now, names):
+                names = self._at_work(only, sharing=None if hand.share is None else False)
+                if not (hand.is_busy or self._is_due(now, names)):
                     return None
                 self._count(now, names)
                 try:
@@ -118,6 +133,8 @@ class Firing:
 
     def _is_due(self, now: datetime, names: Sequence[str]) -> bool:
         """Whether anything at all is due of these policies."""
+        if not names:
+            return False
         query = sql.SQL(  # in the order of the index, or all that are not due are looked through
             "select policy from {} where status = 'SCHEDULED' and due_at <= %s and policy = any(%s) "
             "order by due_at, trigger_position limit 1"
@@ -143,7 +160,7 @@ class Firing:
                 self.shared.take_back(alone)
                 decisions, memories = self._decide(db, rows, now, head, already, known, batch)
             points.reached("firing: decided")
-            if not decisions.drafts:
+            if not decisions.drafts or hand.is_over():
                 return batch
             streams = {stream for memory in memories for stream in memory.streams}
             decisions.append(db, known=head, streams=streams)
@@ -189,7 +206,9 @@ class Firing:
             "select {} from {} where status = 'SCHEDULED' and due_at <= %s and policy = any(%s) "
             "   and follow_up_id <> all(%s::uuid[]) {} order by due_at, trigger_position, follow_up_id "
             " limit %s for update skip locked"
-        ).format(self._sheet.selected, self._sheet.identifier, sql.SQL(hand.share))
+        ).format(
+            self._sheet.selected, self._sheet.identifier, sql.SQL("" if hand.share is None else SHARES[hand.share])
+        )
         return self._sheet.select(db, query, [now, list(names), id_array(hand.waiting | hand.passed), hand.most])
 
     def _alone(self, db: Connection, names: set[str]) -> set[str]:
@@ -317,24 +336,20 @@ class Batch:
 
 @dataclass(slots=True)
 class Hand:
-    """One of several that decide at once, each for its own customers: who that are, and what it has come across.
+    """Who decides, and what they have come across: alone, or about the customers of their `share` while another one does.
 
-    `careful`: the sheet is not trusted, the log is asked.
+    `careful`: the sheet is not trusted, the log is asked. `is_busy`: there was so much that there will be more.
     """
 
-    number: int = 0
-    of: int = 1
+    share: int | None = None
+    is_over: Callable[[], bool] = lambda: False
     most: int = field(default_factory=lambda: FOLLOW_UPS_PER_BATCH)
     careful: bool = False
+    is_busy: bool = False
     waiting: set[UUID] = field(default_factory=set)
     """For another one to be decided."""
     passed: set[UUID] = field(default_factory=set)
     """What cannot be decided, or is another worker's, holds up nobody else."""
-
-    @property
-    def share(self) -> LiteralString:
-        """The condition on the sheet."""
-        return SHARES[self.number] if self.of > 1 else ""
 
     def failed(self, *, careful: bool) -> None:
         """The next batch is smaller."""
@@ -343,6 +358,7 @@ class Hand:
 
     def went_on(self, batch: Batch) -> Batch:
         """The next batch is larger, and what waited may have been waited for long enough."""
+        self.is_busy = batch.claimed == self.most
         self.careful, self.most = False, min(FOLLOW_UPS_PER_BATCH, 2 * self.most)
         self.passed |= batch.passed
         self.waiting = set() if batch.appended else self.waiting | batch.waiting

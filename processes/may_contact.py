@@ -81,8 +81,8 @@ def may_contact(
     Raises `Refused` if nobody was known by this id then.
     """
     codec = reader.codec
-    names, disclosed = codec.names(ASKING.remembering), codec.names(ASKING.disclosed)
-    found = reader.customers([customer_id], types=names, as_of=AsOf(time=at), disclose=disclosed)
+    names, marked = codec.names(ASKING.remembering), codec.names(ASKING.marked)
+    found = reader.customers([customer_id], types=names, as_of=AsOf(time=at), mark=marked)
     if not found:
         raise Refused("Nobody was known by this id at that moment.", "customer_id")
     known = Asked()

@@ -109,13 +109,14 @@ class Memories(Generic[M]):
         without: Container[int] = (),
         imagined: Sequence[Happened] = (),
         histories: Histories | None = None,
+        writing: bool = False,
     ) -> None:
         """Reads the whole history of these subjects up to a position, in one query. `shared` is made if it is needed.
 
         `reacted` is for a policy that reacts to something of before: what it decided itself, reacting, between these two
         positions counts from the event that it reacted to, whenever that was. `without` are positions of events that do
         not count, and may become more; `imagined` are events that count as if they were in the log. `histories` were read
-        for others as well.
+        for others as well. `writing`: a letter is to be written, so what is `marked` is told.
         """
         self._policy = policy
         self._reader = reader
@@ -128,7 +129,7 @@ class Memories(Generic[M]):
         self._reacted = reacted
         self._without = without
         if self._wanted and policy.remembering:
-            self._read(position, imagined, histories)
+            self._read(position, imagined, histories, writing)
         also = [each for each in reader.streams(policy.also) if each.at.position <= position] if policy.also else []
         self._also = sorted(also, key=_position)
         self._minds: dict[UUID | None, tuple[M, list[Happened]]] = {}
@@ -198,17 +199,18 @@ class Memories(Generic[M]):
         if (subject := self.whom(subject)) is not None:
             self._wanted.discard(subject)
 
-    def _read(self, position: int, imagined: Sequence[Happened], histories: Histories | None) -> None:
+    def _read(self, position: int, imagined: Sequence[Happened], histories: Histories | None, writing: bool) -> None:
         policy, reader, wanted = self._policy, self._reader, list(self._wanted)
-        names, told_of = reader.codec.names(policy.remembering), reader.codec.names(policy.disclosed)
+        names = reader.codec.names(policy.remembering)
+        disclosed = reader.codec.names([*policy.disclosed, *(policy.marked if writing else ())])
+        marked = () if writing else reader.codec.names(policy.marked)
         by_customer = policy.subject is Subject.CUSTOMER
         read = None if imagined or not by_customer else histories
-        if read is not None and read.tell(wanted, position, frozenset(names), frozenset(told_of)):
+        if read is not None and read.tell(wanted, position, names, disclosed, marked):
             self._same_as = others(read.kin)
             self._wanted = {read.kin[each] for each in wanted}
             self._own = {each: self._counted(read.of(each), position) for each in self._wanted}
             return
-        disclosed = told_of or False
         as_of = AsOf(position=position)
         if by_customer:
             told = {each.at.customer_id for each in imagined if each.at.customer_id is not None}
@@ -217,14 +219,14 @@ class Memories(Generic[M]):
             self._wanted = {kin[each] for each in wanted}
             if told:
                 kin = {id: whom for id, whom in kin.items() if whom in self._wanted}
-            found = reader.customers(wanted, types=names, as_of=as_of, disclose=disclosed, kin=kin)
+            found = reader.customers(wanted, types=names, as_of=as_of, disclose=disclosed, mark=marked, kin=kin)
             for each in self._told(found, [each for each in imagined if self._concerns(each.at)], position):
                 self._own.setdefault(self.whom(each.at.customer_id), []).append(each)
             return
         for noun in wanted:
             for stream in policy.streams_of(noun):
                 self._nouns.setdefault(stream, []).append(noun)
-        found = reader.of_streams(list(self._nouns), types=names, as_of=as_of, disclose=disclosed)
+        found = reader.of_streams(list(self._nouns), types=names, as_of=as_of, disclose=disclosed, mark=marked)
         for each in self._told(found, [each for each in imagined if self._concerns(each.at)], position):
             for noun in self._nouns[each.at.stream_id]:
                 self._own.setdefault(noun, []).append(each)
@@ -232,7 +234,11 @@ class Memories(Generic[M]):
             self._links = {noun: _whose(of_noun) for noun, of_noun in self._own.items()}
             customers = {each for whose in self._links.values() for each in whose}
             types = reader.codec.names(policy.with_customer)
-            found = reader.customers(list(customers), types=types, as_of=as_of, disclose=disclosed) if customers else []
+            found = (
+                reader.customers(list(customers), types=types, as_of=as_of, disclose=disclosed, mark=marked)
+                if customers
+                else []
+            )
             more = [each for each in imagined if isinstance(each.event, policy.with_customer)]
             of_customers = self._told(found, [each for each in more if each.at.customer_id in customers], position)
             self._own |= {

@@ -95,6 +95,7 @@ class Policy(Generic[M]):
     remembering: dict[type[Event], Remember] = field(default_factory=dict)
     learning: dict[type[Event], Remember] = field(default_factory=dict)
     disclosed: list[type[Event]] = field(default_factory=list)
+    marked: list[type[Event]] = field(default_factory=list)
     reactions: dict[type[Event], React] = field(default_factory=dict)
     triggers: dict[type[Event], Matches] = field(default_factory=dict)
     abouts: dict[type[Event], str] = field(default_factory=dict)
@@ -116,8 +117,12 @@ class Policy(Generic[M]):
 
     # How a policy is written.
 
-    def remember(self, *events: type[Event], disclose: bool = False) -> Callable[[H], H]:
-        """Registers `(known, event, at)`: how events change the memory. `disclose`: with their personal values."""
+    def remember(self, *events: type[Event], disclose: bool = False, mark: bool = False) -> Callable[[H], H]:
+        """Registers `(known, event, at)`: how events change the memory. `disclose`: with their personal values.
+
+        `mark`: with their personal texts for whoever writes a letter; to decide, it is only told that they are there
+        (`UNTOLD`).
+        """
 
         def register(handler: H) -> H:
             for event in events:
@@ -126,6 +131,8 @@ class Policy(Generic[M]):
                 self.remembering[event] = handler
                 if disclose:
                     self.disclosed.append(event)
+                if mark:
+                    self.marked.append(event)
             return handler
 
         return register

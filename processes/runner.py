@@ -27,6 +27,7 @@ from processes.memories import Memories
 from processes.policy import ALREADY_PROMISED, LEFT_ALONE, LOOP, Policy
 from processes.reactions import because_of, ids_of, turns_of
 from processes.retiring import Retiring
+from processes.second_hand import SecondHand
 from processes.sharing import Sharing, learn_together
 from processes.triggers import Stretch, apart, corrected_between, next_of
 from projections.engine import Engine
@@ -61,11 +62,13 @@ class Step:
 class Runner:
     """Runs policies over a log. Any number of runners may run: rows that are locked arbitrate."""
 
-    def __init__(self, log: Log, engine: Engine, policies: Lives | Sequence[Policy[Any]]) -> None:
+    def __init__(
+        self, log: Log, engine: Engine, policies: Lives | Sequence[Policy[Any]], second: SecondHand | None = None
+    ) -> None:
         self.log = log
         self.engine = engine
         self.lives = lives_of(log, policies)
-        self.firing = Firing(log, engine, self.lives)
+        self.firing = Firing(log, engine, self.lives, second)
         self.retiring = Retiring(log, engine, self.lives)
         self._shared = Sharing(log, Lists(log, engine.pool))
         self._learnt = False

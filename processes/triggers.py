@@ -34,28 +34,36 @@ class Histories:
     def __init__(
         self, reader: Reader, customers: Collection[UUID], policies: Sequence[Policy[Any]], position: int
     ) -> None:
-        self._names = reader.codec.names({event for policy in policies for event in policy.remembering})
-        self._disclosed = reader.codec.names({event for policy in policies for event in policy.disclosed})
+        self._names = set(reader.codec.names({event for policy in policies for event in policy.remembering}))
+        self._disclosed = set(reader.codec.names({event for policy in policies for event in policy.disclosed}))
+        self._marked = set(reader.codec.names({event for policy in policies for event in policy.marked}))
         self._position = position
         self.kin = reader.kin(customers, position)
         self._of: dict[UUID | None, list[Happened]] = {}
         for each in reader.customers(
             list(self.kin),
-            types=self._names,
+            types=sorted(self._names),
             as_of=AsOf(position=position),
-            disclose=self._disclosed or False,
+            disclose=self._disclosed,
+            mark=self._marked,
             kin=self.kin,
         ):
             self._of.setdefault(each.at.customer_id, []).append(each)
 
     def tell(
-        self, customers: Collection[UUID], position: int, types: frozenset[str], disclosed: frozenset[str]
+        self,
+        customers: Collection[UUID],
+        position: int,
+        types: Collection[str],
+        disclosed: Collection[str],
+        marked: Collection[str],
     ) -> bool:
         """Whether these customers are among them as of that position, and all that somebody remembers of them."""
         return (
             position == self._position
-            and types.issubset(self._names)
-            and disclosed.issubset(self._disclosed)
+            and self._names.issuperset(types)
+            and self._disclosed.issuperset(disclosed)
+            and self._marked.issuperset(marked)
             and all(each in self.kin for each in customers)
         )
 

@@ -23,6 +23,7 @@ from processes.mailboxes import Away
 from processes.policy import Policy
 from processes.ports import Ports
 from processes.runner import Runner, Step
+from processes.second_hand import SecondHand
 from processes.transports import Transport
 from projections.engine import Engine
 from projections.touchpoints import due, follow_ups
@@ -50,7 +51,8 @@ class Worker:
     """Everything that is done without being asked. Any number of workers, in any number of processes, do it once.
 
     One of them decides at a time, so that the ledger is that of one; all of them send. If it dies, the next one goes on.
-    The engine must have the `needed_views`. `now` is the time by which promises are kept.
+    The engine must have the `needed_views`. `now` is the time by which promises are kept. Where much is due, a `second`
+    hand decides as well.
     """
 
     def __init__(
@@ -63,9 +65,10 @@ class Worker:
         *,
         ports: Ports = EMPTY,
         now: Now = wall_clock,
+        second: SecondHand | None = None,
     ) -> None:
         lives = Lives(log, policies)
-        self.runner = Runner(log, engine, lives)
+        self.runner = Runner(log, engine, lives, second)
         self.delivery = Delivery(log, engine, lives, transport, stationery, ports)
         self.completeness = Completeness(log, engine, lives) if follow_ups.view in engine.views else None
         self._checked = self._fired = 0.0

@@ -1,8 +1,9 @@
 """A fold: the rows of a view as events change them, in memory."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic
 
+from domain.values import EMPTY
 from eventstore.envelope import Happened, Recorded
 from projections.facts import known_at
 from projections.history import Versions
@@ -27,6 +28,7 @@ class Fold(Generic[R]):
     ) -> None:
         self.view = view
         self.rows: dict[Key, R] = {}
+        self.before: Mapping[Key, tuple[Any, ...]] = EMPTY
         self.tracking = tracking
         self.touched: set[Key] = set()
         self.gone: set[Key] = set()

@@ -79,12 +79,13 @@ class Stored(Generic[R]):
         if self.view.appends:
             return
         fold.rows = self.rows.load(db, keys)
+        fold.before = self.rows.noted(fold.rows)
         if fold.versions is not None and self.versions is not None:
             fold.versions.open = open_versions(db, self.versions, keys)
 
     def write(self, db: Connection, fold: Fold[R], gone: Collection[Key]) -> None:
         """What a fold changed."""
-        self.rows.upsert(db, fold.changed())
+        self.rows.upsert(db, fold.changed(), fold.before)
         self.rows.delete(db, gone)
         for row, table in self.facts.items():
             table.upsert(db, fold.facts[row])

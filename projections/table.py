@@ -1,22 +1,25 @@
 """The table behind a view: made from the row's type hints, read and written many rows at a time."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import cache, cached_property
 from itertools import islice
-from operator import attrgetter
+from operator import attrgetter, is_, itemgetter
 from typing import Any, Generic, cast
 
 import orjson
 from psycopg import Connection, sql
 from psycopg.abc import Params
 
+from domain.values import EMPTY
 from eventstore.codec import json_form
 from projections.lines import CLOSING, OPENING, line_of
 from projections.statements import fixed
 from projections.view import Column, Key, R, View
 
 COPY_ROWS = 500
+MANY_ROWS = 100
+"""Of so many rows at once, only the columns that changed are written; fewer are not worth a statement of their own."""
 
 
 def _json(value: object) -> str:
@@ -40,6 +43,9 @@ class Table(Generic[R]):
         self._key_arrays = [
             array for array, column in zip(self._written, self.columns, strict=True) if column.name in self.key
         ]
+        self._key_at = [n for n, column in enumerate(self.columns) if column.name in self.key]
+        self._key: Callable[[tuple[Any, ...]], Key] = itemgetter(*self._key_at)
+        self._updates: dict[tuple[int, ...], sql.SQL] = {}
         self._key_types = [column.sql_type for column in self.columns if column.name in self.key]
 
     def seen_in(self, source: sql.Composable) -> "Table[R]":
@@ -133,11 +139,50 @@ class Table(Generic[R]):
 
     # Writing.
 
-    def upsert(self, db: Connection, rows: Iterable[R]) -> None:
-        """Writes these rows, new or changed, in one statement."""
-        if values := [self._values(row) for row in rows]:
+    def noted(self, rows: Mapping[Key, R]) -> dict[Key, tuple[Any, ...]]:
+        """What rows say before they are changed, so that of many of them only what was changed is written."""
+        return {key: self._values(row) for key, row in rows.items()} if len(rows) >= MANY_ROWS else {}
+
+    def upsert(self, db: Connection, rows: Iterable[R], before: Mapping[Key, tuple[Any, ...]] = EMPTY) -> None:
+        """Writes these rows, new or changed, in one statement, or in two if it was noted what many of them said before."""
+        values = [self._values(row) for row in rows]
+        if before:
+            there = [before.get(self._key(each)) for each in values]
+            self._update(db, [each for each in zip(values, there, strict=True) if each[1] is not None])
+            values = [each for each, old in zip(values, there, strict=True) if old is None]
+        if values:
             columns = zip(*values, strict=True)
             db.execute(self._upsert, [array(column) for array, column in zip(self._written, columns, strict=True)])
+
+    def _update(self, db: Connection, rows: Sequence[tuple[tuple[Any, ...], tuple[Any, ...] | None]]) -> None:
+        """Writes those columns of rows that are there in which any of them is not as it was."""
+        if not rows:
+            return
+        columns, before = (list(zip(*each, strict=True)) for each in zip(*rows, strict=True))
+        changed = tuple(
+            n
+            for n, column in enumerate(self.columns)
+            if column.name not in self.key and (column.is_json or not all(map(is_, columns[n], before[n])))
+        )
+        if not changed:
+            return
+        if changed not in self._updates:
+            self._updates[changed] = self._update_of([self.columns[n] for n in changed])
+        db.execute(self._updates[changed], [self._written[n](columns[n]) for n in (*self._key_at, *changed)])
+
+    def _update_of(self, changed: Sequence[Column]) -> sql.SQL:
+        written = [*(column for column in self.columns if column.name in self.key), *changed]
+        kinds = sql.SQL(", ").join(sql.SQL("%s::{}[]").format(sql.SQL(cast(Any, _carried(each)))) for each in written)
+        return fixed(sql.SQL("update {} t set {} from unnest({}) u ({}) where {}").format(
+            self.identifier,
+            sql.SQL(", ").join(
+                sql.SQL("{0} = u.{0}::{1}").format(sql.Identifier(each.name), sql.SQL(cast(Any, each.sql_type)))
+                for each in changed
+            ),
+            kinds,
+            sql.SQL(", ").join(sql.Identifier(each.name) for each in written),
+            sql.SQL(" and ").join(sql.SQL("t.{0} = u.{0}").format(sql.Identifier(name)) for name in self.key),
+        ))  # fmt: skip
 
     @cached_property
     def _upsert(self) -> sql.SQL:

@@ -201,18 +201,16 @@ def seeing(dsn: str, log: Log, pool: ConnectionPool) -> Figure:
 
 
 @contextmanager
-def beside(script: str, dsn: str) -> Iterator["subprocess.Popen[str]"]:
-    """A process that does something to the same log, once it is ready, until the end."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", script, dsn], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        yield process
-    finally:
-        process.kill()
-        process.wait()
+def beside(script: str, *told: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """A process that does something to the same log, once it is ready, until the end. It is told the DSN first."""
+    command = [sys.executable, "-c", script, *told]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+            yield process
+        finally:
+            process.kill()
 
 
 FOLLOWER = """

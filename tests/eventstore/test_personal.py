@@ -1,12 +1,14 @@
 """Personal values stand enciphered beside the log, tied to their place, and are gone when their key is."""
 
 import stat
+from functools import partial
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 
+from domain.kernel import BLOCKED, UNTOLD
 from eventstore.bulk import Bulk
 from eventstore.custody.custodian import Custodian
 from eventstore.custody.providers import KEY_BYTES, Files, KeyFileError
@@ -14,7 +16,7 @@ from eventstore.database import open_pool
 from eventstore.envelope import Request
 from eventstore.personal import KeyRing, SealedValue, Subject, digest
 from eventstore.reader import LogCorrupted
-from tests.eventstore.accounts import Deposit
+from tests.eventstore.accounts import Deposit, Deposited
 from tests.eventstore.conftest import Accounts
 
 CANARY = "Señora Canary lives at 12 Hidden Lane"
@@ -98,6 +100,28 @@ def test_a_person_is_forgotten_with_the_key_and_the_events_stay(accounts: Accoun
     assert notes(accounts, gone) == [None]
     assert notes(accounts, stays) == ["I stay"]
     assert accounts.table() == [1, 2]
+
+
+def test_whether_a_text_is_there_is_told_without_a_key_being_opened(
+    accounts: Accounts, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, silent, gone, blocked = (uuid4() for _ in range(4))
+    for account, note in ((there, CANARY), (silent, None), (gone, CANARY), (blocked, CANARY)):
+        accounts.deposit(account, note=note)
+    custodian = Custodian(dsn, accounts.keys)
+    custodian.destroy([key.key_id for key in custodian.of([gone])], because=1)
+    with psycopg.connect(dsn) as db:
+        db.execute(
+            "insert into es.claim (kind, key, holder, position, owner, firm) values (%s, %s, %s, 1, true, true)",
+            [BLOCKED, blocked.bytes, blocked],
+        )
+    accounts.keys.forget()
+    monkeypatch.setattr(accounts.keys, "_read", None)  # by which keys are opened
+    told = partial(accounts.reader.customers, [there, silent, gone, blocked])
+    kind = Deposited.stored_as
+    for found in (told(mark=[kind]), accounts.reader.of_streams([there, silent, gone, blocked], mark=[kind])):
+        assert [event.note for event, _ in found] == [UNTOLD, None, None, None]  # type: ignore[attr-defined]
+    assert [event.note for event, _ in told(mark=["account.closed.v1"])] == [None] * 4  # type: ignore[attr-defined]
 
 
 def test_every_person_has_a_key_of_their_own(accounts: Accounts) -> None:

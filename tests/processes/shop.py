@@ -24,6 +24,7 @@ from processes import post_purchase_survey
 from processes.letters import Stationery
 from processes.policy import Policy
 from processes.ports import folder_ports
+from processes.second_hand import SecondHand
 from processes.transports import MaildirTransport, Transport
 from processes.worker import Worker
 from projections.engine import Engine
@@ -57,6 +58,7 @@ class Shop:
     policies: Iterable[Policy[Any]] = (post_purchase_survey.policy,)
     now: datetime = field(default_factory=lambda: moment("2026-01-01 12:00"))
     views: tuple[View[Any], ...] = (due.view, follow_ups.view)
+    second: SecondHand | None = None
     _numbers: Any = field(default_factory=lambda: count(1))
 
     def __post_init__(self) -> None:
@@ -73,7 +75,8 @@ class Shop:
         transport = self.transport or MaildirTransport(self.folder)
         ports = folder_ports(self.folder.parent)
         now = now or (lambda: self.now)
-        return Worker(self.log, self.engine, tuple(self.policies), transport, stationery, ports=ports, now=now)
+        policies = tuple(self.policies)
+        return Worker(self.log, self.engine, policies, transport, stationery, ports=ports, now=now, second=self.second)
 
     # What happens.
 

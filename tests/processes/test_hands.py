@@ -1,23 +1,29 @@
-"""Hands: what is due is kept by two hands at once where nothing is shared, and what is new comes before what is due."""
+"""Hands: two processes keep what is due where nothing is shared, and what is new comes before what is due."""
 
-from collections import Counter
-from collections.abc import Iterator
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
+from io import BytesIO
 from pathlib import Path
-from threading import current_thread
+from typing import Any
 
 import pytest
 
 from domain.follow_up import FollowUpCompleted
 from domain.kernel import Command
 from domain.order import OrderPlaced
+from eventstore.database import Unavailable
 from eventstore.envelope import Recorded
 from processes import firing, points, worker
 from processes.policy import Policy, done
+from processes.second_hand import SecondHand, lend
 from projections.touchpoints.due import Due
+from tests.benchmarks.views import beside
 from tests.conftest import House
 from tests.processes.shop import Shop
-from tests.processes.test_read_once import ACT, Counts, Known, completed, opened, policy_named
+from tests.processes.test_read_once import ACT, Counts, Known, completed, counted, opened, policy_named
 
 # What is due.
 
@@ -48,69 +54,178 @@ def test_what_was_decided_about_a_customer_is_known_to_the_next_decision_of_the_
     assert outcomes == ["NUMBER_0", "NUMBER_0", "NUMBER_1", "NUMBER_2"]
 
 
-def test_of_many_that_are_due_two_hands_keep_each_once(
-    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+SECOND = """
+import sys
+from domain import DECIDERS
+from eventstore.database import open_pool
+from eventstore.log import Log
+from eventstore.personal import KeyRing
+from processes import firing
+from processes.second_hand import lend
+from projections.engine import Engine
+from projections.touchpoints import due
+from tests.conftest import KEK
+from tests.processes.test_read_once import policy_named
+pool = open_pool(sys.argv[1])
+log = Log(pool, DECIDERS, KeyRing(pool, KEK))
+firing.FOLLOW_UPS_PER_BATCH = 3
+engine = Engine(log, pool, [due.view])
+lend(firing.Firing(log, engine, [policy_named("acting")]).fire_share, sys.stdin.buffer, sys.stdout.buffer)
+"""
+
+
+@pytest.fixture
+def second(house: House, monkeypatch: pytest.MonkeyPatch) -> Iterator["subprocess.Popen[bytes]"]:
+    """Another process that helps, three follow-ups at a time."""
     monkeypatch.setattr(firing, "FOLLOW_UPS_PER_BATCH", 3)
-    shop = opened(house, tmp_path, policy_named("acting"))
+    with beside(SECOND, house.dsn) as process:
+        yield process
+
+
+def helped(house: House, tmp_path: Path, second: "subprocess.Popen[bytes]", *policies: Policy[Any]) -> Shop:
+    """A shop whose worker has a second hand; twenty customers bought something twice, and nothing was kept yet."""
+    shop = Shop(house.log, tmp_path / "mail", policies=policies, second=SecondHand(lambda: second))
     customers = [shop.customer() for _ in range(20)]
     for customer in [*customers, *customers]:
         shop.order(customer, "2026-01-01 12:00")
     shop.worker.runner.react_all()
-    hands: Counter[str] = Counter()
+    return shop
 
-    def reached(here: str) -> None:
-        if here == "firing: committed, not flushed":
-            hands[current_thread().name] += 1
 
-    monkeypatch.setattr(points, "reached", reached)
+def at(monkeypatch: pytest.MonkeyPatch, point: str, act: Callable[[], None]) -> None:
+    """Has something happen when the worker itself comes to a point."""
+    monkeypatch.setattr(points, "reached", lambda here: act() if here == point else None)
+
+
+def noted(shop: Shop, monkeypatch: pytest.MonkeyPatch, name: str) -> list[Any]:
+    """What the second hand answers from now on, or is asked."""
+    told: list[Any] = []
+    hand = shop.worker.runner.firing.second
+    method: Callable[..., Any] = getattr(hand, name)
+    monkeypatch.setattr(hand, name, lambda *args: told.append(answer := method(*args)) or answer)
+    return told
+
+
+def test_of_many_that_are_due_two_processes_keep_each_once(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, second: "subprocess.Popen[bytes]"
+) -> None:
+    shop = helped(house, tmp_path, second, policy_named("acting"))
+    answers = noted(shop, monkeypatch, "end")
     assert shop.worker.runner.fire(shop.now) == 40
     assert len(completed(shop)) == 40
     assert set(completed(shop).values()) == {1}
-    assert len([name for name in hands if name.startswith("firing")]) == 2
+    assert len(answers) == 1
+    assert 5 < answers[0] < 35
+
+
+def test_few_that_are_due_are_nothing_to_ask_another_process_for(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, second: "subprocess.Popen[bytes]"
+) -> None:
+    shop = helped(house, tmp_path, second, policy_named("acting"))
+    asked = noted(shop, monkeypatch, "begin")
+    monkeypatch.setattr(firing, "FOLLOW_UPS_PER_BATCH", 1_000)
+    assert shop.worker.runner.fire(shop.now) == 40
+    assert not asked
 
 
 def test_as_long_as_something_is_due_of_a_policy_that_shares_there_is_one_hand_and_one_order(
-    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, second: "subprocess.Popen[bytes]"
 ) -> None:
-    monkeypatch.setattr(firing, "FOLLOW_UPS_PER_BATCH", 2)
-    shop = opened(house, tmp_path, policy_named("alone"), policy_named("sharing", sharing=True))
-    for _ in range(5):
-        shop.order(shop.customer(), "2026-01-01 12:00")
-    shop.worker.runner.react_all()
-    hands: list[str] = []
-
-    def reached(here: str) -> None:
-        if here == "firing: committed, not flushed":
-            hands.append(current_thread().name)
-
-    monkeypatch.setattr(points, "reached", reached)
-    assert shop.worker.runner.fire(shop.now) == 10
-    assert hands == [current_thread().name] * 5
+    shop = helped(house, tmp_path, second, policy_named("acting"), policy_named("sharing", sharing=True))
+    asked = noted(shop, monkeypatch, "begin")
+    assert shop.worker.runner.fire(shop.now) == 80
+    assert not asked
     kept = [(at.because, at.actor) for event, at in shop.events() if isinstance(event, FollowUpCompleted)]
     assert [because for because, _ in kept] == sorted(because for because, _ in kept)
 
 
-def test_a_failure_of_one_hand_is_told_and_nothing_is_lost(
+def test_who_may_not_decide_yet_is_not_decided_for_by_the_second_hand_either(
+    house: House, tmp_path: Path, second: "subprocess.Popen[bytes]"
+) -> None:
+    shop = helped(house, tmp_path, second, policy_named("acting"), policy_named("other"))
+    assert shop.worker.runner.fire(shop.now, ["other"]) == 40
+    assert {at.actor for event, at in shop.events() if isinstance(event, FollowUpCompleted)} == {"policy:other"}
+
+
+def test_what_a_second_hand_did_not_see_to_when_it_died_is_kept_by_the_first(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, second: "subprocess.Popen[bytes]"
+) -> None:
+    shop = helped(house, tmp_path, second, policy_named("acting"))
+    begun, answers = noted(shop, monkeypatch, "begin"), noted(shop, monkeypatch, "end")
+    second.send_signal(signal.SIGSTOP)  # it is asked, and does not come to it
+    at(monkeypatch, "firing: committed, not flushed", lambda: second.kill() if begun else None)
+    assert shop.worker.runner.fire(shop.now) == 40
+    assert begun[0] is True
+    assert not any(begun[1:])  # nobody is there to ask any more
+    assert answers == [0]
+    assert set(completed(shop).values()) == {1}
+
+
+def test_a_failure_of_the_first_hand_is_told_when_the_second_one_has_decided(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, second: "subprocess.Popen[bytes]"
+) -> None:
+    shop = helped(house, tmp_path, second, policy_named("acting"))
+    begun, answers = noted(shop, monkeypatch, "begin"), noted(shop, monkeypatch, "end")
+
+    def slip() -> None:
+        if begun:
+            raise RuntimeError("a hand slipped")
+
+    with monkeypatch.context() as patched:
+        at(patched, "firing: decided", slip)
+        with pytest.raises(RuntimeError, match="a hand slipped"):
+            shop.worker.runner.fire(shop.now)
+    assert answers[0] > 5
+    assert len(completed(shop)) == 3 + answers[0]
+    shop.worker.run()
+    assert len(completed(shop)) == 40
+    assert set(completed(shop).values()) == {1}
+
+
+def test_a_second_hand_appends_nothing_once_the_first_is_gone(house: House, tmp_path: Path) -> None:
+    shop = opened(house, tmp_path, policy_named("acting"))
+    for _ in range(20):
+        shop.order(shop.customer(), "2026-01-01 12:00")
+    shop.worker.runner.react_all()
+    fire = partial(shop.worker.runner.firing.fire_share, shop.now, None)
+    looks = iter([False, True])  # it dies while it is decided
+    assert fire(is_over=lambda: next(looks, True)) == 0
+    assert not completed(shop)
+    assert fire(is_over=lambda: False) == len(completed(shop)) > 0
+
+
+def test_what_a_second_hand_cannot_do_is_told_and_it_can_be_asked_again(caplog: pytest.LogCaptureFixture) -> None:
+    failures: Iterator[Exception] = iter([Unavailable("The database is away."), RuntimeError("a hand slipped")])
+
+    def decide(now: datetime, only: Any, is_over: Callable[[], bool]) -> int:
+        if (failure := next(failures, None)) is not None:
+            raise failure
+        return 7
+
+    answers = BytesIO()
+    lend(decide, BytesIO(b'{"now": "2026-01-01T12:00:00Z", "only": null}\n' * 3), answers)
+    assert answers.getvalue().splitlines() == [b"ready", b"0", b"0", b"7"]
+    assert "The database is away." in caplog.text
+    assert "a hand slipped" in caplog.text
+
+
+def test_where_much_is_due_it_is_not_looked_each_time_whether_anything_is(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(firing, "FOLLOW_UPS_PER_BATCH", 2)
     shop = opened(house, tmp_path, policy_named("acting"))
-    for _ in range(12):
+    for _ in range(11):
         shop.order(shop.customer(), "2026-01-01 12:00")
     shop.worker.runner.react_all()
+    looks = counted(monkeypatch, firing.Firing, "_is_due")
+    assert shop.worker.runner.fire(shop.now) == 11
+    assert len(looks) == 2  # at first, and after a batch that was not full
 
-    def reached(here: str) -> None:
-        if here == "firing: decided" and current_thread().name.startswith("firing"):
-            raise RuntimeError("a hand slipped")
 
-    with monkeypatch.context() as patched:
-        patched.setattr(points, "reached", reached)
-        with pytest.raises(RuntimeError, match="a hand slipped"):
-            shop.worker.runner.fire(shop.now)
-    shop.worker.run()
-    assert len(completed(shop)) == 12
-    assert set(completed(shop).values()) == {1}
+def test_a_second_hand_goes_with_whoever_asks_it(second: "subprocess.Popen[bytes]") -> None:
+    assert second.stdin is not None
+    second.stdin.close()
+    assert second.wait(60) == 0
 
 
 # What comes first.

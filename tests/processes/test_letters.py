@@ -4,11 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from domain.follow_up import FollowUpStatus
 from domain.invitation import SurveyInvitationSent
+from domain.kernel import UNTOLD
 from domain.survey import POST_PURCHASE, PublishSurvey, Question, RetireSurvey
+from eventstore.custody.custodian import Custodian
+from eventstore.personal import KeyRing
 from processes.letters import one_line
 from tests.conftest import House
-from tests.processes.shop import Shop
+from tests.processes.shop import Shop, moment
 
 NAUGHTY = "Ana\r\nBcc: everybody@shop.test\r\n\r\n<script>alert(1)</script>"
 
@@ -75,3 +79,30 @@ def test_a_survey_that_was_retired_is_not_sent(shop: Shop) -> None:
     shop.do(RetireSurvey(survey_id=POST_PURCHASE.survey_id))
     shop.until("2026-02-10 10:00")
     assert shop.outcome(order) == ("SUPPRESSED", "SURVEY_RETIRED")
+
+
+def test_no_name_and_no_address_is_deciphered_before_a_letter_is_written(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    customer = shop.customer()
+    order = shop.order(customer, "2026-01-05 12:00")
+    shop.log.keys.forget()
+    with monkeypatch.context() as closed:
+        closed.setattr(KeyRing, "for_reading", None)
+        shop.now = moment("2026-02-05 12:00")
+        shop.worker.runner.react_all()
+        assert shop.worker.runner.fire(shop.now)
+    assert shop.entry(order).status is FollowUpStatus.DISPATCHED
+    shop.worker.run()
+    [mail] = shop.mails()
+    assert mail["To"] == "Ana <ana@shop.test>"
+    assert UNTOLD not in str(mail)
+
+
+def test_who_is_forgotten_has_no_address_though_none_is_deciphered(shop: Shop, dsn: str) -> None:
+    customer = shop.customer()
+    order = shop.order(customer, "2026-01-05 12:00")
+    custodian = Custodian(dsn, shop.log.keys)
+    custodian.destroy([key.key_id for key in custodian.of([customer])], because=1)
+    shop.until("2026-02-05 12:00")
+    assert shop.outcome(order) == ("SUPPRESSED", "NO_ADDRESS")

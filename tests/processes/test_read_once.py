@@ -10,16 +10,18 @@ from uuid import UUID
 
 import pytest
 
+from domain.customer import CustomerRegistered
 from domain.follow_up import Action, ActionKind, FollowUpCompleted, FollowUpScheduled
-from domain.kernel import Command
+from domain.kernel import UNTOLD, Command
 from domain.merging import MergeCustomers
 from domain.order import OrderPlaced
 from domain.staff import AddStaff, StaffAdded
 from eventstore.envelope import Recorded
 from eventstore.log import Log
 from eventstore.reader import Reader
-from processes import completeness, points
+from processes import completeness, contact, points
 from processes.completeness import Completeness
+from processes.contact import Contact
 from processes.memories import Shared
 from processes.policy import Policy, cancel, done
 from processes.sharing import learn_together
@@ -217,6 +219,39 @@ def test_who_became_somebody_else_only_later_is_known_as_before(house: House, tm
     assert [entry.step for entry in sorted(shop.ledger(), key=lambda entry: entry.trigger_position)] == [
         "order-1", "order-1", "order-3",
     ]  # fmt: skip
+
+
+@dataclass
+class Met:
+    """Whoever may be written to."""
+
+    contact: Contact = field(default_factory=Contact)
+
+
+def writing_to(name: str, *, by_name: bool) -> Policy[Met]:
+    """Notes for each order whether there is an address, and what it knows of the name; `by_name`: it must be told."""
+    policy = Policy(name, version=1, memory=Met)
+    contact.remembers(policy)
+    if by_name:
+        policy.disclosed.append(CustomerRegistered)
+
+    @policy.trigger(OrderPlaced)
+    def note(placed: OrderPlaced, at: Recorded, known: Met) -> Iterator[Command]:
+        yield policy.pass_over(at, f"{'' if known.contact.address() is None else 'ADDRESS '}{known.contact.name}")
+
+    return policy
+
+
+@pytest.mark.parametrize("by_name", [(False,), (True,), (False, False), (True, False), (True, True)])
+def test_whether_there_is_an_address_is_known_to_each_that_reacts_and_what_it_must_know_is_told(
+    house: House, tmp_path: Path, by_name: tuple[bool, ...]
+) -> None:
+    shop = opened(house, tmp_path, *(writing_to(f"p{n}", by_name=each) for n, each in enumerate(by_name)))
+    shop.order(shop.customer(), "2026-01-01 12:00")
+    shop.order(shop.customer(email=None), "2026-01-01 12:00")
+    shop.worker.run()
+    name = "Ana" if any(by_name) else UNTOLD  # what is told to one the others see as well
+    assert sorted(str(entry.reason) for entry in shop.ledger()) == sorted([f"ADDRESS {name}", name] * len(by_name))
 
 
 # What is shared.

@@ -6,9 +6,11 @@ from enum import StrEnum
 from uuid import UUID
 
 import pytest
+from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
 from projections import lines
+from projections import table as table_module
 from projections.table import Table
 from projections.view import LONG_AGO, Row, View
 
@@ -79,3 +81,44 @@ def test_lines_are_written_frozen_where_the_table_was_made_in_the_same_transacti
         table.copy_lines(db, map(table.line, ROWS), frozen=True)
         assert table.load(db, [row.id for row in ROWS]) == {row.id: row for row in ROWS}
         db.execute("drop table views.everything")
+
+
+def test_of_many_rows_only_what_changed_is_written(pool: ConnectionPool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table_module, "MANY_ROWS", 3)
+    table, asked = Table(View("everything", Everything, version=1)), list[str]()
+    with pool.connection() as db, db.transaction():
+        table.create(db)
+        table.upsert(db, ROWS)
+        rows = table.load(db, [row.id for row in ROWS])
+        before = table.noted(rows)
+        one, two, three, four = (rows[row.id] for row in ROWS)
+        one.name, one.amount, one.other_id = "changed", Decimal("0.00"), UUID(int=9)
+        two.other_tags, two.other_flag = ("b",), None
+        three.other_amount = Decimal("1.0")  # the same number, in other digits
+        four.at = LONG_AGO + timedelta(seconds=1)
+        new = Everything(UUID(int=5), name="new")
+        db.execute("update views.everything set number = 7 where id = %s", [one.id])  # seen if all were written
+        with monkeypatch.context() as listening:
+            execute = Connection.execute
+            listening.setattr(
+                Connection,
+                "execute",
+                lambda self, query, *args: asked.append(query.as_string()) or execute(self, query, *args),
+            )
+            table.upsert(db, [*rows.values(), new], before)
+        one.number = 7
+        found = table.load(db, [*rows, new.id])
+        assert found == {**rows, new.id: new}
+        assert [repr(found[row.id]) for row in rows.values()] == [repr(row) for row in rows.values()]
+        update, insert = asked
+        written = update[: update.index(" from ")]
+        assert [each.name for each in table.columns if f'"{each.name}" =' in written] == [
+            "amount", "name", "at", "tags", "other_id", "other_flag", "other_amount", "other_tags",
+        ]  # fmt: skip
+        assert insert.startswith("insert")
+        db.execute("drop table views.everything")
+
+
+def test_of_few_rows_all_is_written_by_the_one_statement_that_there_is(pool: ConnectionPool) -> None:
+    table = Table(View("everything", Everything, version=1))
+    assert table.noted({row.id: row for row in ROWS}) == {}

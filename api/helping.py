@@ -1,0 +1,25 @@
+"""Helping: a process of its own that decides about half of what is due, where much is. Begun by whoever works (see `apart`)."""
+
+import sys
+
+from api.apart import hear
+from api.house import open_house
+from eventstore.garbage import collect_seldom
+from processes import POLICIES
+from processes.calendar import Calendar
+from processes.clock import wall_clock
+from processes.firing import Firing
+from processes.second_hand import lend
+
+
+def main() -> None:
+    """The process: reads its settings from the standard input, then what it is asked, and stops when that ends."""
+    answers, sys.stdout = sys.stdout.buffer, sys.stderr
+    with open_house(hear()) as house:
+        Calendar().allowed(wall_clock())  # the holidays of a country take a while, the first time
+        collect_seldom()
+        lend(Firing(house.log, house.engine, POLICIES).fire_share, sys.stdin.buffer, answers)
+
+
+if __name__ == "__main__":
+    main()
