@@ -9,7 +9,7 @@ from processes import POLICIES
 from processes.calendar import Calendar
 from processes.clock import wall_clock
 from processes.firing import Firing
-from processes.second_hand import lend
+from processes.hands import lend
 
 
 def main() -> None:

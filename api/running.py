@@ -33,6 +33,7 @@ from processes.anchor_mail import AuditorMail
 from processes.clock import wall_clock
 from processes.erasing import Eraser
 from processes.erasure_ledger import Ledger
+from processes.hands import SecondHand
 from processes.inbox import Inbox
 from processes.letters import Stationery
 from processes.mail_reading import own_addresses
@@ -43,7 +44,6 @@ from processes.ports import folder_ports
 from processes.rectification import Rectification
 from processes.retention_nights import Nightly
 from processes.rotation import Rotation, now_and_then
-from processes.second_hand import SecondHand
 from processes.transports import MaildirTransport, SmtpTransport, Transport
 from processes.worker import Worker, keep_on
 from projections.forgetting import forget

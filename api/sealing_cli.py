@@ -8,8 +8,7 @@ import typer
 from api import running
 from api.house import House
 from api.terminal import Json, fail, house, say, show, table
-from eventstore.database import Unavailable
-from eventstore.reader import LogCorrupted
+from eventstore.database import LogCorrupted, Unavailable
 from eventstore.sealing.agreement import Inconsistent
 from eventstore.sealing.heads import Head, Heads, newest, origin_of
 from eventstore.sealing.keys import MAX_OVERLAP, OVERLAP, SigningKeyError

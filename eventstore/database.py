@@ -35,6 +35,10 @@ class Unavailable(Exception):
     """The database cannot be reached just now: nothing is known to have happened, and the same request may be sent again."""
 
 
+class LogCorrupted(Exception):
+    """The log is not as it was written: somebody removed or changed something from below. Stop, and call the auditor."""
+
+
 class SchemaError(Exception):
     """The schema in the database is not one that this version can work with."""
 

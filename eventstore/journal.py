@@ -11,8 +11,9 @@ from uuid import UUID
 from domain.kernel import Refused
 from eventstore import corrections
 from eventstore.arrays import id_array
+from eventstore.disclosure import Disclose
 from eventstore.envelope import Happened, Origin
-from eventstore.reader import HEAD, WHOLE, Disclose, Reader
+from eventstore.reader import HEAD, WHOLE, Reader
 
 MAX_ENTRIES = 1_000
 """How many events a page of the journal has at most."""

@@ -9,17 +9,17 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from cryptography.exceptions import InvalidTag
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
 from eventstore import corrections
-from eventstore.arrays import id_array, names_array, number_array
-from eventstore.blocked import MARKED, SEALED
+from eventstore.arrays import id_array, names_array
 from eventstore.codec import Codec
 from eventstore.corrections import STANDS, STOOD, Changed, Corrections, others
+from eventstore.database import LogCorrupted
+from eventstore.disclosure import Disclose, Disclosure
 from eventstore.envelope import Happened, Origin, Recorded
-from eventstore.personal import KeyRing, context
+from eventstore.personal import KeyRing
 
 HEAD = 2**63 - 1
 """A position beyond every other one."""
@@ -42,13 +42,6 @@ MIDDLING = (
 
 In the latter `because` is 0 where the event counts no longer.
 """
-
-Disclose = bool | Collection[str]
-"""Whether personal values are deciphered: for no events, for all, or for those that are stored under these names."""
-
-
-class LogCorrupted(Exception):
-    """The log has a gap: somebody removed events from below. Stop, and call the auditor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +110,7 @@ class Reader:
     def __init__(self, pool: ConnectionPool, codec: Codec, keys: KeyRing) -> None:
         self.pool = pool
         self.codec = codec
-        self.keys = keys
+        self._personal = Disclosure(pool, codec, keys)
 
     def head(self) -> int:
         """The last position; 0 if nothing was recorded yet."""
@@ -372,46 +365,7 @@ class Reader:
             map(_happened, zip([decoders[row[3]](row[12]) for row in rows], map(_recorded, rows), strict=True))
         )
         if mark and found:
-            self._mark(found, mark)
+            self._personal.mark(found, mark)
         if disclose and found:  # of what is marked as well
-            self._disclose(found, disclose)
+            self._personal.tell(found, disclose)
         return found
-
-    def _holders(self, found: list[Happened], names: Disclose) -> dict[int, Happened]:
-        """Which of these events may have personal values, by their positions."""
-        shapes = self.codec.shapes
-        return {
-            each.at.position: each
-            for each in found
-            if shapes[each.event.stored_as].personal and (isinstance(names, bool) or each.at.type in names)
-        }
-
-    def _sealed(self, query: str, holders: Iterable[int]) -> list[Row]:
-        with self.pool.connection() as db:  # given back before keys are asked for: nobody holds one and waits
-            return self._rows(db, query, [number_array(holders), self.keys.reads_blocked])
-
-    def _disclose(self, found: list[Happened], disclose: Disclose) -> None:
-        """Deciphers the personal values of a page in two statements. What was forgotten stays None."""
-        holders = self._holders(found, disclose)
-        values = self._sealed(SEALED, holders) if holders else []
-        ciphers = self.keys.for_reading({value[3] for value in values}) if values else {}
-        for position, slot, subject_id, key_id, nonce, ciphertext in values:
-            if key_id not in ciphers:
-                continue
-            event, at = holders[position]
-            place = context(at.stream_id, at.version, at.type, slot, subject_id, key_id)
-            try:
-                self.codec.disclose(event, slot, ciphers[key_id].decrypt(nonce, ciphertext, place))
-            except InvalidTag as error:
-                raise LogCorrupted(
-                    f"A personal value of event {position} is not the one that was sealed there."
-                ) from error
-
-    def _mark(self, found: list[Happened], mark: Collection[str]) -> None:
-        """Says of each personal text of a page whether it can be read, without reading it. What was forgotten stays None."""
-        holders = self._holders(found, mark)
-        values = self._sealed(MARKED, holders) if holders else []
-        readable = self.keys.readable({value[2] for value in values}) if values else ()
-        for position, slot, key_id in values:
-            if key_id in readable:
-                self.codec.mark(holders[position].event, slot)

@@ -4,9 +4,9 @@ import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import Any
 from uuid import UUID
 
 from psycopg import Connection, sql
@@ -22,10 +22,10 @@ from eventstore.envelope import Request
 from eventstore.log import Log, Outdated
 from processes import points
 from processes.decisions import Decisions, as_recorded, correlations_of, pause
+from processes.hands import FIRST, SECOND, SHARES, Batch, Hand, SecondHand
 from processes.lives import Lives, lives_of
 from processes.memories import Memories
 from processes.policy import Policy
-from processes.second_hand import SecondHand
 from processes.sharing import Sharing
 from projections.engine import Engine
 from projections.lists import Lists
@@ -33,15 +33,6 @@ from projections.table import Table
 from projections.touchpoints import due
 from projections.touchpoints.due import Due
 
-FOLLOW_UPS_PER_BATCH = 1_000
-SHARES: tuple[LiteralString, ...] = (
-    "and coalesce(uuid_hash(customer_id), 0) & 1 = 0",
-    "and coalesce(uuid_hash(customer_id), 0) & 1 = 1",
-)
-"""Whose follow-ups each of two hands sees to."""
-FIRST, SECOND = range(len(SHARES))
-FEWEST_PER_BATCH = 10
-"""So many are tried together while others keep recording things of the same customers."""
 MAX_TRIES = 20
 REFUSED = "REFUSED"
 """What came of a promise of which something was refused."""
@@ -72,7 +63,7 @@ class Firing:
         appended, hand = 0, Hand()
         while (batch := self._next(now, only, hand)) is not None:
             appended += batch.appended
-            if batch.claimed == FOLLOW_UPS_PER_BATCH and self.second is not None:
+            if hand.is_busy and self.second is not None:
                 appended += self._fire_together(self.second, now, only)
         if appended:
             with reachable(), self.log.pool.connection() as db:
@@ -94,14 +85,14 @@ class Firing:
         """Decides, as the second hand of who fires, about its share; they flush. `is_over`: they are gone."""
         return self._all_of(now, only, Hand(SECOND, is_over=is_over))
 
-    def _all_of(self, now: datetime, only: Collection[str] | None, hand: "Hand") -> int:
+    def _all_of(self, now: datetime, only: Collection[str] | None, hand: Hand) -> int:
         """Decides about all that falls to a hand."""
         appended = 0
         while (batch := self._next(now, only, hand)) is not None:
             appended += batch.appended
         return appended
 
-    def _next(self, now: datetime, only: Collection[str] | None, hand: "Hand") -> "Batch | None":
+    def _next(self, now: datetime, only: Collection[str] | None, hand: Hand) -> Batch | None:
         """Decides about the next batch; None if there is nothing left for this hand."""
         for _ in range(MAX_TRIES):
             if hand.is_over():
@@ -142,7 +133,7 @@ class Firing:
         with self.log.pool.connection() as db:
             return db.execute(query, [now, list(names)]).fetchone() is not None
 
-    def _fire(self, db: Connection, now: datetime, names: Sequence[str], hand: "Hand") -> "Batch":
+    def _fire(self, db: Connection, now: datetime, names: Sequence[str], hand: Hand) -> Batch:
         """Decides about the next ones that are due."""
         with self.shared.learning() as learning, db.transaction():
             claimed = self._claim(db, now, names, hand)
@@ -198,7 +189,7 @@ class Firing:
                 if (shared := self.shared.of(policy)) is not None:
                     shared.counted = head
 
-    def _claim(self, db: Connection, now: datetime, names: Sequence[str], hand: "Hand") -> list[Due]:
+    def _claim(self, db: Connection, now: datetime, names: Sequence[str], hand: Hand) -> list[Due]:
         db.execute(
             "set local enable_sort = off"
         )  # in the order of the index, however little is known of how much is due
@@ -230,7 +221,7 @@ class Firing:
         head: int,
         already: Iterable[UUID],
         known: Sequence[Due],
-        batch: "Batch",
+        batch: Batch,
     ) -> tuple[Decisions, list[Memories[Any]]]:
         """Decides one row after the other; each sees what was decided about its customer before it."""
         decisions = Decisions(self.log, set(already))
@@ -322,47 +313,6 @@ class Turn:
         if self.changes is None or self.changes != self.memory.changes(self.subject):
             return list(self.policy.decide(self.row, now, self.memory.of(self.subject, head)))
         return self.commands
-
-
-@dataclass(slots=True)
-class Batch:
-    """What became of some follow-ups that are due: those that wait for another one, and those that cannot be decided."""
-
-    claimed: int = 0
-    appended: int = 0
-    waiting: set[UUID] = field(default_factory=set)
-    passed: set[UUID] = field(default_factory=set)
-
-
-@dataclass(slots=True)
-class Hand:
-    """Who decides, and what they have come across: alone, or about the customers of their `share` while another one does.
-
-    `careful`: the sheet is not trusted, the log is asked. `is_busy`: there was so much that there will be more.
-    """
-
-    share: int | None = None
-    is_over: Callable[[], bool] = lambda: False
-    most: int = field(default_factory=lambda: FOLLOW_UPS_PER_BATCH)
-    careful: bool = False
-    is_busy: bool = False
-    waiting: set[UUID] = field(default_factory=set)
-    """For another one to be decided."""
-    passed: set[UUID] = field(default_factory=set)
-    """What cannot be decided, or is another worker's, holds up nobody else."""
-
-    def failed(self, *, careful: bool) -> None:
-        """The next batch is smaller."""
-        self.careful = careful
-        self.most = max(FEWEST_PER_BATCH, self.most // 4)
-
-    def went_on(self, batch: Batch) -> Batch:
-        """The next batch is larger, and what waited may have been waited for long enough."""
-        self.is_busy = batch.claimed == self.most
-        self.careful, self.most = False, min(FOLLOW_UPS_PER_BATCH, 2 * self.most)
-        self.passed |= batch.passed
-        self.waiting = set() if batch.appended else self.waiting | batch.waiting
-        return batch
 
 
 def as_promised(due: Due) -> FollowUp:

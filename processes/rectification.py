@@ -13,11 +13,10 @@ from dateutil.relativedelta import relativedelta
 from eventstore.custody.custodian import Custodian
 from eventstore.custody.eraser import Eraser
 from eventstore.custody.values import BlockedValues, Corrected
-from eventstore.database import reachable
+from eventstore.database import LogCorrupted, reachable
 from eventstore.evidence.correcting import RULES
 from eventstore.log import Log
 from eventstore.personal import context
-from eventstore.reader import LogCorrupted
 from processes.clock import Now, wall_clock
 
 NAME = "rectification"

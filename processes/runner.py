@@ -22,12 +22,12 @@ from processes import points
 from processes.clock import wall_clock
 from processes.decisions import Decisions, as_recorded, is_row, pause
 from processes.firing import Firing
+from processes.hands import SecondHand
 from processes.lives import Lives, activated, lives_of
 from processes.memories import Memories
 from processes.policy import ALREADY_PROMISED, LEFT_ALONE, LOOP, Policy
 from processes.reactions import because_of, ids_of, turns_of
 from processes.retiring import Retiring
-from processes.second_hand import SecondHand
 from processes.sharing import Sharing, learn_together
 from processes.triggers import Stretch, apart, corrected_between, next_of
 from projections.engine import Engine

@@ -17,13 +17,13 @@ from processes.calendar import Calendar
 from processes.clock import Clock, Now, wall_clock
 from processes.completeness import Completeness
 from processes.delivery import Delivery
+from processes.hands import SecondHand
 from processes.letters import Stationery
 from processes.lives import Lives
 from processes.mailboxes import Away
 from processes.policy import Policy
 from processes.ports import Ports
 from processes.runner import Runner, Step
-from processes.second_hand import SecondHand
 from processes.transports import Transport
 from projections.engine import Engine
 from projections.touchpoints import due, follow_ups

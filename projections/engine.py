@@ -29,7 +29,7 @@ ELSEWHERE_S = 0.002
 BEGIN = (
     "begin; set local synchronous_commit = off; "  # what is committed comes later in the write-ahead log than its events
     "set local plan_cache_mode = force_generic_plan; "  # all is asked by keys: nothing is to be planned a second time
-    "set local enable_hashjoin = off; set local enable_mergejoin = off; set local enable_seqscan = off"
+    "set local enable_hashjoin = off; set local enable_mergejoin = off; set local enable_seqscan = off"  # nor a table read
 )
 """The beginning of a batch, in one exchange with the server."""
 

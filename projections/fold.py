@@ -14,8 +14,9 @@ class Fold(Generic[R]):
     """A view being folded: rows by key, in memory. A key of None concerns nobody and is passed over.
 
     `strict` raises what a handler raises; otherwise the key is parked and the others go on. `tracking` remembers which
-    rows were touched, for those who write only these. `facts` are what handlers yielded, by class, and `versions` those of
-    the rows, if the view has a history; who does without their rows may give others.
+    rows were touched, for those who write only these, and `before` is what they said if there are many. `facts` are what
+    handlers yielded, by class, and `versions` those of the rows, if the view has a history; who does without their rows may
+    give others.
     """
 
     def __init__(

@@ -19,7 +19,7 @@ from api.settings import Settings
 from domain.customer import RegisterCustomer
 from domain.kernel import derived
 from eventstore.programs import command_of
-from processes.second_hand import SecondHand
+from processes.hands import SecondHand
 from projections.customers import customers
 from projections.touchpoints import due
 from tests.processes.test_worker import wait_for

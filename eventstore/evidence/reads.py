@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from psycopg import Connection
 
+from eventstore.database import LogCorrupted
 from eventstore.evidence.reading import CHANGED
 from eventstore.evidence.tree import heads, known_keys, sealed_log, stored_leaves
 from eventstore.evidence.verdict import Verdict
-from eventstore.reader import LogCorrupted
 from eventstore.sealing.leaves import Unsealable
 from eventstore.sealing.merkle import EMPTY_ROOT, Frontier, leaf_hash
 from eventstore.sealing.sources import READS

@@ -18,9 +18,8 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from eventstore.database import Unavailable, connect, reachable
+from eventstore.database import LogCorrupted, Unavailable, connect, reachable
 from eventstore.locks import take
-from eventstore.reader import LogCorrupted
 from eventstore.sealing import points
 from eventstore.sealing.agreement import CALL, STOPPED, Agreement, Inconsistent, changed
 from eventstore.sealing.checkpoint_file import CheckpointFile

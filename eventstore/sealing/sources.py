@@ -6,7 +6,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from eventstore.reader import LogCorrupted
+from eventstore.database import LogCorrupted
 from eventstore.sealing.leaves import EVENT_COLUMNS, READ_COLUMNS, event_entry, read_entry
 
 PAGE_ENTRIES = 5_000

@@ -24,9 +24,9 @@ from eventstore.log import Log
 from processes import POLICIES, contact
 from processes.calendar import Calendar
 from processes.contact import Contact
+from processes.hands import SecondHand
 from processes.letters import Stationery
 from processes.policy import Policy, done
-from processes.second_hand import SecondHand
 from processes.transports import MaildirTransport
 from processes.worker import Worker, needed_views
 from projections.engine import Engine
@@ -212,7 +212,7 @@ from eventstore.database import open_pool
 from eventstore.garbage import collect_seldom
 from eventstore.log import Log
 from eventstore.personal import KeyRing
-from processes.second_hand import lend
+from processes.hands import lend
 from tests.benchmarks import policies
 logging.disable(logging.WARNING)
 pool = open_pool(sys.argv[1])

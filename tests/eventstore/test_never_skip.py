@@ -16,12 +16,12 @@ import psycopg
 import pytest
 from eventsourcing.persistence import StoredEvent
 
-from eventstore.database import open_pool
+from eventstore.database import LogCorrupted, open_pool
 from eventstore.embedded import EmbeddedServer
 from eventstore.envelope import Happened
 from eventstore.follower import Follower
 from eventstore.programs import program
-from eventstore.reader import LogCorrupted, Reader
+from eventstore.reader import Reader
 from eventstore.recorder import LogRecorder, LogSubscription
 from tests.eventstore.conftest import Accounts
 

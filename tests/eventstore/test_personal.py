@@ -12,10 +12,10 @@ from domain.kernel import BLOCKED, UNTOLD
 from eventstore.bulk import Bulk
 from eventstore.custody.custodian import Custodian
 from eventstore.custody.providers import KEY_BYTES, Files, KeyFileError
-from eventstore.database import open_pool
+from eventstore.database import LogCorrupted, open_pool
 from eventstore.envelope import Request
 from eventstore.personal import KeyRing, SealedValue, Subject, digest
-from eventstore.reader import LogCorrupted
+from eventstore.reader import Reader
 from tests.eventstore.accounts import Deposit, Deposited
 from tests.eventstore.conftest import Accounts
 
@@ -142,7 +142,7 @@ def test_another_key_file_is_noticed(accounts: Accounts) -> None:
     account = uuid4()
     accounts.deposit(account, note=CANARY)
     other = Accounts(accounts.pool)
-    other.reader.keys = KeyRing(accounts.pool, bytes(KEY_BYTES))
+    other.reader = Reader(accounts.pool, other.codec, KeyRing(accounts.pool, bytes(KEY_BYTES)))
     with pytest.raises(KeyFileError, match="Restore it"):
         notes(other, account)
 

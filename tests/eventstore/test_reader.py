@@ -7,8 +7,9 @@ import psycopg
 import pytest
 
 from eventstore.codec import UnknownEvent
+from eventstore.database import LogCorrupted
 from eventstore.envelope import Origin
-from eventstore.reader import AsOf, LogCorrupted
+from eventstore.reader import AsOf
 from tests.eventstore.accounts import Close, Deposit
 from tests.eventstore.conftest import Accounts
 

@@ -21,10 +21,10 @@ from domain.order import CancelOrder, CancelOrderLines, OrderLine, PlaceOrder, R
 from eventstore.envelope import Happened, Origin, Receipt, Request
 from eventstore.log import Log
 from processes import post_purchase_survey
+from processes.hands import SecondHand
 from processes.letters import Stationery
 from processes.policy import Policy
 from processes.ports import folder_ports
-from processes.second_hand import SecondHand
 from processes.transports import MaildirTransport, Transport
 from processes.worker import Worker
 from projections.engine import Engine

@@ -19,7 +19,7 @@ from domain.order import OrderPlaced
 from domain.staff import AddStaff, StaffAdded
 from domain.values import Channel
 from eventstore.envelope import Recorded
-from processes import firing, points, runner
+from processes import hands, points, runner
 from processes.memories import Shared
 from processes.policy import Policy, Subject, cancel, done
 from projections.touchpoints.due import Due
@@ -97,7 +97,7 @@ def test_what_all_share_sees_each_decision_before_the_next(house: House, tmp_pat
 def test_what_all_share_is_kept_from_one_batch_to_the_next(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(firing, "FOLLOW_UPS_PER_BATCH", 2)
+    monkeypatch.setattr(hands, "FOLLOW_UPS_PER_BATCH", 2)
     shop = office(house, tmp_path)
     begun: list[int] = []
     forget = Shared.forget
@@ -134,7 +134,7 @@ def test_what_was_not_appended_is_forgotten(house: House, tmp_path: Path, monkey
 def test_two_workers_never_decide_at_once_about_what_they_share(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(firing, "FOLLOW_UPS_PER_BATCH", 2)
+    monkeypatch.setattr(hands, "FOLLOW_UPS_PER_BATCH", 2)
     shop = office(house, tmp_path)
     other = shop.hire()
     other.step()
@@ -256,7 +256,7 @@ def picky(**words: Any) -> Policy[dict[str, int]]:
 def test_however_many_cannot_be_decided_the_others_are(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    monkeypatch.setattr(firing, "FOLLOW_UPS_PER_BATCH", 2)
+    monkeypatch.setattr(hands, "FOLLOW_UPS_PER_BATCH", 2)
     stuck: list[UUID] = []
     shop = Shop(house.log, tmp_path / "mail", policies=[picky(**{kind: stuck})])
     stuck += [shop.order(shop.customer(), "2026-01-01 10:00") for _ in range(5)]

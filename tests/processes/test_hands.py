@@ -16,9 +16,9 @@ from domain.kernel import Command
 from domain.order import OrderPlaced
 from eventstore.database import Unavailable
 from eventstore.envelope import Recorded
-from processes import firing, points, worker
+from processes import firing, hands, points, worker
+from processes.hands import SecondHand, lend
 from processes.policy import Policy, done
-from processes.second_hand import SecondHand, lend
 from projections.touchpoints.due import Due
 from tests.benchmarks.views import beside
 from tests.conftest import House
@@ -60,15 +60,15 @@ from domain import DECIDERS
 from eventstore.database import open_pool
 from eventstore.log import Log
 from eventstore.personal import KeyRing
-from processes import firing
-from processes.second_hand import lend
+from processes import firing, hands
+from processes.hands import lend
 from projections.engine import Engine
 from projections.touchpoints import due
 from tests.conftest import KEK
 from tests.processes.test_read_once import policy_named
 pool = open_pool(sys.argv[1])
 log = Log(pool, DECIDERS, KeyRing(pool, KEK))
-firing.FOLLOW_UPS_PER_BATCH = 3
+hands.FOLLOW_UPS_PER_BATCH = 3
 engine = Engine(log, pool, [due.view])
 lend(firing.Firing(log, engine, [policy_named("acting")]).fire_share, sys.stdin.buffer, sys.stdout.buffer)
 """
@@ -77,7 +77,7 @@ lend(firing.Firing(log, engine, [policy_named("acting")]).fire_share, sys.stdin.
 @pytest.fixture
 def second(house: House, monkeypatch: pytest.MonkeyPatch) -> Iterator["subprocess.Popen[bytes]"]:
     """Another process that helps, three follow-ups at a time."""
-    monkeypatch.setattr(firing, "FOLLOW_UPS_PER_BATCH", 3)
+    monkeypatch.setattr(hands, "FOLLOW_UPS_PER_BATCH", 3)
     with beside(SECOND, house.dsn) as process:
         yield process
 
@@ -123,7 +123,7 @@ def test_few_that_are_due_are_nothing_to_ask_another_process_for(
 ) -> None:
     shop = helped(house, tmp_path, second, policy_named("acting"))
     asked = noted(shop, monkeypatch, "begin")
-    monkeypatch.setattr(firing, "FOLLOW_UPS_PER_BATCH", 1_000)
+    monkeypatch.setattr(hands, "FOLLOW_UPS_PER_BATCH", 1_000)
     assert shop.worker.runner.fire(shop.now) == 40
     assert not asked
 
@@ -212,7 +212,7 @@ def test_what_a_second_hand_cannot_do_is_told_and_it_can_be_asked_again(caplog: 
 def test_where_much_is_due_it_is_not_looked_each_time_whether_anything_is(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(firing, "FOLLOW_UPS_PER_BATCH", 2)
+    monkeypatch.setattr(hands, "FOLLOW_UPS_PER_BATCH", 2)
     shop = opened(house, tmp_path, policy_named("acting"))
     for _ in range(11):
         shop.order(shop.customer(), "2026-01-01 12:00")

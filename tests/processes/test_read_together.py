@@ -97,14 +97,13 @@ def test_a_version_that_remembers_something_else_reads_for_itself(house: House, 
     _, _, stretch = shop.worker.runner._look(shop.worker.runner.policies)
     assert stretch is not None
     assert stretch.histories is not None
-    placed, wanted, end = frozenset({OrderPlaced.stored_as}), [customer], stretch.end
-    assert stretch.histories.tell(wanted, end, placed, frozenset())
-    assert not stretch.histories.tell(wanted, end, placed | {InteractionLogged.stored_as}, frozenset())
-    assert not stretch.histories.tell(wanted, end, placed, placed)
-    assert not stretch.histories.tell(wanted, end - 1, placed, frozenset())
-    assert not stretch.histories.tell(
-        [*wanted, shop.customer(name="Eva", email="e@shop.test")], end, placed, frozenset()
-    )
+    tell, placed, wanted, end = stretch.histories.tell, [OrderPlaced.stored_as], [customer], stretch.end
+    assert tell(wanted, end, placed, [], [])
+    assert not tell(wanted, end, [*placed, InteractionLogged.stored_as], [], [])
+    assert not tell(wanted, end, placed, placed, [])
+    assert not tell(wanted, end, placed, [], placed)
+    assert not tell(wanted, end - 1, placed, [], [])
+    assert not tell([*wanted, shop.customer(name="Eva", email="e@shop.test")], end, placed, [], [])
 
 
 def test_of_policies_it_is_read_only_what_is_new(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,7 @@ from domain.values import Channel
 from eventstore.envelope import Origin, Recorded, Request
 from eventstore.log import Log
 from eventstore.personal import KeyRing
-from processes import POLICIES, firing, points, post_purchase_survey, runner, triggers
+from processes import POLICIES, hands, points, post_purchase_survey, runner, triggers
 from processes.decisions import Decisions
 from processes.memories import Memories
 from processes.policy import Policy
@@ -319,7 +319,7 @@ def test_each_decision_sees_those_before_it(house: House, tmp_path: Path) -> Non
 def test_many_that_are_due_at_once_are_all_decided(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(firing, "FOLLOW_UPS_PER_BATCH", 4)
+    monkeypatch.setattr(hands, "FOLLOW_UPS_PER_BATCH", 4)
     shop = Shop(house.log, tmp_path / "mail")
     orders = [shop.order(shop.customer(email=f"c{n}@shop.test"), "2026-01-10 12:00") for n in range(10)]
     shop.until("2026-02-10 10:00")

@@ -14,9 +14,9 @@ from psycopg_pool import ConnectionPool
 from domain.kernel import Refused
 from eventstore.bulk import Bulk
 from eventstore.custody.eraser import Eraser, NotSealed, destroy_again
+from eventstore.database import LogCorrupted
 from eventstore.envelope import Request
 from eventstore.personal import SealedValue, context, digest
-from eventstore.reader import LogCorrupted
 from tests.eventstore.accounts import Deposit
 from tests.eventstore.conftest import acting_as
 from tests.eventstore.custody.conftest import Begin, Keeping

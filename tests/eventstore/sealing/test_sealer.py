@@ -8,7 +8,7 @@ from time import monotonic, sleep
 import psycopg
 import pytest
 
-from eventstore.reader import LogCorrupted
+from eventstore.database import LogCorrupted
 from eventstore.sealing import sealer as sealing
 from eventstore.sealing.agreement import Inconsistent
 from eventstore.sealing.merkle import Tree

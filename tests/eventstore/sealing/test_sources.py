@@ -6,7 +6,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from eventstore.reader import LogCorrupted
+from eventstore.database import LogCorrupted
 from eventstore.sealing.checkpoint_file import CheckpointFile
 from eventstore.sealing.heads import Heads
 from eventstore.sealing.merkle import Tree, leaf_hash

@@ -1,4 +1,4 @@
-"""A second hand: another process of the same worker, which decides about half of what is due where there is much of it.
+"""Hands: who decides about what is due, and the second one, another process, where there is much of it.
 
 Python runs one thread at a time, and deciding is mostly Python (decision 025).
 """
@@ -7,18 +7,70 @@ import logging
 import os
 import subprocess
 from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import BinaryIO
+from typing import BinaryIO, LiteralString
+from uuid import UUID
 
 import orjson
 
 from eventstore.database import Unavailable
 
+FOLLOW_UPS_PER_BATCH = 1_000
+FEWEST_PER_BATCH = 10
+"""So many are tried together while others keep recording things of the same customers."""
+SHARES: tuple[LiteralString, ...] = (
+    "and coalesce(uuid_hash(customer_id), 0) & 1 = 0",
+    "and coalesce(uuid_hash(customer_id), 0) & 1 = 1",
+)
+"""Whose follow-ups each of two hands sees to."""
+FIRST, SECOND = range(len(SHARES))
 Decide = Callable[[datetime, Collection[str] | None, Callable[[], bool]], int]
 """By a moment, for these policies or for all, unless it is over: how many events that came to."""
 READY = b"ready\n"
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Batch:
+    """What became of some follow-ups that are due: those that wait for another one, and those that cannot be decided."""
+
+    claimed: int = 0
+    appended: int = 0
+    waiting: set[UUID] = field(default_factory=set)
+    passed: set[UUID] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Hand:
+    """Who decides, and what they have come across: alone, or about the customers of their `share` while another one does.
+
+    `careful`: the sheet is not trusted, the log is asked. `is_busy`: there was so much that there will be more.
+    """
+
+    share: int | None = None
+    is_over: Callable[[], bool] = lambda: False
+    most: int = field(default_factory=lambda: FOLLOW_UPS_PER_BATCH)
+    careful: bool = False
+    is_busy: bool = False
+    waiting: set[UUID] = field(default_factory=set)
+    """For another one to be decided."""
+    passed: set[UUID] = field(default_factory=set)
+    """What cannot be decided, or is another worker's, holds up nobody else."""
+
+    def failed(self, *, careful: bool) -> None:
+        """The next batch is smaller."""
+        self.careful = careful
+        self.most = max(FEWEST_PER_BATCH, self.most // 4)
+
+    def went_on(self, batch: Batch) -> Batch:
+        """The next batch is larger, and what waited may have been waited for long enough."""
+        self.is_busy = batch.claimed == self.most
+        self.careful, self.most = False, min(FOLLOW_UPS_PER_BATCH, 2 * self.most)
+        self.passed |= batch.passed
+        self.waiting = set() if batch.appended else self.waiting | batch.waiting
+        return batch
 
 
 class SecondHand:
