@@ -106,6 +106,11 @@ def noted(shop: Shop, monkeypatch: pytest.MonkeyPatch, name: str) -> list[Any]:
     return told
 
 
+def before(method: Callable[[], Any], act: Callable[[], object]) -> Callable[[], Any]:
+    """The method, with something that happens first."""
+    return lambda: (act(), method())[1]
+
+
 def test_of_many_that_are_due_two_processes_keep_each_once(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, second: "subprocess.Popen[bytes]"
 ) -> None:
@@ -133,6 +138,7 @@ def test_as_long_as_something_is_due_of_a_policy_that_shares_there_is_one_hand_a
 ) -> None:
     shop = helped(house, tmp_path, second, policy_named("acting"), policy_named("sharing", sharing=True))
     asked = noted(shop, monkeypatch, "begin")
+    assert shop.worker.runner.firing.fire_share(shop.now, ["sharing"], is_over=lambda: False) == 0
     assert shop.worker.runner.fire(shop.now) == 80
     assert not asked
     kept = [(at.because, at.actor) for event, at in shop.events() if isinstance(event, FollowUpCompleted)]
@@ -153,11 +159,14 @@ def test_what_a_second_hand_did_not_see_to_when_it_died_is_kept_by_the_first(
     shop = helped(house, tmp_path, second, policy_named("acting"))
     begun, answers = noted(shop, monkeypatch, "begin"), noted(shop, monkeypatch, "end")
     second.send_signal(signal.SIGSTOP)  # it is asked, and does not come to it
-    at(monkeypatch, "firing: committed, not flushed", lambda: second.kill() if begun else None)
+    hand, kept = shop.worker.runner.firing.second, list[int]()
+    assert hand is not None
+    monkeypatch.setattr(hand, "end", before(hand.end, lambda: (kept.append(len(completed(shop))), second.kill())))
     assert shop.worker.runner.fire(shop.now) == 40
     assert begun[0] is True
     assert not any(begun[1:])  # nobody is there to ask any more
     assert answers == [0]
+    assert 5 < kept[0] < 35  # the share of the other was the other's as long as it lived
     assert set(completed(shop).values()) == {1}
 
 
