@@ -14,8 +14,8 @@ from processes.hands import lend
 
 def main() -> None:
     """The process: reads its settings from the standard input, then what it is asked, and stops when that ends."""
-    answers, sys.stdout = sys.stdout.buffer, sys.stderr
-    with open_house(hear()) as house:
+    sys.stdout = sys.stderr  # what is answered there is no text
+    with open_house(hear()) as house, open(1, "wb", buffering=0, closefd=False) as answers:
         Calendar().allowed(wall_clock())  # the holidays of a country take a while, the first time
         collect_seldom()
         lend(Firing(house.log, house.engine, POLICIES).fire_share, sys.stdin.buffer, answers)

@@ -7,6 +7,7 @@ import logging
 import os
 import subprocess
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO, LiteralString
@@ -119,5 +120,6 @@ def lend(decide: Decide, asked: BinaryIO, answers: BinaryIO) -> None:
 
 
 def _tell(answers: BinaryIO, line: bytes) -> None:
-    answers.write(line)
-    answers.flush()
+    with suppress(BrokenPipeError):  # nobody hears it any more
+        answers.write(line)
+        answers.flush()

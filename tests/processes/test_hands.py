@@ -1,13 +1,17 @@
 """Hands: two processes keep what is due where nothing is shared, and what is new comes before what is due."""
 
+import random
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -17,13 +21,19 @@ from domain.order import OrderPlaced
 from eventstore.database import Unavailable
 from eventstore.envelope import Recorded
 from processes import firing, hands, points, worker
+from processes.alone import alone
 from processes.hands import SecondHand, lend
 from processes.policy import Policy, done
+from processes.worker import DECIDING
 from projections.touchpoints.due import Due
 from tests.benchmarks.views import beside
 from tests.conftest import House
 from tests.processes.shop import Shop
-from tests.processes.test_read_once import ACT, Counts, Known, completed, counted, opened, policy_named
+from tests.processes.test_read_once import ACT, Known, completed, counted, opened, policy_named
+from tests.processes.test_worker import wait_for
+from tests.processes.two_handed import begun, numbering, ready
+
+ORDERS, KILLS = 12, 4
 
 # What is due.
 
@@ -31,27 +41,50 @@ from tests.processes.test_read_once import ACT, Counts, Known, completed, counte
 def test_what_was_decided_about_a_customer_is_known_to_the_next_decision_of_the_batch(
     house: House, tmp_path: Path
 ) -> None:
-    policy = Policy("numbering", version=1, memory=Counts)
-
-    @policy.remember(FollowUpCompleted)
-    def kept(known: Counts, event: FollowUpCompleted, at: Recorded) -> None:
-        known.kept += 1
-
-    @policy.trigger(OrderPlaced)
-    def promise(placed: OrderPlaced, at: Recorded, known: Counts) -> Iterator[Command]:
-        yield policy.promise(at, "number", ACT, at.occurred_at)
-
-    @policy.due
-    def keep(due: Due, now: datetime, known: Counts) -> Iterator[Command]:
-        yield done(due, f"NUMBER_{known.kept}")
-
-    shop = opened(house, tmp_path, policy)
+    shop = opened(house, tmp_path, numbering())
     one, other = shop.customer(), shop.customer()
     for customer in (one, other, one, one):
         shop.order(customer, "2026-01-01 12:00")
     shop.worker.run()
-    outcomes = sorted(event.outcome for event, _ in shop.events() if isinstance(event, FollowUpCompleted))
-    assert outcomes == ["NUMBER_0", "NUMBER_0", "NUMBER_1", "NUMBER_2"]
+    assert numbers(shop) == {one: [0, 1, 2], other: [0]}
+
+
+def numbers(shop: Shop) -> dict[UUID, list[int]]:
+    """What was numbered for each customer, in the order of the orders."""
+    kept = [(at.because or 0, at.customer_id, event) for event, at in shop.events()
+            if isinstance(event, FollowUpCompleted)]  # fmt: skip
+    found: dict[UUID, list[int]] = {}
+    for _, customer, event in sorted(kept, key=lambda each: each[0]):
+        assert customer is not None
+        found.setdefault(customer, []).append(int(event.outcome.removeprefix("NUMBER_")))
+    return found
+
+
+@pytest.mark.parametrize("rounds", [1, pytest.param(50, marks=pytest.mark.long)])
+@pytest.mark.timeout(1800)
+def test_hands_that_are_killed_at_any_moment_keep_each_once_and_in_its_turn(
+    house: House, tmp_path: Path, rounds: int
+) -> None:
+    shop = opened(house, tmp_path, numbering())
+    chance, open = random.Random(rounds), 0
+    for number in range(1, rounds + 1):
+        customers = [shop.customer() for _ in range(40)]
+        for _ in range(ORDERS):
+            for customer in customers:
+                shop.order(customer, "2026-01-01 12:00")
+        shop.worker.runner.react_all()
+        with ExitStack() as stack:
+            with house.pool.connection() as db, alone(db, DECIDING):
+                workers = [stack.enter_context(begun("first", house.dsn)) for _ in range(KILLS + 1)]
+                assert all(map(ready, workers))
+            for worker in workers[:KILLS]:
+                time.sleep(chance.uniform(0.05, 0.5))
+                open += len(completed(shop)) < 40 * ORDERS * number
+                worker.kill()
+            wait_for(lambda number=number: len(completed(shop)) == 40 * ORDERS * number, 60)
+        assert set(completed(shop).values()) == {1}
+        assert all(each == list(range(ORDERS)) for each in numbers(shop).values())
+    assert open >= 2 * rounds  # so often something was still to be done
 
 
 SECOND = """
