@@ -4,9 +4,9 @@ Python runs one thread at a time: what is much work keeps whoever answers or dec
 """
 
 import logging
-import select
 import subprocess
 import sys
+from select import POLLIN, poll
 from threading import Event as Signal
 from threading import Thread
 
@@ -68,7 +68,11 @@ class Apart:
                 return process.wait()
 
     def _is_ready(self, process: "subprocess.Popen[bytes]") -> bool:
-        if process.stdout is None or not select.select([process.stdout], [], [], 0)[0] or not process.stdout.readline():
+        if process.stdout is None:
+            return False
+        says = poll()
+        says.register(process.stdout, POLLIN)
+        if not says.poll(0) or not process.stdout.readline():
             return False
         self.ready = process
         return True

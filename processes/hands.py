@@ -100,7 +100,10 @@ class SecondHand:
         """Waits until it has decided; how many events that came to, as far as it lived to tell."""
         assert self._asked is not None
         assert self._asked.stdout is not None
-        answer = self._asked.stdout.readline()
+        try:
+            answer = self._asked.stdout.readline()
+        except (OSError, ValueError):  # it ended, and was cleared away
+            return 0
         return int(answer) if answer.endswith(b"\n") else 0
 
 

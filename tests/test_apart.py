@@ -127,6 +127,8 @@ def test_who_helps_a_worker_can_be_asked_once_it_is_ready_and_another_one_when_i
                     processes[0].wait()
                     assert not hand.begin(NOW, [])
                     wait_for(lambda: second.ready is None, SOON_S)
+                    wait_for(lambda: processes[0].stdin is not None and processes[0].stdin.closed, SOON_S)
+                    assert hand.end() == 0  # of one that was asked, and is gone
     assert [process.returncode for process in processes] == [-signal.SIGKILL, 0]
 
 
