@@ -84,7 +84,7 @@ def test_hands_that_are_killed_at_any_moment_keep_each_once_and_in_its_turn(
             wait_for(lambda number=number: len(completed(shop)) == 40 * ORDERS * number, 60)
         assert set(completed(shop).values()) == {1}
         assert all(each == list(range(ORDERS)) for each in numbers(shop).values())
-    assert open >= 2 * rounds  # so often something was still to be done
+    assert open >= rounds  # each time something was still to be done when at least one was killed
 
 
 SECOND = """
