@@ -60,7 +60,7 @@ def numbers(shop: Shop) -> dict[UUID, list[int]]:
     return found
 
 
-@pytest.mark.parametrize("rounds", [1, pytest.param(50, marks=pytest.mark.long)])
+@pytest.mark.parametrize("rounds", [1, pytest.param(25, marks=pytest.mark.long)])
 @pytest.mark.timeout(1800)
 def test_hands_that_are_killed_at_any_moment_keep_each_once_and_in_its_turn(
     house: House, tmp_path: Path, rounds: int
