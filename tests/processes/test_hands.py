@@ -26,12 +26,11 @@ from processes.hands import SecondHand, lend
 from processes.policy import Policy, done
 from processes.worker import DECIDING
 from projections.touchpoints.due import Due
-from tests.benchmarks.views import beside
 from tests.conftest import House
 from tests.processes.shop import Shop
 from tests.processes.test_read_once import ACT, Known, completed, counted, opened, policy_named
 from tests.processes.test_worker import wait_for
-from tests.processes.two_handed import begun, numbering, ready
+from tests.processes.two_handed import PER_BATCH, begun, numbering, ready
 
 ORDERS, KILLS = 12, 4
 
@@ -69,13 +68,13 @@ def test_hands_that_are_killed_at_any_moment_keep_each_once_and_in_its_turn(
     chance, open = random.Random(rounds), 0
     for number in range(1, rounds + 1):
         customers = [shop.customer() for _ in range(40)]
-        for _ in range(ORDERS):
-            for customer in customers:
+        for customer in customers:  # those of one follow on one another: who is out of turn shows
+            for _ in range(ORDERS):
                 shop.order(customer, "2026-01-01 12:00")
         shop.worker.runner.react_all()
         with ExitStack() as stack:
             with house.pool.connection() as db, alone(db, DECIDING):
-                workers = [stack.enter_context(begun("first", house.dsn)) for _ in range(KILLS + 1)]
+                workers = [stack.enter_context(begun("first", house.dsn, tmp_path)) for _ in range(KILLS + 1)]
                 assert all(map(ready, workers))
             for worker in workers[:KILLS]:
                 time.sleep(chance.uniform(0.05, 0.5))
@@ -87,31 +86,12 @@ def test_hands_that_are_killed_at_any_moment_keep_each_once_and_in_its_turn(
     assert open >= rounds  # each time something was still to be done when at least one was killed
 
 
-SECOND = """
-import sys
-from domain import DECIDERS
-from eventstore.database import open_pool
-from eventstore.log import Log
-from eventstore.personal import KeyRing
-from processes import firing, hands
-from processes.hands import lend
-from projections.engine import Engine
-from projections.touchpoints import due
-from tests.conftest import KEK
-from tests.processes.test_read_once import policy_named
-pool = open_pool(sys.argv[1])
-log = Log(pool, DECIDERS, KeyRing(pool, KEK))
-hands.FOLLOW_UPS_PER_BATCH = 3
-engine = Engine(log, pool, [due.view])
-lend(firing.Firing(log, engine, [policy_named("acting")]).fire_share, sys.stdin.buffer, sys.stdout.buffer)
-"""
-
-
 @pytest.fixture
-def second(house: House, monkeypatch: pytest.MonkeyPatch) -> Iterator["subprocess.Popen[bytes]"]:
-    """Another process that helps, three follow-ups at a time."""
-    monkeypatch.setattr(hands, "FOLLOW_UPS_PER_BATCH", 3)
-    with beside(SECOND, house.dsn) as process:
+def second(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator["subprocess.Popen[bytes]"]:
+    """Another process that helps, a few follow-ups at a time."""
+    monkeypatch.setattr(hands, "FOLLOW_UPS_PER_BATCH", PER_BATCH)
+    with begun("second", house.dsn, tmp_path) as process:
+        assert ready(process)
         yield process
 
 
@@ -147,7 +127,7 @@ def before(method: Callable[[], Any], act: Callable[[], object]) -> Callable[[],
 def test_of_many_that_are_due_two_processes_keep_each_once(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, second: "subprocess.Popen[bytes]"
 ) -> None:
-    shop = helped(house, tmp_path, second, policy_named("acting"))
+    shop = helped(house, tmp_path, second, numbering())
     answers = noted(shop, monkeypatch, "end")
     assert shop.worker.runner.fire(shop.now) == 40
     assert len(completed(shop)) == 40
@@ -159,7 +139,7 @@ def test_of_many_that_are_due_two_processes_keep_each_once(
 def test_few_that_are_due_are_nothing_to_ask_another_process_for(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, second: "subprocess.Popen[bytes]"
 ) -> None:
-    shop = helped(house, tmp_path, second, policy_named("acting"))
+    shop = helped(house, tmp_path, second, numbering())
     asked = noted(shop, monkeypatch, "begin")
     monkeypatch.setattr(hands, "FOLLOW_UPS_PER_BATCH", 1_000)
     assert shop.worker.runner.fire(shop.now) == 40
@@ -169,7 +149,7 @@ def test_few_that_are_due_are_nothing_to_ask_another_process_for(
 def test_as_long_as_something_is_due_of_a_policy_that_shares_there_is_one_hand_and_one_order(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, second: "subprocess.Popen[bytes]"
 ) -> None:
-    shop = helped(house, tmp_path, second, policy_named("acting"), policy_named("sharing", sharing=True))
+    shop = helped(house, tmp_path, second, numbering(), policy_named("sharing", sharing=True))
     asked = noted(shop, monkeypatch, "begin")
     assert shop.worker.runner.firing.fire_share(shop.now, ["sharing"], is_over=lambda: False) == 0
     assert shop.worker.runner.fire(shop.now) == 80
@@ -181,7 +161,7 @@ def test_as_long_as_something_is_due_of_a_policy_that_shares_there_is_one_hand_a
 def test_who_may_not_decide_yet_is_not_decided_for_by_the_second_hand_either(
     house: House, tmp_path: Path, second: "subprocess.Popen[bytes]"
 ) -> None:
-    shop = helped(house, tmp_path, second, policy_named("acting"), policy_named("other"))
+    shop = helped(house, tmp_path, second, numbering(), policy_named("other"))
     assert shop.worker.runner.fire(shop.now, ["other"]) == 40
     assert {at.actor for event, at in shop.events() if isinstance(event, FollowUpCompleted)} == {"policy:other"}
 
@@ -189,7 +169,7 @@ def test_who_may_not_decide_yet_is_not_decided_for_by_the_second_hand_either(
 def test_what_a_second_hand_did_not_see_to_when_it_died_is_kept_by_the_first(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, second: "subprocess.Popen[bytes]"
 ) -> None:
-    shop = helped(house, tmp_path, second, policy_named("acting"))
+    shop = helped(house, tmp_path, second, numbering())
     begun, answers = noted(shop, monkeypatch, "begin"), noted(shop, monkeypatch, "end")
     second.send_signal(signal.SIGSTOP)  # it is asked, and does not come to it
     hand, kept = shop.worker.runner.firing.second, list[int]()
@@ -206,7 +186,7 @@ def test_what_a_second_hand_did_not_see_to_when_it_died_is_kept_by_the_first(
 def test_a_failure_of_the_first_hand_is_told_when_the_second_one_has_decided(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, second: "subprocess.Popen[bytes]"
 ) -> None:
-    shop = helped(house, tmp_path, second, policy_named("acting"))
+    shop = helped(house, tmp_path, second, numbering())
     begun, answers = noted(shop, monkeypatch, "begin"), noted(shop, monkeypatch, "end")
 
     def slip() -> None:
@@ -218,7 +198,7 @@ def test_a_failure_of_the_first_hand_is_told_when_the_second_one_has_decided(
         with pytest.raises(RuntimeError, match="a hand slipped"):
             shop.worker.runner.fire(shop.now)
     assert answers[0] > 5
-    assert len(completed(shop)) == 3 + answers[0]
+    assert len(completed(shop)) == PER_BATCH + answers[0]
     shop.worker.run()
     assert len(completed(shop)) == 40
     assert set(completed(shop).values()) == {1}

@@ -1,4 +1,4 @@
-"""`python -m tests.processes.two_handed first|second DSN`: a worker with a second hand, as two processes that can be killed.
+"""`python -m tests.processes.two_handed first|second DSN FOLDER`: a worker and its second hand, which can be killed.
 
 Each order of a customer is numbered by how many were before it, so that it shows if one is missed, doubled, or out of turn.
 """
@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from tempfile import mkdtemp
 
 from domain import DECIDERS
 from domain.follow_up import FollowUpCompleted
@@ -54,9 +53,9 @@ def numbering() -> Policy[Counts]:
 
 
 @contextmanager
-def begun(hand: str, dsn: str) -> Iterator["subprocess.Popen[bytes]"]:
+def begun(hand: str, dsn: str, folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """One of the two, which says so when it is `ready`. In the end it is killed."""
-    command = [sys.executable, "-m", __spec__.name, hand, dsn]
+    command = [sys.executable, "-m", __spec__.name, hand, dsn, folder]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as process:
         try:
             yield process
@@ -70,19 +69,20 @@ def ready(process: "subprocess.Popen[bytes]") -> bool:
     return process.stdout.readline() == READY
 
 
-def main(hand: str, dsn: str) -> None:
+def main(hand: str, dsn: str, folder: str) -> None:
     """Either of the two."""
     hands.FOLLOW_UPS_PER_BATCH = PER_BATCH
     pool = open_pool(dsn)
     log = Log(pool, DECIDERS, KeyRing(pool, KEK))
     if hand == "second":
         firing = Firing(log, Engine(log, pool, [due.view]), [numbering()])
-        lend(firing.fire_share, sys.stdin.buffer, open(1, "wb", buffering=0, closefd=False))  # noqa: SIM115
+        with open(1, "wb", buffering=0, closefd=False) as answers:
+            lend(firing.fire_share, sys.stdin.buffer, answers)
         return
-    with begun("second", dsn) as second:
+    with begun("second", dsn, Path(folder)) as second:
         assert ready(second)
         print(READY.decode(), end="", flush=True)
-        shop = Shop(log, Path(mkdtemp()) / "mail", policies=[numbering()], second=SecondHand(lambda: second))
+        shop = Shop(log, Path(folder) / "mail", policies=[numbering()], second=SecondHand(lambda: second))
         while True:  # and also when another one has been at it, and is killed
             shop.worker.run()
             time.sleep(0.01)
